@@ -1,0 +1,129 @@
+"""Readers of one cell: text → value. Each raises BadCell with a sentence that says what is right."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from datetime import date, time
+from difflib import get_close_matches
+from functools import cache
+from zoneinfo import available_timezones
+
+from enrollment.domain.sheets import BadCell
+
+# Plain addresses only: what Django's own check accepts too, so that the admin can save the row.
+MAIL = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9][a-z0-9-]*[a-z0-9]"
+)
+SLUG = re.compile(r"[-a-zA-Z0-9_]+")
+YEARS = range(1900, 2201)
+
+
+def mail(text: str) -> str:
+    """In lower case: an address is one address however it is typed."""
+    address = text.lower()
+    if len(address) > 254 or not MAIL.fullmatch(address):
+        raise BadCell("write a mail address like anna.novak@school.example.")
+    return address
+
+
+def mails(text: str) -> tuple[str, ...]:
+    """Separated by blanks, commas, semicolons or bars; each once, in order."""
+    return tuple(dict.fromkeys(mail(part) for part in re.split(r"[\s,;|]+", text) if part))
+
+
+def line(longest: int) -> Callable[[str], str]:
+    """One line of text, runs of blanks folded."""
+
+    def read(text: str) -> str:
+        return _short_enough(" ".join(text.split()), longest)
+
+    return read
+
+
+def lines(longest: int) -> Callable[[str], str]:
+    """Text that may have several lines."""
+
+    def read(text: str) -> str:
+        return _short_enough("\n".join(text.splitlines()), longest)
+
+    return read
+
+
+def _short_enough(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise BadCell(f"has {len(text)} characters; at most {longest} fit.")
+    return text
+
+
+def slug(text: str) -> str:
+    if len(text) > 80 or not SLUG.fullmatch(text):
+        raise BadCell("use at most 80 letters a-z, digits, - and _, like piano-for-beginners.")
+    return text
+
+
+def slug_of(title: str) -> str:
+    """A slug derived from a title; empty when it has no letter that could be carried over."""
+    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss").replace("ø", "o"))
+    ascii_only = plain.encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:80].strip("-")
+
+
+def day(text: str) -> date:
+    iso = re.fullmatch(r"(\d{4})-(\d{1,2})-(\d{1,2})", text, re.ASCII)
+    dotted = re.fullmatch(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})", text, re.ASCII)
+    parts = iso.groups() if iso else dotted.groups()[::-1] if dotted else None
+    if parts is None or int(parts[0]) not in YEARS:
+        raise BadCell("write the date like 2026-03-31 or 31.03.2026.")
+    try:
+        return date(int(parts[0]), int(parts[1]), int(parts[2]))
+    except ValueError as error:
+        raise BadCell("there is no such day in the calendar.") from error
+
+
+def clock(text: str) -> time:
+    found = re.fullmatch(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", text, re.ASCII)
+    try:
+        return time(*(int(part) for part in found.groups() if part)) if found else _no_clock()
+    except ValueError as error:
+        raise BadCell("write the time between 00:00 and 23:59, like 16:30.") from error
+
+
+def _no_clock() -> time:
+    raise ValueError
+
+
+@cache
+def zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@cache
+def zone(text: str) -> str:
+    if text in zones():
+        return text
+    by_lower = {name.lower(): name for name in zones()}
+    wanted = text.lower().replace(" ", "_")
+    close = get_close_matches(wanted, by_lower, n=1, cutoff=0.7)
+    guess = f" Did you mean {by_lower[close[0]]}?" if close else ""
+    raise BadCell(f"no such time zone; write an IANA name like Europe/Berlin.{guess}")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+            raise BadCell(f"write a whole number from {least} to {most}.")
+        return int(text)
+
+    return read
+
+
+def one_of(choices: Iterable[str]) -> Callable[[str], str]:
+    words = tuple(str(choice) for choice in choices)
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise BadCell(f"write one of {', '.join(words)}.")
+        return text.lower()
+
+    return read

@@ -1,0 +1,27 @@
+"""The school's one conversion from a wall clock to an instant."""
+
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+
+class NoSuchTime(ValueError):
+    """The clocks were put forward over that time; `instead` is what they showed then."""
+
+    def __init__(self, instead: datetime) -> None:
+        super().__init__(
+            f"The clocks go forward over this time; they show {instead:%H:%M} instead."
+        )
+        self.instead = instead
+
+
+def instant(*, on: date, at: time, zone: str) -> datetime:
+    """In UTC. The hour that comes twice in autumn means its first time (RFC 5545 § 3.3.5).
+
+    :raises NoSuchTime: the hour that is left out in spring.
+    """
+    local = datetime.combine(on, at, tzinfo=ZoneInfo(zone))
+    moment = local.astimezone(UTC)
+    back = moment.astimezone(local.tzinfo)
+    if back.replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise NoSuchTime(back)
+    return moment

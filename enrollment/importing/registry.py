@@ -1,0 +1,70 @@
+"""Where a floor above lets its own file be imported along with the school.
+
+The ground floor imports five files and knows of no others. An app upstairs describes its file and
+says how its rows are saved, and registers both from its `AppConfig.ready`:
+
+    @dataclass(frozen=True, kw_only=True)
+    class HoursRow:
+        record: Record
+        teacher: str                              # mail address, in lower case
+        starts: time
+
+    def save(rows: Sequence[HoursRow], desk: Desk) -> Counts:
+        for row in rows:
+            teacher = desk.teacher(row.record)    # None: not known, and already reported
+            if teacher is None:
+                continue
+            if ...:
+                desk.refuse(row.record, "starts", "must be before ends; write 09:00 to 17:00.")
+        ...                                       # bulk operations: a bounded number of queries
+        return Counts(created=…, changed=…, unchanged=…)
+
+    HOURS = Table(
+        sheet=Sheet(
+            file="hours.csv",
+            columns=[
+                Column(name="teacher", read=cells.mail),
+                Column(name="starts", read=cells.clock),
+                Column(name="valid_from", read=cells.day, needed=False),
+            ],
+            row=HoursRow,
+            key=lambda row: (row.teacher, row.starts),   # may stand in the file only once
+            key_column="starts",
+        ),
+        save=save,
+    )
+
+    class UpstairsConfig(AppConfig):
+        def ready(self) -> None:
+            registry.register(HOURS)
+
+`save` runs inside the import's one transaction, after teachers, students, courses, enrollments and
+lessons, with the rows that could be read. It writes as if all went well: when anything was refused,
+here or elsewhere, or on a dry run, everything is rolled back. It never raises for a bad row. The
+same file again must create and change nothing. The readers of cells are in `enrollment.domain.cells`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from enrollment.domain.sheets import Row, Sheet
+from enrollment.importing.desk import Counts, Desk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Generic[Row]):
+    sheet: Sheet[Row]
+    save: Callable[[Sequence[Row], Desk], Counts]
+
+
+_tables: dict[str, Table[Any]] = {}
+
+
+def register(table: Table[Any]) -> None:
+    """Registering the same file again replaces it: `ready` may run twice in tests."""
+    _tables[table.sheet.file] = table
+
+
+def registered() -> tuple[Table[Any], ...]:
+    return tuple(_tables.values())
