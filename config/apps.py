@@ -1,0 +1,19 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
+
+
+class SitePlanConfig(AppConfig):
+    """Knows every app and does nothing but connect them."""
+
+    name = "config"
+
+    def ready(self) -> None:
+        from config import celery, features, roles  # noqa: F401 - loads the Celery application
+
+        features.plug_sockets()
+        post_migrate.connect(roles.give_permissions, sender=self)
+
+
+class OfficeAdminConfig(AdminConfig):
+    default_site = "rollback.console.site.OfficeSite"

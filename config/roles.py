@@ -1,0 +1,42 @@
+"""What the four groups may do. Kept equal to this table after every migrate."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+OFFICE = {
+    "enrollment": ("teacher", "student", "course", "enrollment", "lesson"),
+    "scheduling": ("availabilityrule",),
+    "holidays": ("holiday",),
+}
+ACTIONS = ("view", "add", "change", "delete")
+
+
+def _all(app: str, models: tuple[str, ...]) -> set[tuple[str, str]]:
+    return {(app, f"{action}_{model}") for model in models for action in ACTIONS}
+
+
+ROLES: dict[str, set[tuple[str, str]]] = {
+    "student": set(),
+    "teacher": set(),
+    # The office; may also turn flags.
+    "staff": {permission for app, models in OFFICE.items() for permission in _all(app, models)}
+    | {
+        ("rollback", "view_flag"),
+        ("rollback", "change_flag"),
+        ("rollback", "view_flagchange"),
+        ("rollback", "view_enrollmentdraft"),
+        ("enrollment", "view_user"),
+    },
+}
+ROLES["admin"] = ROLES["staff"] | _all("enrollment", ("user",))
+
+
+def give_permissions(**_kwargs: Any) -> None:
+    for name, wanted in ROLES.items():
+        group, _made = Group.objects.get_or_create(name=name)
+        chosen = Q(pk__in=())
+        for app, codename in wanted:
+            chosen |= Q(content_type__app_label=app, codename=codename)
+        group.permissions.set(Permission.objects.filter(chosen))

@@ -1,0 +1,37 @@
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.models import Course, Teacher
+
+
+class EnrollmentForm(forms.Form):
+    """The original flow's one form. Field names are the neutral answer names of both flows."""
+
+    teacher = forms.ModelChoiceField(
+        queryset=Teacher.objects.none(),
+        required=False,
+        empty_label=_("No preference"),
+        label=_("Teacher you would like"),
+    )
+    wished_times = forms.CharField(
+        required=False,
+        max_length=2000,
+        label=_("Times that suit you"),
+        help_text=_("In your own words, for example: Mondays after 16:00, or Saturday mornings."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=4000,
+        label=_("Anything we should know"),
+        help_text=_("Previous experience, goals, needs."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        teachers = self.fields["teacher"]
+        assert isinstance(teachers, forms.ModelChoiceField)  # noqa: S101 - narrows the type only
+        teachers.queryset = course.teachers.all()

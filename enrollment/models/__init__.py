@@ -1,0 +1,6 @@
+from enrollment.models.courses import Course
+from enrollment.models.enrollments import Enrollment
+from enrollment.models.lessons import Lesson
+from enrollment.models.people import Student, Teacher, User
+
+__all__ = ["Course", "Enrollment", "Lesson", "Student", "Teacher", "User"]

@@ -1,0 +1,114 @@
+from datetime import datetime
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.domain.states import LessonStatus
+from enrollment.models.courses import Course
+from enrollment.models.enrollments import Enrollment
+from enrollment.models.people import Student, Teacher, validate_zone
+
+
+class Lesson(models.Model):
+    """Who, when, with whom. The database itself refuses a double booking, whoever writes.
+
+    `period` is half-open and aware; the wall clock it was agreed in stands beside it, so that a
+    change of the zone's rules can be seen and put right.
+    """
+
+    class Status(models.TextChoices):
+        HELD = LessonStatus.HELD.value, _("Held")
+        PLANNED = LessonStatus.PLANNED.value, _("Planned")
+        DONE = LessonStatus.DONE.value, _("Done")
+        CANCELLED = LessonStatus.CANCELLED.value, _("Cancelled")
+
+    course = models.ForeignKey(
+        Course, on_delete=models.PROTECT, related_name="lessons", verbose_name=_("course")
+    )
+    teacher = models.ForeignKey(
+        Teacher, on_delete=models.PROTECT, related_name="lessons", verbose_name=_("teacher")
+    )
+    student = models.ForeignKey(
+        Student, on_delete=models.PROTECT, related_name="lessons", verbose_name=_("student")
+    )
+    # None while a slot is only held for somebody who is still filling in the form.
+    enrollment = models.ForeignKey(
+        Enrollment,
+        on_delete=models.PROTECT,
+        related_name="lessons",
+        verbose_name=_("enrollment"),
+        null=True,
+        blank=True,
+    )
+    period = DateTimeRangeField(_("period"))
+    local_on = models.DateField(_("agreed date"))
+    local_start = models.TimeField(_("agreed time"))
+    zone = models.CharField(_("agreed time zone"), max_length=64, validators=[validate_zone])
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.PLANNED
+    )
+    expires_at = models.DateTimeField(_("held until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("lesson")
+        verbose_name_plural = _("lessons")
+        ordering = ["period", "pk"]
+        constraints = [
+            ExclusionConstraint(
+                name="lesson_teacher_once",
+                expressions=[
+                    ("teacher", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=~Q(status=LessonStatus.CANCELLED),
+                violation_error_message=_("The teacher already has a lesson at this time."),
+            ),
+            ExclusionConstraint(
+                name="lesson_student_once",
+                expressions=[
+                    ("student", RangeOperators.EQUAL),
+                    ("period", RangeOperators.OVERLAPS),
+                ],
+                condition=~Q(status=LessonStatus.CANCELLED),
+                violation_error_message=_("The student already has a lesson at this time."),
+            ),
+            # An empty range never conflicts with anything, so it would slip past both of the above.
+            models.CheckConstraint(
+                name="lesson_period_finite",
+                condition=Q(
+                    period__isempty=False,
+                    period__lower_inf=False,
+                    period__upper_inf=False,
+                    period__lower_inc=True,
+                    period__upper_inc=False,
+                ),
+                violation_error_message=_("A lesson begins, and ends later."),
+            ),
+            models.CheckConstraint(
+                name="lesson_held_until",
+                condition=Q(status=LessonStatus.HELD, expires_at__isnull=False)
+                | (~Q(status=LessonStatus.HELD) & Q(expires_at__isnull=True)),
+                violation_error_message=_("A hold, and only a hold, has an end."),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], condition=Q(status=LessonStatus.HELD), name="lesson_holds"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.course}, {self.local_on} {self.local_start:%H:%M} ({self.zone})"
+
+    @property
+    def starts_at(self) -> datetime:
+        start: datetime = self.period.lower
+        return start
+
+    @property
+    def ends_at(self) -> datetime:
+        end: datetime = self.period.upper
+        return end

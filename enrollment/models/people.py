@@ -1,0 +1,96 @@
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+def validate_zone(value: str) -> None:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError) as error:
+        raise ValidationError(
+            _("“%(zone)s” is no time zone. Choose one like Europe/Berlin."),
+            params={"zone": value},
+        ) from error
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractUser):
+    """A person who can log in. The mail address is the login."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField(_("e-mail address"), unique=True)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_once",
+                violation_error_message=_("Somebody else already uses this e-mail address."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.email
+
+
+class Teacher(models.Model):
+    user = models.OneToOneField(User, on_delete=models.PROTECT, verbose_name=_("user"))
+    display_name = models.CharField(_("name shown to students"), max_length=120)
+    zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        validators=[validate_zone],
+        help_text=_("The teacher's own clock, an IANA name like Europe/Berlin."),
+    )
+    bio = models.TextField(_("about"), blank=True)
+
+    class Meta:
+        verbose_name = _("teacher")
+        verbose_name_plural = _("teachers")
+        ordering = ["display_name", "pk"]
+
+    def __str__(self) -> str:
+        return self.display_name
+
+
+class Student(models.Model):
+    user = models.OneToOneField(User, on_delete=models.PROTECT, verbose_name=_("user"))
+    zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        validators=[validate_zone],
+        help_text=_("The student's own clock, an IANA name like Europe/Berlin."),
+    )
+
+    class Meta:
+        verbose_name = _("student")
+        verbose_name_plural = _("students")
+        ordering = ["user__last_name", "user__first_name", "pk"]
+
+    def __str__(self) -> str:
+        return str(self.user)

@@ -1,0 +1,146 @@
+"""Writing lessons and holds. Only the database decides who was first."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+
+from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+
+HOLD = timedelta(minutes=10)
+
+
+class SlotTaken(Exception):
+    """Teacher or student already has something at that time."""
+
+
+class HoldExpired(Exception):
+    """The slot is no longer held for this student."""
+
+
+def hold_slot(
+    *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
+) -> Lesson:
+    """Hold one slot of the course's length for HOLD. A student has one hold for a course.
+
+    :raises SlotTaken:
+    """
+    with transaction.atomic():
+        Lesson.objects.filter(student=student, course=course, status=LessonStatus.HELD).delete()
+        return _insert(
+            student=student,
+            course=course,
+            teacher=teacher,
+            starts_at=starts_at,
+            status=LessonStatus.HELD,
+            expires_at=now + HOLD,
+            now=now,
+        )
+
+
+def plan_lesson(
+    *, enrollment: Enrollment, teacher: Teacher, starts_at: datetime, now: datetime
+) -> Lesson:
+    """:raises SlotTaken:"""
+    with transaction.atomic():
+        return _insert(
+            student=enrollment.student,
+            course=enrollment.course,
+            teacher=teacher,
+            starts_at=starts_at,
+            status=LessonStatus.PLANNED,
+            enrollment=enrollment,
+            now=now,
+        )
+
+
+def turn_hold_into_lesson(*, hold: Lesson, enrollment: Enrollment, now: datetime) -> None:
+    """:raises HoldExpired: it ran out, or never was this student's."""
+    taken = Lesson.objects.filter(
+        pk=hold.pk,
+        student=enrollment.student,
+        course=enrollment.course,
+        status=LessonStatus.HELD,
+        expires_at__gt=now,
+    ).update(status=LessonStatus.PLANNED, expires_at=None, enrollment=enrollment)
+    if not taken:
+        raise HoldExpired
+
+
+def move_lesson(*, lesson: Lesson, status: str) -> None:
+    """:raises StepNotAllowed:"""
+    check_step(LESSON_STEPS, before=lesson.status, after=status)
+    lesson.status = status
+    lesson.expires_at = None
+    lesson.save(update_fields=["status", "expires_at"])
+
+
+def delete_expired_holds(*, now: datetime) -> int:
+    deleted, _by_model = Lesson.objects.filter(
+        status=LessonStatus.HELD, expires_at__lte=now
+    ).delete()
+    return deleted
+
+
+def describe(lesson: Lesson) -> str:
+    """The lesson's time in words, on the clock it was agreed in."""
+    zone = ZoneInfo(lesson.zone)
+    start, end = (timezone.localtime(moment, zone) for moment in (lesson.starts_at, lesson.ends_at))
+    day = date_format(start, "l j F Y")
+    return f"{day}, {time_format(start, 'H:i')}–{time_format(end, 'H:i')} ({lesson.zone})"
+
+
+def _insert(
+    *,
+    student: Student,
+    course: Course,
+    teacher: Teacher,
+    starts_at: datetime,
+    status: str,
+    now: datetime,
+    enrollment: Enrollment | None = None,
+    expires_at: datetime | None = None,
+) -> Lesson:
+    """ON CONFLICT DO NOTHING, never a plain INSERT: that deadlocks against an exclusion constraint."""
+    ends_at = starts_at + timedelta(minutes=course.lesson_minutes)
+    local = timezone.localtime(starts_at, ZoneInfo(teacher.zone))
+    with connection.cursor() as cursor:
+        # A constraint cannot read the clock, so holds that have run out are cleared here.
+        cursor.execute(
+            """
+            DELETE FROM enrollment_lesson
+             WHERE status = 'held' AND expires_at <= %s
+               AND period && tstzrange(%s, %s)
+               AND (teacher_id = %s::bigint OR student_id = %s::bigint)
+            """,
+            [now, starts_at, ends_at, teacher.pk, student.pk],
+        )
+        cursor.execute(
+            """
+            INSERT INTO enrollment_lesson (course_id, teacher_id, student_id, enrollment_id, period,
+                                           local_on, local_start, zone, status, expires_at)
+            VALUES (%s, %s, %s, %s, tstzrange(%s, %s), %s, %s, %s, %s, %s)
+            ON CONFLICT DO NOTHING
+            RETURNING id
+            """,
+            [
+                course.pk,
+                teacher.pk,
+                student.pk,
+                enrollment.pk if enrollment else None,
+                starts_at,
+                ends_at,
+                local.date(),
+                local.time(),
+                teacher.zone,
+                status,
+                expires_at,
+            ],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise SlotTaken
+    return Lesson.objects.get(pk=row[0])

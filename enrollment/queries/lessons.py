@@ -1,0 +1,41 @@
+from datetime import datetime
+
+from django.db.models import Prefetch, QuerySet
+
+from enrollment.models import Enrollment, Lesson, Student, Teacher
+
+
+def enrollments_of(student: Student) -> QuerySet[Enrollment]:
+    """Newest first, each with its planned, done and cancelled lessons in order of time."""
+    lessons = (
+        Lesson.objects.exclude(status=Lesson.Status.HELD)
+        .select_related("teacher")
+        .order_by("period")
+    )
+    return (
+        Enrollment.objects.filter(student=student)
+        .select_related("course", "teacher")
+        .prefetch_related(Prefetch("lessons", queryset=lessons))
+    )
+
+
+def lessons_of_student(student: Student, *, since: datetime, until: datetime) -> QuerySet[Lesson]:
+    return (
+        Lesson.objects.filter(
+            student=student, period__startswith__gte=since, period__startswith__lt=until
+        )
+        .exclude(status=Lesson.Status.HELD)
+        .select_related("course", "teacher")
+        .order_by("period")
+    )
+
+
+def lessons_of_teacher(teacher: Teacher, *, since: datetime) -> QuerySet[Lesson]:
+    """Planned lessons that end after `since`."""
+    return (
+        Lesson.objects.filter(
+            teacher=teacher, status=Lesson.Status.PLANNED, period__endswith__gt=since
+        )
+        .select_related("course", "student__user")
+        .order_by("period")
+    )

@@ -1,0 +1,27 @@
+"""Who somebody is to the school. Asked several times a page, so remembered on the user object."""
+
+from typing import Any
+
+from enrollment.models import Student, Teacher
+
+
+def student_of(user: Any) -> Student | None:
+    if not user.is_authenticated:
+        return None
+    if not hasattr(user, "known_student"):
+        user.known_student = Student.objects.filter(user=user).first()
+        if user.known_student is not None:
+            user.known_student.user = user
+    student: Student | None = user.known_student
+    return student
+
+
+def teacher_of(user: Any) -> Teacher | None:
+    if not user.is_authenticated:
+        return None
+    if not hasattr(user, "known_teacher"):
+        user.known_teacher = Teacher.objects.filter(user=user).first()
+        if user.known_teacher is not None:
+            user.known_teacher.user = user
+    teacher: Teacher | None = user.known_teacher
+    return teacher

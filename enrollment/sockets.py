@@ -1,0 +1,54 @@
+"""Where floors above may plug something into the ground floor, which itself knows nobody upstairs.
+
+Each socket has a working default, so the school runs with nothing plugged in.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from enrollment.models import Course, Enrollment, Student
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What the enrollment form begins with, when something was kept from an earlier try.
+
+    answers: initial values by form field name. notices: sentences shown above the form.
+    autosave_url: where the page may post what is being typed; empty: nowhere.
+    """
+
+    answers: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    saved_at: datetime | None = None
+    autosave_url: str = ""
+
+
+class Keeper(Protocol):
+    """Keeps unfinished enrollments. Never raises: the original flow must not depend on it."""
+
+    def begin(self, *, student: Student, course: Course) -> Beginning: ...
+
+    def finished(self, *, enrollment: Enrollment) -> None:
+        """Called inside the transaction that made the enrollment."""
+
+
+class KeepsNothing:
+    def begin(self, *, student: Student, course: Course) -> Beginning:
+        return Beginning()
+
+    def finished(self, *, enrollment: Enrollment) -> None:
+        return None
+
+
+_keeper: Keeper = KeepsNothing()
+
+
+def plug_keeper(keeper: Keeper) -> None:
+    global _keeper
+    _keeper = keeper
+
+
+def keeper() -> Keeper:
+    return _keeper

@@ -1,0 +1,123 @@
+"""The original flow: catalog, course, one form, confirmation. Never gated, works without JavaScript."""
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from enrollment import sockets
+from enrollment.forms import EnrollmentForm
+from enrollment.models import Course, Enrollment, Student
+from enrollment.operations.enroll import (
+    AlreadyEnrolled,
+    CourseClosed,
+    CourseFull,
+    EnrollmentRefused,
+    TooManyEnrollments,
+    enroll,
+    live_enrollment,
+)
+from enrollment.queries import courses as course_queries
+from enrollment.queries.people import student_of, teacher_of
+
+PAGE_SIZE = 24
+
+
+def catalog(request: HttpRequest) -> HttpResponse:
+    search = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    found = course_queries.catalog(today=timezone.localdate(), search=search)
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "enrollment/catalog.html", {"page": page, "search": search})
+
+
+def course_detail(request: HttpRequest, course: str) -> HttpResponse:
+    found = get_object_or_404(course_queries.course_page(), slug=course)
+    student = student_of(request.user)
+    return render(
+        request,
+        "enrollment/course.html",
+        {
+            "course": found,
+            "is_open": found.is_open(today=timezone.localdate()),
+            "enrollment": live_enrollment(student=student, course=found) if student else None,
+        },
+    )
+
+
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    if student_of(request.user):
+        return redirect("enrollment:my_courses")
+    if teacher_of(request.user):
+        return redirect("enrollment:my_lessons")
+    if getattr(request.user, "is_staff", False):
+        return redirect("admin:index")
+    return redirect("enrollment:catalog")
+
+
+@login_required
+def enroll_in_course(request: HttpRequest, course: str) -> HttpResponse:
+    found = get_object_or_404(Course, slug=course)
+    student = student_of(request.user)
+    if student is None:
+        return render(request, "enrollment/students_only.html", {"course": found}, status=403)
+    existing = live_enrollment(student=student, course=found)
+    if existing is not None:
+        return redirect("enrollment:enrolled", existing.pk)
+    beginning = sockets.keeper().begin(student=student, course=found)
+    form = EnrollmentForm(request.POST or None, course=found, initial=dict(beginning.answers))
+    if request.method == "POST" and form.is_valid():
+        made = _try_to_enroll(form, student=student, course=found)
+        if made is not None:
+            return redirect("enrollment:enrolled", made.pk)
+    context = {"course": found, "form": form, "beginning": beginning}
+    status = 422 if form.errors else 200
+    return render(request, "enrollment/enroll.html", context, status=status)
+
+
+def _try_to_enroll(form: EnrollmentForm, *, student: Student, course: Course) -> Enrollment | None:
+    answers: dict[str, Any] = form.cleaned_data
+    try:
+        return enroll(
+            student=student,
+            course=course,
+            teacher=answers["teacher"],
+            wished_times=answers["wished_times"],
+            note=answers["note"],
+            flow=Enrollment.Flow.ORIGINAL,
+            now=timezone.now(),
+        )
+    except AlreadyEnrolled as already:
+        # The button was pressed twice, or another tab was faster: that enrollment is the answer.
+        return already.enrollment
+    except EnrollmentRefused as refused:
+        form.add_error(None, why_refused(refused))
+        return None
+
+
+def why_refused(refused: EnrollmentRefused) -> str:
+    if isinstance(refused, CourseFull):
+        return _(
+            "The last place in this course has just been taken. What you typed is kept; "
+            "you can choose another course, or write to the office."
+        )
+    if isinstance(refused, CourseClosed):
+        return _("Enrollment for this course is closed today.")
+    if isinstance(refused, TooManyEnrollments):
+        return _("You have enrolled very often within an hour. Please try again later.")
+    return _("This teacher no longer teaches this course. Choose another, or no preference.")
+
+
+@login_required
+def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
+    found = get_object_or_404(
+        Enrollment.objects.select_related("course", "teacher", "student__user"),
+        pk=enrollment,
+        student__user=request.user,
+    )
+    lessons = found.lessons.exclude(status="held").select_related("teacher").order_by("period")
+    return render(request, "enrollment/enrolled.html", {"enrollment": found, "lessons": lessons})

@@ -1,0 +1,34 @@
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from enrollment.queries import lessons as lesson_queries
+from enrollment.queries.people import student_of, teacher_of
+
+
+@login_required
+def my_courses(request: HttpRequest) -> HttpResponse:
+    student = student_of(request.user)
+    if student is None:
+        return redirect("enrollment:home")
+    return render(
+        request,
+        "enrollment/my_courses.html",
+        {
+            "enrollments": lesson_queries.enrollments_of(student),
+            "zone": student.zone,
+            "now": timezone.now(),
+        },
+    )
+
+
+@login_required
+def my_lessons(request: HttpRequest) -> HttpResponse:
+    teacher = teacher_of(request.user)
+    if teacher is None:
+        return redirect("enrollment:home")
+    lessons = lesson_queries.lessons_of_teacher(teacher, since=timezone.now())[:200]
+    return render(
+        request, "enrollment/my_lessons.html", {"lessons": lessons, "zone": teacher.zone}
+    )

@@ -1,0 +1,50 @@
+"""What templates may ask: `features.calendar`, `features.nav`, `features.scripts`."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import cached_property
+
+from rollback import registry, switchboard
+
+
+@dataclass(frozen=True)
+class Link:
+    label: str
+    url: str
+
+
+class Features:
+    """The features that are on for this visitor; every question answered from one snapshot."""
+
+    # Keeps what is typed into any form that names a place to save it.
+    scripts = ("rollback/autosave.js",)
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def _on(self) -> frozenset[str]:
+        return switchboard.flags_on(self._request)
+
+    def __getitem__(self, name: str) -> bool:
+        feature = next((one for one in registry.features() if one.name == name), None)
+        if feature is None:
+            raise KeyError(name)
+        return feature.flag in self._on
+
+    @cached_property
+    def nav(self) -> list[Link]:
+        return [
+            Link(label=str(item.label), url=reverse(item.url_name))
+            for feature in registry.features()
+            if feature.flag in self._on
+            for item in feature.nav
+            if item.shown_to(self._request.user)
+        ]
+
+
+def features(request: HttpRequest) -> dict[str, Any]:
+    return {"features": Features(request)}

@@ -1,0 +1,157 @@
+"""The door of the pages, the API and the admin: no view of a feature is reached while it is off."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import ResolverMatch, reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from enrollment.models import Course
+from enrollment.operations.enroll import live_enrollment
+from enrollment.queries.people import student_of
+from rollback import drafts, registry, switchboard
+from rollback.doors import counting
+from rollback.doors.words import SWITCHED_OFF
+from rollback.registry import Feature
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER = 300  # seconds
+YEAR = 365 * 24 * 3600
+
+
+class FeatureDoor:
+    """Stands last in MIDDLEWARE: CSRF and login have been checked when it answers."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        switchboard.plug_waffle()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        known = switchboard.visitor_from_cookie(request.COOKIES.get(switchboard.VISITOR_COOKIE))
+        request.visitor = known or uuid4().hex  # type: ignore[attr-defined]
+        request.entries = SimpleLazyObject(  # type: ignore[attr-defined]
+            partial(entries_for, request)
+        )
+        response = self.get_response(request)
+        if known is None and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            _remember(response, request.visitor)  # type: ignore[attr-defined]
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        match = request.resolver_match
+        feature = feature_behind(match) if match else None
+        if match is None or feature is None or switchboard.is_on(feature.flag, request):
+            return None
+        return turn_away(request, match, feature)
+
+
+def entries_for(request: HttpRequest) -> dict[str, str]:
+    on = switchboard.flags_on(request)
+    return {
+        name: better
+        for feature in registry.features()
+        if feature.flag in on
+        for name, better in feature.entries.items()
+    }
+
+
+def feature_behind(match: ResolverMatch) -> Feature | None:
+    """By URL namespace, or by the app whose admin page it is."""
+    for space in match.namespaces:
+        if (feature := registry.by_namespace().get(space)) is not None:
+            return feature
+    app = admin_app(match)
+    return registry.by_admin_app().get(app) if app else None
+
+
+def admin_app(match: ResolverMatch) -> str | None:
+    """The app label of an admin page; the admin's own views (index, login) belong to none."""
+    if "admin" not in match.namespaces:
+        return None
+    model_admin = getattr(match.func, "model_admin", None)
+    if model_admin is not None:
+        return str(model_admin.opts.app_label)
+    return match.kwargs.get("app_label")
+
+
+def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
+    if any(space in feature.api_namespaces for space in match.namespaces):
+        counting.turned_away(feature=feature.flag, door="api", now=timezone.now())
+        return problem(request, feature)
+    door = "admin" if "admin" in match.namespaces else "page"
+    counting.turned_away(feature=feature.flag, door=door, now=timezone.now())
+    response = _to_fallback(request, match, feature)
+    # 303: the browser asks for the fallback with GET, and no cache may keep the detour.
+    response.status_code = 303
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def problem(request: HttpRequest, feature: Feature) -> HttpResponse:
+    """RFC 9457."""
+    body = {
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": str(SWITCHED_OFF),
+        "instance": request.path,
+        "feature": feature.name,
+    }
+    response = JsonResponse(body, status=503, content_type="application/problem+json")
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _to_fallback(
+    request: HttpRequest, match: ResolverMatch, feature: Feature
+) -> HttpResponseRedirect:
+    slug = match.kwargs.get("course")
+    if not feature.fallback.to_draft or slug is None:
+        messages.info(request, str(feature.fallback.words))
+        target = "enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name
+        return HttpResponseRedirect(reverse(target))
+    keep(request, slug)
+    return HttpResponseRedirect(reverse(feature.fallback.url_name, args=[slug]))
+
+
+def keep(request: HttpRequest, slug: str) -> None:
+    """Keep what was posted and mark the draft as turned away, if there is anything to keep.
+
+    Whoever has not begun, is no student, or is enrolled already gets the plain form's own answer.
+    """
+    student = student_of(request.user)
+    course = Course.objects.filter(slug=slug).first()
+    if student is None or course is None or live_enrollment(student=student, course=course):
+        return
+    if request.method != "POST" and drafts.open_draft(student=student, course=course) is None:
+        return
+    save = partial(
+        drafts.save, student=student, course=course, now=timezone.now(), turned_away=True
+    )
+    try:
+        save(answers=request.POST.dict())
+    except drafts.DraftRefused as refused:
+        messages.error(request, str(refused))
+        save(answers={})
+
+
+def _remember(response: HttpResponse, visitor: str) -> None:
+    response.set_cookie(
+        switchboard.VISITOR_COOKIE,
+        switchboard.visitor_cookie(visitor),
+        max_age=YEAR,
+        httponly=True,
+        secure=settings.SESSION_COOKIE_SECURE,
+        samesite="Lax",
+    )

@@ -1,0 +1,8 @@
+from django.utils.translation import gettext_lazy as _
+
+# The specification's sentence for S1, word for word.
+TURNED_AWAY = _(
+    "Technical update in progress. Your enrollment has been saved and you can complete it "
+    "using our standard process."
+)
+SWITCHED_OFF = _("This feature is switched off at the moment. Please try again later.")

@@ -1,0 +1,109 @@
+"""Keeping what a student has typed. The only room the feature apps may use."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.formats import date_format, time_format
+from django.utils.translation import gettext as _
+
+from enrollment.models import Course, Enrollment, Student, Teacher
+from rollback.domain import answers as pure
+from rollback.models import EnrollmentDraft
+
+
+class DraftRefused(Exception):
+    """Nothing was saved; the message is a sentence for the student."""
+
+
+@transaction.atomic
+def save(
+    *,
+    student: Student,
+    course: Course,
+    answers: Mapping[str, str],
+    now: datetime,
+    step: str = "",
+    turned_away: bool = False,
+) -> EnrollmentDraft:
+    """Merge `answers` into the student's live draft for the course.
+
+    :raises DraftRefused:
+    """
+    draft, _made = EnrollmentDraft.objects.get_or_create(
+        student=student, course=course, finished_at=None, defaults={"saved_at": now}
+    )
+    # Two tabs may save at once: the second merges into what the first left.
+    draft = EnrollmentDraft.objects.select_for_update(no_key=True).get(pk=draft.pk)
+    try:
+        draft.answers = pure.merge(draft.answers, pure.from_post(answers))
+    except pure.AnswersTooLarge as error:
+        raise DraftRefused(
+            _("This is too long to be saved: at most 64 KB in all. Please shorten the text.")
+        ) from error
+    draft.answers_version = pure.VERSION
+    draft.saved_at = now
+    if step:
+        # Saved by the new flow itself: it is on again, and the sentence about the update is over.
+        draft.step, draft.turned_away_at = step, None
+    if turned_away:
+        draft.turned_away_at = now
+    draft.save()
+    return draft
+
+
+def open_draft(*, student: Student, course: Course) -> EnrollmentDraft | None:
+    return EnrollmentDraft.objects.filter(
+        student=student, course=course, finished_at__isnull=True
+    ).first()
+
+
+def finish(*, enrollment: Enrollment) -> None:
+    """Called in the transaction that made the enrollment, whichever flow did."""
+    EnrollmentDraft.objects.filter(
+        student=enrollment.student, course=enrollment.course, finished_at__isnull=True
+    ).update(finished_at=enrollment.created_at, enrollment=enrollment)
+
+
+def for_original_form(draft: EnrollmentDraft) -> dict[str, str]:
+    """The draft as initial values of the original form; the slot becomes words."""
+    answers: dict[str, str] = dict(draft.answers)
+    teacher = _teacher(answers.get("teacher", ""), course=draft.course)
+    slot = answers.get("slot", "")
+    words = slot_in_words(slot, teacher=teacher, course=draft.course) if slot else ""
+    return {
+        "teacher": str(teacher.pk) if teacher else "",
+        "wished_times": pure.wished_times(answers.get("wished_times", ""), words),
+        "note": answers.get("note", ""),
+    }
+
+
+def slot_in_words(slot: str, *, teacher: Teacher | None, course: Course) -> str:
+    """On the teacher's clock, or the school's; a slot that cannot be read stays as it was typed."""
+    try:
+        start = datetime.fromisoformat(slot)
+    except ValueError:
+        return slot
+    if start.tzinfo is None:
+        return slot
+    zone = ZoneInfo(teacher.zone) if teacher else timezone.get_default_timezone()
+    start, end = (
+        moment.astimezone(UTC).astimezone(zone)
+        for moment in (start, start.astimezone(UTC) + timedelta(minutes=course.lesson_minutes))
+    )
+    day = date_format(start, "l j F Y")
+    times = f"{time_format(start, 'H:i')}–{time_format(end, 'H:i')}"
+    with_teacher = f" {_('with')} {teacher}" if teacher else ""
+    return f"{day}, {times} ({zone.key}){with_teacher}"
+
+
+def zone_of(student: Student) -> ZoneInfo:
+    return ZoneInfo(student.zone)
+
+
+def _teacher(value: str, *, course: Course) -> Teacher | None:
+    if not value.isdecimal() or len(value) > 18:
+        return None
+    return course.teachers.filter(pk=int(value)).first()

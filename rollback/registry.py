@@ -1,0 +1,87 @@
+"""The features as the site plan names them. rollback knows them by name only, never by import."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.module_loading import import_string
+
+Text = str | Promise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavItem:
+    """A link of a feature. `shown_to` decides by role; whether the feature is on is asked before."""
+
+    label: Text
+    url_name: str
+    shown_to: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Where a person goes instead, and in which words.
+
+    url_name may take the original URL's `course`. to_draft: the original form with the draft in it.
+    """
+
+    url_name: str
+    words: Text
+    to_draft: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One kill switch and all that hangs on it.
+
+    name: short, for templates (`features.calendar`). flag: the waffle flag. phases: which of the
+    rollback's phases take it away. namespaces, admin_apps, task_prefixes: what its doors cover.
+    entries: ground entry name → the URL name that serves it better while the feature is on.
+    """
+
+    name: str
+    flag: str
+    title: Text
+    phases: tuple[int, ...]
+    fallback: Fallback
+    master: str | None = None
+    namespaces: tuple[str, ...] = ()
+    api_namespaces: tuple[str, ...] = ()
+    admin_apps: tuple[str, ...] = ()
+    task_prefixes: tuple[str, ...] = ()
+    entries: Mapping[str, str] = field(default_factory=dict)
+    nav: tuple[NavItem, ...] = ()
+    runbook: str = ""
+
+
+@lru_cache(maxsize=1)
+def features() -> tuple[Feature, ...]:
+    found: Iterable[Feature] = import_string(settings.FEATURES)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def by_namespace() -> dict[str, Feature]:
+    return {
+        space: feature
+        for feature in features()
+        for space in (*feature.namespaces, *feature.api_namespaces)
+    }
+
+
+@lru_cache(maxsize=1)
+def by_admin_app() -> dict[str, Feature]:
+    return {app: feature for feature in features() for app in feature.admin_apps}
+
+
+def for_task(task_name: str) -> Feature | None:
+    return next(
+        (feature for feature in features() if task_name.startswith(feature.task_prefixes)), None
+    )
+
+
+def get(flag: str) -> Feature | None:
+    return next((feature for feature in features() if feature.flag == flag), None)

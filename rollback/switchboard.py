@@ -1,0 +1,285 @@
+"""Is this feature on for this person? Answered from memory, the same in every process.
+
+Each process holds one immutable snapshot of all flags. A thread with a connection of its own
+replaces it: woken by NOTIFY within milliseconds, and asking for the version every POLL seconds in
+case a notification is lost. A snapshot that nobody could confirm for STALE seconds, an unknown
+flag, a lost database: off.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+from django.conf import settings
+from django.core import signing
+from django.db import connections, transaction
+
+from rollback import registry
+from rollback.domain.shares import NOBODY, OFF, FlagState, Snapshot, Subject, share_from_percent
+from rollback.models import Flag
+
+log = structlog.get_logger(__name__)
+
+CHANNEL = "rollback_flags"
+POLL = 1.0
+STALE = 5.0
+RETRY = 0.25
+VISITOR_COOKIE = "visitor"
+VISITOR_SALT = "rollback.visitor"
+
+# One statement, so that version and flags belong together whatever is written meanwhile.
+READ = """
+    SELECT s.version, s.salt, f.name, f.percent, f.everyone, m.name, f.staff, f.superusers,
+           coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}')
+      FROM rollback_switchboard s
+      LEFT JOIN rollback_flag f ON true
+      LEFT JOIN rollback_flag m ON m.id = f.requires_id
+      LEFT JOIN rollback_flag_users u ON u.flag_id = f.id
+     GROUP BY s.version, s.salt, f.id, m.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    snapshot: Snapshot
+    confirmed_at: float  # time.monotonic()
+
+
+class Switchboard:
+    """One for each process. Reading takes no lock: `_known` is replaced whole."""
+
+    def __init__(self) -> None:
+        self._known = _Known(OFF, 0.0)
+        self._pinned: Snapshot | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+
+    def snapshot(self) -> Snapshot:
+        if self._pinned is not None:
+            return self._pinned
+        if self._thread is None:
+            self.start()
+        known = self._known
+        if time.monotonic() - known.confirmed_at > STALE:
+            return OFF
+        return known.snapshot
+
+    def start(self) -> None:
+        """First reading in the caller's thread, so that a cold process answers rightly at once."""
+        with self._starting:
+            if self._thread is not None:
+                return
+            try:
+                with self._connect() as connection:
+                    self._accept(_read(connection))
+            except psycopg.Error as error:
+                log.warning("switchboard.cold", error=str(error))
+            self._stop = threading.Event()
+            thread = threading.Thread(
+                target=self._watch, args=(self._stop,), name="switchboard", daemon=True
+            )
+            self._thread = thread
+            thread.start()
+
+    def stop(self) -> None:
+        """Forget everything; the next question starts anew."""
+        self._stop.set()
+        self._thread = None
+        self._known = _Known(OFF, 0.0)
+
+    def after_fork(self) -> None:
+        """A child has no thread, and may have copied a lock in the moment it was held."""
+        pinned = self._pinned
+        self.__init__()  # type: ignore[misc]
+        self._pinned = pinned
+
+    def refresh(self) -> None:
+        """Read now: who changed a flag sees the change in the next line."""
+        if self._thread is None:
+            return
+        try:
+            with self._connect() as connection:
+                self._accept(_read(connection))
+        except psycopg.Error as error:
+            log.warning("switchboard.refresh_failed", error=str(error))
+
+    def wait_for(self, version: int, timeout: float) -> bool:
+        """:returns: whether this process reached `version` within `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self._known.snapshot.version >= version, timeout=timeout
+            )
+
+    @contextmanager
+    def pinned(self, snapshot: Snapshot) -> Iterator[None]:
+        """Answer from `snapshot` alone, whatever the database says. For tests and benchmarks."""
+        before, self._pinned = self._pinned, snapshot
+        try:
+            yield
+        finally:
+            self._pinned = before
+
+    def _accept(self, snapshot: Snapshot) -> None:
+        """An older version never replaces a newer one, whichever reader was slower."""
+        with self._changed:
+            if snapshot.version < self._known.snapshot.version:
+                snapshot = self._known.snapshot
+            self._known = _Known(snapshot, time.monotonic())
+            self._changed.notify_all()
+
+    def _confirm(self) -> None:
+        with self._changed:
+            self._known = _Known(self._known.snapshot, time.monotonic())
+
+    def _lose(self) -> None:
+        """The database is gone. Off now; the version is forgotten, for it may come back older."""
+        with self._changed:
+            self._known = _Known(OFF, 0.0)
+            self._changed.notify_all()
+
+    def _watch(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                with self._connect() as connection:
+                    self._listen(connection, stop)
+            except psycopg.Error as error:
+                if not stop.is_set():
+                    log.warning("switchboard.lost", error=str(error))
+                    self._lose()
+            except Exception:
+                # The watch: a thread that dies in silence would freeze every answer at its last
+                # value. Off, said aloud, and tried again.
+                log.exception("switchboard.broken")
+                self._lose()
+            stop.wait(RETRY)
+
+    def _listen(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
+        if not settings.DATABASE_POOLED:
+            connection.execute(f"LISTEN {CHANNEL}")
+        self._accept(_read(connection))
+        while not stop.is_set():
+            told = any(True for _ in connection.notifies(timeout=POLL, stop_after=1))
+            if told or _version(connection) != self._known.snapshot.version:
+                self._catch_up(connection)
+            else:
+                self._confirm()
+
+    def _catch_up(self, connection: psycopg.Connection[Any]) -> None:
+        """A version that is still older when asked a second time: the database was restored."""
+        snapshot = _read(connection)
+        if snapshot.version < self._known.snapshot.version:
+            snapshot = _read(connection)
+            if snapshot.version < self._known.snapshot.version:
+                log.warning("switchboard.version_went_back", version=snapshot.version)
+                self._lose()
+        self._accept(snapshot)
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        """A connection of our own: autocommit, short timeouts, never the request's."""
+        parameters = connections["default"].get_connection_params()
+        for ours in ("cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+            parameters.pop(ours, None)
+        parameters |= {"connect_timeout": 2, "tcp_user_timeout": 3000, "autocommit": True}
+        return psycopg.connect(**parameters, application_name="switchboard")
+
+
+def _read(connection: psycopg.Connection[Any]) -> Snapshot:
+    rows = connection.execute(READ).fetchall()
+    if not rows:
+        return OFF
+    version, salt = rows[0][0], rows[0][1]
+    flags = {
+        name: FlagState(
+            name=name,
+            share=share_from_percent(percent),
+            killed=everyone is False,
+            requires=master,
+            staff=staff,
+            superusers=superusers,
+            users=frozenset(users),
+        )
+        for _version, _salt, name, percent, everyone, master, staff, superusers, users in rows
+        if name is not None
+    }
+    return Snapshot(version=version, salt=salt.bytes, flags=flags)
+
+
+def _version(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT version FROM rollback_switchboard").fetchone()
+    return row[0] if row else 0
+
+
+board = Switchboard()
+os.register_at_fork(after_in_child=board.after_fork)
+
+
+def is_on(flag: str, who: Any) -> bool:
+    """`who`: a request, a user, a Subject, or None for nobody in particular (then: off)."""
+    return board.snapshot().is_on(flag, subject_of(who))
+
+
+def is_on_for_anyone(flag: str) -> bool:
+    """For work that belongs to no one user: the flag and its masters have a share and no kill."""
+    snapshot = board.snapshot()
+    state = snapshot.flags.get(flag)
+    while state is not None and state.share and not state.killed:
+        if state.requires is None:
+            return True
+        state = snapshot.flags.get(state.requires)
+    return False
+
+
+def subject_of(who: Any) -> Subject:
+    if who is None:
+        return NOBODY
+    if isinstance(who, Subject):
+        return who
+    user = getattr(who, "user", who)
+    if getattr(user, "is_authenticated", False):
+        return Subject(
+            key=f"u:{user.pk}",
+            user_id=user.pk,
+            is_staff=user.is_staff,
+            is_superuser=user.is_superuser,
+        )
+    visitor = getattr(who, "visitor", "")
+    return Subject(key=f"a:{visitor}") if visitor else NOBODY
+
+
+def visitor_from_cookie(cookie: str | None) -> str | None:
+    """:returns: the visitor's id, or None when there is no cookie or it is not one of ours."""
+    if not cookie:
+        return None
+    try:
+        return signing.Signer(salt=VISITOR_SALT).unsign(cookie)
+    except signing.BadSignature:
+        return None
+
+
+def visitor_cookie(visitor: str) -> str:
+    return signing.Signer(salt=VISITOR_SALT).sign(visitor)
+
+
+def after_commit() -> None:
+    transaction.on_commit(board.refresh)
+
+
+def flags_on(who: Any) -> frozenset[str]:
+    """The flags of all features that are on for `who`, from one snapshot."""
+    snapshot, subject = board.snapshot(), subject_of(who)
+    return frozenset(
+        feature.flag for feature in registry.features() if snapshot.is_on(feature.flag, subject)
+    )
+
+
+def plug_waffle() -> None:
+    """waffle's own API and template tags answer from the switchboard too."""
+    Flag.answer = staticmethod(is_on)

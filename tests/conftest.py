@@ -1,0 +1,101 @@
+"""What all tests share: people, a course, and the switches (all on unless a test says otherwise)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+
+from enrollment.models import Course, Student, Teacher, User
+from rollback import registry, switchboard
+from rollback.domain.shares import FlagState, Snapshot
+
+SALT = b"a salt for tests"
+
+
+class Switches:
+    """The flags of this test, held in memory: `switches.share(50)`, `switches.kill("ENABLE_…")`."""
+
+    def __init__(self) -> None:
+        self.snapshot = Snapshot(version=1, salt=SALT, flags={})
+        for feature in registry.features():
+            self._set(FlagState(name=feature.flag, share=10_000, requires=feature.master))
+
+    def share(self, percent: float, *names: str) -> None:
+        for name in names or tuple(self.snapshot.flags):
+            self._set(replace(self.snapshot.flags[name], share=round(percent * 100)))
+
+    def kill(self, *names: str) -> None:
+        for name in names or tuple(self.snapshot.flags):
+            self._set(replace(self.snapshot.flags[name], killed=True))
+
+    def _set(self, state: FlagState) -> None:
+        flags = {**self.snapshot.flags, state.name: state}
+        self.snapshot = replace(self.snapshot, version=self.snapshot.version + 1, flags=flags)
+        switchboard.board._pinned = self.snapshot
+
+
+@pytest.fixture(autouse=True)
+def switches(request: pytest.FixtureRequest) -> Iterator[Switches | None]:
+    """All on. A test that asks for `real_switchboard` reads the database instead."""
+    if "real_switchboard" in request.fixturenames:
+        yield None
+        return
+    with switchboard.board.pinned(switchboard.OFF):
+        yield Switches()
+
+
+@pytest.fixture
+def real_switchboard(transactional_db: Any) -> Iterator[switchboard.Switchboard]:
+    """The real thing on this test's database: a thread, LISTEN, the version poll."""
+
+    switchboard.board.stop()
+    yield switchboard.board
+    switchboard.board.stop()
+
+
+def make_user(email: str, role: str = "", **fields: Any) -> User:
+    user = User.objects.create_user(email=email, password="correct horse", **fields)
+    if role:
+        user.groups.add(Group.objects.get_or_create(name=role)[0])
+    return user
+
+
+def make_student(email: str = "ada@school.example", zone: str = "Europe/Berlin") -> Student:
+    user = make_user(email, "student", first_name="Ada", last_name="Vogel")
+    return Student.objects.create(user=user, zone=zone)
+
+
+def make_teacher(email: str = "marta@school.example", zone: str = "Europe/Berlin") -> Teacher:
+    user = make_user(email, "teacher", first_name="Marta", last_name="Rossi")
+    return Teacher.objects.create(user=user, display_name="Marta Rossi", zone=zone)
+
+
+@pytest.fixture
+def student(db: Any) -> Student:
+    return make_student()
+
+
+@pytest.fixture
+def teacher(db: Any) -> Teacher:
+    return make_teacher()
+
+
+@pytest.fixture
+def course(teacher: Teacher) -> Course:
+    course = Course.objects.create(
+        title="Violin for beginners", slug="violin", lesson_minutes=45, capacity=10
+    )
+    course.teachers.add(teacher)
+    return course
+
+
+@pytest.fixture
+def staff(db: Any) -> User:
+    return make_user("staff@school.example", "staff", is_staff=True)
+
+
+@pytest.fixture
+def admin(db: Any) -> User:
+    return User.objects.create_superuser("admin@school.example", "correct horse")
