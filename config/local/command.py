@@ -1,0 +1,52 @@
+"""What manage.py does around Django: a database for the commands that need one."""
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+from config.local import database, place
+
+WITHOUT_DATABASE = {
+    "collectstatic",
+    "compilemessages",
+    "diffsettings",
+    "findstatic",
+    "help",
+    "makemessages",
+    "sample_school",
+    "spectacular",
+    "startapp",
+    "startproject",
+    "version",
+}
+
+
+def run(argv: list[str]) -> None:
+    place.read_env()
+    try:
+        with _database(argv[1:]):
+            execute_from_command_line(argv)
+    except (place.Problem, ImproperlyConfigured) as problem:
+        sys.exit(str(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _database(words: list[str]) -> AbstractContextManager[object]:
+    if needs_database(words) and place.uses_embedded_database():
+        return database.used(place.var() / "postgres")
+    return nullcontext()
+
+
+def needs_database(words: list[str]) -> bool:
+    """`check` and a dry `makemigrations` look at the code alone unless they are told otherwise."""
+    if not words or words[0].startswith("-") or {"-h", "--help"} & set(words):
+        return False
+    command = words[0]
+    if command == "check":
+        return any(word.startswith("--database") for word in words)
+    if command == "makemigrations":
+        return not {"--check", "--dry-run"} & set(words)
+    return command not in WITHOUT_DATABASE
