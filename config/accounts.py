@@ -1,0 +1,96 @@
+"""Signing up: who does it by themselves becomes a student. Teachers and staff are entered by the office."""
+
+import zoneinfo
+from itertools import groupby
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django import forms
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from config.context import school_name
+from enrollment.models import Student, User
+
+# The tz database also has aliases, such as Asia/Calcutta and US/Pacific; these regions hold the names in use.
+REGIONS = (
+    "Africa",
+    "America",
+    "Antarctica",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
+
+
+def zone_choices() -> list[tuple[str, Any]]:
+    """Every place, grouped by region, as a select's choices; UTC first."""
+    names = sorted(
+        name for name in zoneinfo.available_timezones() if name.partition("/")[0] in REGIONS
+    )
+    regions = groupby(names, key=lambda name: name.partition("/")[0])
+    grouped = [(region, [(name, _place(name)) for name in names]) for region, names in regions]
+    return [("UTC", "UTC"), *grouped]
+
+
+def _place(name: str) -> str:
+    """America/Argentina/Buenos_Aires reads as “Buenos Aires, Argentina”."""
+    _region, *inner = name.replace("_", " ").split("/")
+    return ", ".join(reversed(inner))
+
+
+class SignupNames(forms.Form):
+    """What the school asks beside e-mail and password; allauth builds its sign-up form on top."""
+
+    first_name = forms.CharField(
+        label=_("First name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
+    )
+    last_name = forms.CharField(
+        label=_("Last name"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+    )
+    zone = forms.ChoiceField(
+        label=_("Time zone"),
+        help_text=_("Lesson times are shown on this clock."),
+        choices=zone_choices,
+    )
+    field_order = ("first_name", "last_name", "email", "password1", "password2", "zone")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zone = self.fields["zone"]
+        zone.initial = settings.TIME_ZONE
+        # zone.js may replace the school's zone by the browser's, but never what somebody has chosen.
+        zone.widget.attrs["data-own-zone"] = "chosen" if self.is_bound else "guess"
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        """allauth demands it. The adapter does the work, in one transaction with the user."""
+
+
+class SchoolAccounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth comes without types
+    @transaction.atomic
+    def save_user(
+        self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True
+    ) -> User:
+        """A user who signs up is a student, or nothing was written at all."""
+        saved: User = super().save_user(request, user, form, commit=commit)
+        if commit:
+            Student.objects.create(user=saved, zone=form.cleaned_data["zone"])
+            saved.groups.add(Group.objects.get_or_create(name="student")[0])
+        return saved
+
+    def format_email_subject(self, subject: str) -> str:
+        """The sender says who writes; allauth would put the host name in front."""
+        return str(subject)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        super().send_mail(template_prefix, email, {"school_name": school_name(), **context})

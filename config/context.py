@@ -1,0 +1,57 @@
+"""What every page of the school shows: its name, where to write, and the ways from here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from enrollment.models import User
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """An item of the navigation."""
+
+    label: str
+    url: str
+
+
+def school_name() -> str:
+    """The display name that mails carry is the school's name on its pages too."""
+    return parseaddr(settings.DEFAULT_FROM_EMAIL)[0] or _("The school")
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """The ways are a function: a page that does not show the navigation costs no query for it."""
+    navigation: Callable[[], list[Way]] = lambda: ways(request)  # noqa: E731 - called by the template
+    return {
+        "school_name": school_name(),
+        "office_email": parseaddr(settings.DEFAULT_FROM_EMAIL)[1],
+        "mail_reader_url": "" if settings.PRODUCTION else settings.MAIL_READER_URL,
+        "navigation": navigation,
+    }
+
+
+def ways(request: HttpRequest) -> list[Way]:
+    """The ground floor's own pages for this visitor. What features add comes from their own processor."""
+    found = [Way(label=_("Courses"), url=reverse("enrollment:catalog"))]
+    is_student, is_teacher = _roles(request)
+    if is_student:
+        found.append(Way(label=_("My courses"), url=reverse("enrollment:my_courses")))
+    if is_teacher:
+        found.append(Way(label=_("My lessons"), url=reverse("enrollment:my_lessons")))
+    return found
+
+
+def _roles(request: HttpRequest) -> tuple[bool, bool]:
+    """Whether the visitor is a student, and a teacher, in one query."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return False, False
+    student, teacher = User.objects.values_list("student", "teacher").get(pk=user.pk)
+    return student is not None, teacher is not None
