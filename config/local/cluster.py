@@ -65,7 +65,7 @@ def start(data_dir: Path, options: Mapping[str, str]) -> None:
     with _locked(data_dir), _parents_as_private_as_before(data_dir):
         if answers(data_dir):
             return
-        _remove_stale_pid(data_dir)
+        _remove_stale_locks(data_dir)
         server = _server(data_dir)
         _init(data_dir, server)
         _launch(data_dir, server, options)
@@ -86,8 +86,12 @@ def stop(data_dir: Path) -> None:
 
 
 def postmaster_pid(data_dir: Path) -> int | None:
+    return _first_number(data_dir / "postmaster.pid")
+
+
+def _first_number(lock: Path) -> int | None:
     try:
-        return int((data_dir / "postmaster.pid").read_text().splitlines()[0])
+        return int(lock.read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return None
 
@@ -154,19 +158,25 @@ def _package() -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
-def _remove_stale_pid(data_dir: Path) -> None:
-    """After a crash the number may belong to another program, which PostgreSQL takes for itself."""
-    pid = postmaster_pid(data_dir)
-    if pid is not None and not _is_postgres(pid):
-        (data_dir / "postmaster.pid").unlink(missing_ok=True)
+def _remove_stale_locks(data_dir: Path) -> None:
+    """After a crash the number in them may belong to another program, or to a dead one that
+    nobody collects, as in a container without an init; PostgreSQL takes both for itself.
+    """
+    for lock in (
+        data_dir / "postmaster.pid",
+        socket_dir(data_dir) / f".s.PGSQL.{PORT}.lock",
+    ):
+        pid = _first_number(lock)
+        if pid is not None and not _is_postgres(pid, data_dir):
+            lock.unlink(missing_ok=True)
 
 
-def _is_postgres(pid: int) -> bool:
+def _is_postgres(pid: int, data_dir: Path) -> bool:
     """Where there is no /proc to ask, PostgreSQL's own check of the number has to do."""
     if not Path("/proc/self").exists():
         return True
     try:
-        return "postgres" in Path(f"/proc/{pid}/comm").read_text()
+        return os.fsencode(data_dir) in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

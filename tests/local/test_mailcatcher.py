@@ -108,7 +108,8 @@ def test_other_names_and_paths_are_turned_away(desk: Desk) -> None:
 
 def test_a_broken_mail_does_not_break_the_page(desk: Desk) -> None:
     with SMTP("127.0.0.1", desk.smtp) as server:
-        raw = b"Subject: =?utf-8?q?=ff=fe?=\r\nTo: <<>>,\r\nContent-Type: text/plain; charset=nope\r\n\r\n\xff"
+        raw = b"Subject: =?utf-8?q?=ff=fe?=\r\nTo: <<>>,\r\n"
+        raw += b"Content-Type: text/plain; charset=nope\r\n\r\n\xff"
         server.sendmail("a@school.example", ["b@school.example"], raw)
     assert desk.get("/").status == 200
     assert desk.open_newest()[1].status == 200
