@@ -92,7 +92,3 @@ def bucket_of(salt: bytes, key: str) -> int:
 def share_from_percent(percent: Decimal | None) -> int:
     """:returns: 0..10000; None counts as 0."""
     return max(0, min(BUCKETS, int((percent or Decimal(0)) * 100)))
-
-
-def count_on(snapshot: Snapshot, name: str, subjects: list[Subject]) -> int:
-    return sum(snapshot.is_on(name, subject) for subject in subjects)

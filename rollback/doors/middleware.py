@@ -49,7 +49,7 @@ class FeatureDoor:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         match = request.resolver_match
-        feature = feature_behind(match) if match else None
+        feature = feature_behind(request, match) if match else None
         if match is None or feature is None or switchboard.is_on(feature.flag, request):
             return None
         return turn_away(request, match, feature)
@@ -65,23 +65,21 @@ def entries_for(request: HttpRequest) -> dict[str, str]:
     }
 
 
-def feature_behind(match: ResolverMatch) -> Feature | None:
+def feature_behind(request: HttpRequest, match: ResolverMatch) -> Feature | None:
     """By URL namespace, or by the app whose admin page it is."""
     for space in match.namespaces:
         if (feature := registry.by_namespace().get(space)) is not None:
             return feature
-    app = admin_app(match)
-    return registry.by_admin_app().get(app) if app else None
+    if "admin" in match.namespaces:
+        return registry.by_admin_app().get(admin_app(request, match))
+    return None
 
 
-def admin_app(match: ResolverMatch) -> str | None:
-    """The app label of an admin page; the admin's own views (index, login) belong to none."""
-    if "admin" not in match.namespaces:
-        return None
-    model_admin = getattr(match.func, "model_admin", None)
-    if model_admin is not None:
-        return str(model_admin.opts.app_label)
-    return match.kwargs.get("app_label")
+def admin_app(request: HttpRequest, match: ResolverMatch) -> str:
+    """The app an admin page belongs to. By path, because it covers every URL a ModelAdmin adds."""
+    if match.url_name == "autocomplete":
+        return request.GET.get("app_label", "")
+    return request.path.removeprefix(reverse("admin:index")).split("/")[0]
 
 
 def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:

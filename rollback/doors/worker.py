@@ -11,7 +11,7 @@ from rollback.domain.shares import Subject
 from rollback.doors import counting
 
 
-class FeatureTask(Task):  # type: ignore[misc]
+class FeatureTask(Task):  # type: ignore[type-arg]
     """A task about one user names them by the keyword `for_user_id`; they get their own answer."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -51,7 +51,7 @@ class Flag(AbstractUserFlag):
     staff = models.BooleanField(
         _("early for staff"), default=False, help_text=_("While the share is above 0.")
     )
-    users = models.ManyToManyField(
+    users = models.ManyToManyField(  # type: ignore[assignment]
         settings.AUTH_USER_MODEL,
         blank=True,
         verbose_name=_("early for these users"),
@@ -65,10 +65,10 @@ class Flag(AbstractUserFlag):
         verbose_name=_("master"),
         help_text=_("While the master is off for a user, so is this flag."),
     )
-    languages = None
-    testing = None
-    rollout = None
-    authenticated = None
+    languages = None  # type: ignore[assignment]
+    testing = None  # type: ignore[assignment]
+    rollout = None  # type: ignore[assignment]
+    authenticated = None  # type: ignore[assignment]
 
     # Plugged by the switchboard: models know no processes, and waffle's own way of asking
     # (cache, then query, then dice) must never be taken.
@@ -85,9 +85,7 @@ class Flag(AbstractUserFlag):
                 violation_error_message=_("The share is between 0 and 100 %."),
             ),
             # waffle's "on for everyone" would beat share 0; a share of 100 says the same.
-            models.CheckConstraint(
-                name="flag_everyone_only_kills", condition=~Q(everyone=True)
-            ),
+            models.CheckConstraint(name="flag_everyone_only_kills", condition=~Q(everyone=True)),
         ]
 
     @classmethod

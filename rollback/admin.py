@@ -1,0 +1,5 @@
+"""Django looks for admin pages here; they live in the console."""
+
+from rollback.console import flags, records
+
+__all__ = ["flags", "records"]

@@ -1,0 +1,234 @@
+"""The switchboard in the admin: what is on for how many, and the buttons that change it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from rollback import exposure, runner
+from rollback.console.forms import EarlyForm, ReasonForm, ShareForm
+from rollback.models import Flag, FlagChange
+from rollback.runner import ChangeRefused
+
+Change = Callable[[dict[str, Any]], list[FlagChange]]
+
+
+@admin.register(Flag)
+class FlagAdmin(ModelAdmin):
+    form = EarlyForm
+    list_display = ("title", "state", "share", "on_now", "turned_away", "master")
+    list_display_links = ("title",)
+    autocomplete_fields = ("users",)
+    fields = ("state", "share", "on_now", "master", "staff", "superusers", "users", "reason")
+    readonly_fields = ("state", "share", "on_now", "master")
+    actions_row = ("set_share", "kill", "restore")
+    actions_detail = ("set_share", "kill", "restore", "history")
+    actions_list = ("kill_everything",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Flag | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Flag]:
+        # One count for the whole page, not one for each row and column.
+        self._numbers = exposure.numbers()
+        flags: QuerySet[Flag] = super().get_queryset(request).select_related("requires")
+        return flags
+
+    @admin.display(description=gettext_lazy("feature"))
+    def title(self, flag: Flag) -> str:
+        return format_html("{}<br><small>{}</small>", exposure.title(flag.name), flag.name)
+
+    @display(
+        description=gettext_lazy("state"),
+        label={"on": "success", "part": "warning", "off": "danger", "killed": "danger"},
+    )
+    def state(self, flag: Flag) -> tuple[str, str]:
+        return exposure.state(flag)
+
+    @admin.display(description=gettext_lazy("share"))
+    def share(self, flag: Flag) -> str:
+        return f"{flag.percent.normalize():f} %"
+
+    @admin.display(description=gettext_lazy("on now for"))
+    def on_now(self, flag: Flag) -> str:
+        return _("%(on)s of %(all)s users") % {
+            "on": self._numbers.on.get(flag.name, 0),
+            "all": self._numbers.users,
+        }
+
+    @admin.display(description=gettext_lazy("turned away today"))
+    def turned_away(self, flag: Flag) -> int:
+        return self._numbers.turned_away.get(flag.name, 0)
+
+    @admin.display(description=gettext_lazy("master"))
+    def master(self, flag: Flag) -> str:
+        return exposure.title(flag.requires.name) if flag.requires else "–"
+
+    def save_model(
+        self, request: HttpRequest, obj: Flag, form: Any, change: bool
+    ) -> None:
+        runner.set_early(
+            flag=obj.name,
+            staff=form.cleaned_data["staff"],
+            superusers=form.cleaned_data["superusers"],
+            users=form.cleaned_data["users"],
+            actor=runner.actor_of(request.user),
+            reason=form.cleaned_data["reason"],
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The users were saved by the runner, with the audit row, in one transaction."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """FlagChange is the audit."""
+
+    @action(
+        description=gettext_lazy("Set share"),
+        url_path="set-share",
+        permissions=["change"],
+        icon="tune",
+    )
+    def set_share(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        flag = get_object_or_404(Flag, pk=object_id)
+        return self._ask(
+            request,
+            form=ShareForm(request.POST or None, initial={"percent": flag.percent}),
+            title=_("Set the share of %(feature)s") % {"feature": exposure.title(flag.name)},
+            consequence=_("Lowering takes effect in every process within a fraction of a second."),
+            change=lambda answers: runner.set_share(
+                flag=flag.name,
+                percent=answers["percent"],
+                actor=runner.actor_of(request.user),
+                reason=answers["reason"],
+            ),
+        )
+
+    @action(
+        description=gettext_lazy("Kill"),
+        url_path="kill",
+        permissions=["change"],
+        icon="power_settings_new",
+        variant=ActionVariant.DANGER,
+    )
+    def kill(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        flag = get_object_or_404(Flag, pk=object_id)
+        return self._ask(
+            request,
+            form=ReasonForm(request.POST or None),
+            title=_("Kill %(feature)s") % {"feature": exposure.title(flag.name)},
+            consequence=_(
+                "It goes off for everybody, administrators included. Whoever is enrolling "
+                "continues in the original form with everything saved."
+            ),
+            change=lambda answers: runner.kill(
+                flag=flag.name, actor=runner.actor_of(request.user), reason=answers["reason"]
+            ),
+            danger=True,
+        )
+
+    @action(
+        description=gettext_lazy("Restore"),
+        url_path="restore",
+        permissions=["change"],
+        icon="settings_backup_restore",
+    )
+    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        flag = get_object_or_404(Flag, pk=object_id)
+        return self._ask(
+            request,
+            form=ShareForm(request.POST or None, initial={"percent": flag.percent}),
+            title=_("Restore %(feature)s") % {"feature": exposure.title(flag.name)},
+            consequence=_("Undoes a kill. Start with a smaller share if you are not sure."),
+            change=lambda answers: runner.restore(
+                flag=flag.name,
+                percent=answers["percent"],
+                actor=runner.actor_of(request.user),
+                reason=answers["reason"],
+            ),
+        )
+
+    @action(
+        description=gettext_lazy("Switch everything off"),
+        url_path="kill-everything",
+        permissions=["change"],
+        icon="emergency_home",
+        variant=ActionVariant.DANGER,
+    )
+    def kill_everything(self, request: HttpRequest) -> HttpResponse:
+        return self._ask(
+            request,
+            form=ReasonForm(request.POST or None),
+            title=_("Switch every feature off"),
+            consequence=_(
+                "All four features go off for everybody at once. The original enrollment, "
+                "lessons and the manual schedule stay as they are."
+            ),
+            change=lambda answers: runner.kill(
+                actor=runner.actor_of(request.user), reason=answers["reason"]
+            ),
+            danger=True,
+        )
+
+    @action(
+        description=gettext_lazy("Audit"),
+        url_path="audit",
+        permissions=["view"],
+        icon="history",
+    )
+    def history(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        flag = get_object_or_404(Flag, pk=object_id)
+        changes = reverse("admin:rollback_flagchange_changelist")
+        return HttpResponseRedirect(f"{changes}?flag_name__exact={flag.name}")
+
+    def _ask(
+        self,
+        request: HttpRequest,
+        *,
+        form: forms.Form,
+        title: str,
+        consequence: str,
+        change: Change,
+        danger: bool = False,
+    ) -> HttpResponse:
+        """One page for every change: what will happen, the reason, one button."""
+        back = reverse("admin:rollback_flag_changelist")
+        if request.method == "POST" and form.is_valid():
+            try:
+                made = change(form.cleaned_data)
+            except ChangeRefused as refused:
+                form.add_error(None, str(refused))
+            else:
+                self._tell(request, made)
+                return HttpResponseRedirect(back)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "consequence": consequence,
+            "form": form,
+            "danger": danger,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/rollback/change_flag.html", context)
+
+    def _tell(self, request: HttpRequest, made: list[FlagChange]) -> None:
+        if not made:
+            self.message_user(request, _("Nothing to change: it was so already."), messages.INFO)
+        for change in made:
+            done = {"feature": exposure.title(change.flag_name), "action": change.action}
+            self.message_user(request, _("%(feature)s: %(action)s done.") % done, messages.SUCCESS)

@@ -1,0 +1,46 @@
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
+
+from rollback.models import Flag
+
+
+class ReasonForm(forms.Form):
+    """Every change of a flag says why."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        help_text=_("One sentence for whoever reads the audit later."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+    )
+
+
+class ShareForm(ReasonForm):
+    percent = forms.DecimalField(
+        label=_("Share in %"),
+        min_value=Decimal(0),
+        max_value=Decimal(100),
+        max_digits=5,
+        decimal_places=2,
+        help_text=_("0 to 100, two decimals. Who is off at 50 is off at 25."),
+        widget=UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal"}),
+    )
+    field_order = ("percent", "reason")
+
+
+class EarlyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The change page: who has the flag early. Share and kill are actions of their own."""
+
+    reason = ReasonForm.base_fields["reason"]
+
+    class Meta:
+        model = Flag
+        fields = ("staff", "superusers", "users")
+
+    def clean_reason(self) -> str:
+        reason: Any = self.cleaned_data["reason"]
+        return str(reason).strip()
