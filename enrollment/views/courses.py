@@ -7,22 +7,19 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from enrollment import sockets
 from enrollment.forms import EnrollmentForm
 from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.enroll import (
     AlreadyEnrolled,
-    CourseClosed,
-    CourseFull,
     EnrollmentRefused,
-    TooManyEnrollments,
     enroll,
     live_enrollment,
 )
 from enrollment.queries import courses as course_queries
 from enrollment.queries.people import student_of, teacher_of
+from enrollment.refusals import why_refused
 
 PAGE_SIZE = 24
 
@@ -97,19 +94,6 @@ def _try_to_enroll(form: EnrollmentForm, *, student: Student, course: Course) ->
     except EnrollmentRefused as refused:
         form.add_error(None, why_refused(refused))
         return None
-
-
-def why_refused(refused: EnrollmentRefused) -> str:
-    if isinstance(refused, CourseFull):
-        return _(
-            "The last place in this course has just been taken. What you typed is kept; "
-            "you can choose another course, or write to the office."
-        )
-    if isinstance(refused, CourseClosed):
-        return _("Enrollment for this course is closed today.")
-    if isinstance(refused, TooManyEnrollments):
-        return _("You have enrolled very often within an hour. Please try again later.")
-    return _("This teacher no longer teaches this course. Choose another, or no preference.")
 
 
 @login_required
