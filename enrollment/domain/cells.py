@@ -1,4 +1,4 @@
-"""Readers of one cell: text → value. Each raises BadCell with a sentence that says what is right."""
+"""Readers of one cell: text → value. Each raises BadCell, saying what would be right."""
 
 import re
 import unicodedata

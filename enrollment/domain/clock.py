@@ -8,9 +8,7 @@ class NoSuchTime(ValueError):
     """The clocks were put forward over that time; `instead` is what they showed then."""
 
     def __init__(self, instead: datetime) -> None:
-        super().__init__(
-            f"The clocks go forward over this time; they show {instead:%H:%M} instead."
-        )
+        super().__init__(f"the clocks go forward that night; {instead:%H:%M} would be right.")
         self.instead = instead
 
 

@@ -91,8 +91,12 @@ class Sheet(Generic[Row]):
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed(Generic[Row]):
-    """bad: the lines that became no row, so that nobody complains that they are missing."""
+    """bad: the lines that became no row, so that nobody complains that they are missing.
 
+    broken: the file could not be read to its end, so other lines may be missing too.
+    """
+
+    broken: bool = False
     rows: Sequence[Row] = ()
     bad: Sequence[Record] = ()
     problems: Sequence[Problem] = ()
@@ -105,6 +109,7 @@ class _Reading(Generic[Row]):
     bad: list[Record] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     lines: dict[Hashable, int] = field(default_factory=dict)
+    broken: bool = False
 
     def take(self, record: Record) -> None:
         values, problems = _values(self.sheet, record)
@@ -121,30 +126,33 @@ class _Reading(Generic[Row]):
         key = self.sheet.key(row)
         if key is None or (first := self.lines.setdefault(key, record.line)) == record.line:
             return []
-        hint = f"already stands in line {first}; keep one of the two."
-        return [record.problem(self.sheet.key_column, hint)]
+        named = record.cells.get(self.sheet.key_column)
+        column = self.sheet.key_column if named else self.sheet.columns[0].name
+        return [record.problem(column, f"already stands in line {first}; keep one of the two.")]
+
+
+class _Broken(Exception):
+    """The file cannot be read any further."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__()
+        self.problems = problems
 
 
 def parse(sheet: Sheet[Row], data: bytes) -> Parsed[Row]:
     """Never raises: whatever the bytes are, the answer is rows and problems."""
-    text = decode(data)
-    lines = _lines(sheet.file, text)
-    names: list[str] = []
     reading = _Reading(sheet)
-    for line, cells in lines:
-        if isinstance(cells, Problem):
-            reading.problems.append(cells)
-        elif not names:
-            names = [_column_name(cell) for cell in cells]
-            reading.problems += _header_problems(sheet, names, line)
-            if reading.problems:
-                break
-        elif any(cells):
+    try:
+        lines = (found for found in _lines(sheet.file, decode(data)) if any(found[1]))
+        names = _header(sheet, lines)
+        for line, cells in lines:
             _take_line(reading, names, line, cells)
-    if not names and not reading.problems:
-        hint = "is empty; its first line must name the columns."
-        reading.problems.append(Problem(file=sheet.file, hint=hint))
-    return Parsed(rows=reading.rows, bad=reading.bad, problems=reading.problems)
+    except _Broken as broken:
+        reading.problems += broken.problems
+        reading.broken = True
+    return Parsed(
+        rows=reading.rows, bad=reading.bad, problems=reading.problems, broken=reading.broken
+    )
 
 
 def decode(data: bytes) -> str:
@@ -159,8 +167,11 @@ def decode(data: bytes) -> str:
     return data.decode("latin-1")
 
 
-def _lines(file: str, text: str) -> Iterator[tuple[int, list[str] | Problem]]:
-    """Each record with the number of its first line (a quoted cell may hold line breaks)."""
+def _lines(file: str, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the number of its first line (a quoted cell may hold line breaks).
+
+    :raises _Broken:
+    """
     first, _, rest = text.partition("\n")
     before = 0
     delimiter = max(DELIMITERS, key=first.count)
@@ -176,9 +187,20 @@ def _lines(file: str, text: str) -> Iterator[tuple[int, list[str] | Problem]]:
             return
         except csv.Error as error:
             hint = f"cannot be read from here on ({error}); check the quotation marks."
-            yield line, Problem(file=file, line=line, hint=hint)
-            return
+            raise _Broken([Problem(file=file, line=line, hint=hint)]) from error
         yield line, [cell.strip() for cell in cells]
+
+
+def _header(sheet: Sheet[Any], lines: Iterator[tuple[int, list[str]]]) -> list[str]:
+    """:raises _Broken:"""
+    for line, cells in lines:
+        names = [_column_name(cell) for cell in cells]
+        problems = _header_problems(sheet, names, line)
+        if problems:
+            raise _Broken(problems)
+        return names
+    hint = "is empty; its first line must name the columns."
+    raise _Broken([Problem(file=sheet.file, hint=hint)])
 
 
 def _column_name(cell: str) -> str:

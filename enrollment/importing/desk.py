@@ -29,13 +29,14 @@ class Desk:
     """now: the import's clock. tick: called with a number of rows that are dealt with.
 
     unread: for each file the keys of lines that could not be read. Nobody complains again that
-    such a teacher, student or course is missing.
+    such a teacher, student or course is missing. broken: files that could not be read to the end.
     """
 
     now: datetime
     tick: Callable[[int], None] = _quiet
     problems: list[Problem] = field(default_factory=list)
     unread: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    broken: set[str] = field(default_factory=set)
 
     def refuse(self, record: Record, column: str, hint: str) -> None:
         self.problems.append(record.problem(column, hint))
@@ -74,7 +75,10 @@ class Desk:
         text = record.cells.get(column, "")
         key = text if file == "courses.csv" else text.lower()
         found = known.get(key)
-        if found is None and key not in self.unread[file]:
+        if found is None and not self.may_be_unread(file, key):
             hint = f"is neither in {file} nor in the school; add it or correct this."
             self.refuse(record, column, hint)
         return found
+
+    def may_be_unread(self, file: str, key: str) -> bool:
+        return file in self.broken or key in self.unread[file]

@@ -39,9 +39,9 @@ says how its rows are saved, and registers both from its `AppConfig.ready`:
             registry.register(HOURS)
 
 `save` runs inside the import's one transaction, after teachers, students, courses, enrollments and
-lessons, with the rows that could be read. It writes as if all went well: when anything was refused,
-here or elsewhere, or on a dry run, everything is rolled back. It never raises for a bad row. The
-same file again must create and change nothing. The readers of cells are in `enrollment.domain.cells`.
+lessons, with the rows that could be read. It writes as if all went well: when anything was
+refused, here or elsewhere, or on a dry run, everything is rolled back. It never raises for a bad
+row. The same file again must create and change nothing. Readers of cells: `enrollment.domain.cells`.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,0 +1,272 @@
+"""Lessons. The natural key is who teaches whom from when; the database's guard is checked first,
+so that a clash is a sentence at its row and not a database error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Q
+
+from enrollment.domain.clashes import Span, clashes
+from enrollment.domain.clock import NoSuchTime, instant
+from enrollment.domain.states import (
+    LESSON_STEPS,
+    LIVE_ENROLLMENT,
+    LessonStatus,
+    StepNotAllowed,
+    check_step,
+)
+from enrollment.domain.tables import LessonRow
+from enrollment.importing.desk import Counts, Desk
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.operations.import_school.merge import BATCH, Merge
+from enrollment.operations.lessons import delete_expired_holds
+
+Key = tuple[int, int, datetime]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A row with everything in it found: what the lesson shall be."""
+
+    row: LessonRow
+    teacher: Teacher
+    student: Student
+    course: Course
+    enrollment_id: int
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+
+    @property
+    def key(self) -> Key:
+        return self.teacher.pk, self.student.pk, self.starts_at
+
+
+def save_lessons(rows: Sequence[LessonRow], desk: Desk) -> Counts:
+    delete_expired_holds(now=desk.now)
+    wanted = _resolve(rows, desk)
+    if not wanted:
+        return Counts()
+    known = _known(wanted)
+    matched = _match(wanted, known)
+    wanted = [_as_agreed(one, matched.get(one.key)) for one in wanted]
+    _report_clashes(wanted, _unmatched(known, matched), desk)
+    merge = _merge(wanted, matched, desk)
+    if not desk.problems:
+        _write(merge, desk)
+    return merge.counts
+
+
+def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
+    enrollments = _enrollments(desk)
+    lines: dict[Key, int] = {}
+    found = []
+    for row in rows:
+        one = _resolve_row(row, enrollments, desk)
+        if one is None:
+            continue
+        line = row.record.line
+        if (first := lines.setdefault(one.key, line)) != line:
+            hint = f"already stands in line {first}; keep one of the two."
+            desk.refuse(row.record, "time", hint)
+        else:
+            found.append(one)
+    return found
+
+
+def _enrollments(desk: Desk) -> dict[tuple[int, int], int]:
+    """By student and course: the live enrollment, else the last one."""
+    found = Enrollment.objects.values_list("student_id", "course_id", "pk", "status")
+    by_age = list(found.order_by("created_at", "pk"))
+    past = {(student, course): pk for student, course, pk, _status in by_age}
+    live = {(s, c): pk for s, c, pk, status in by_age if status in LIVE_ENROLLMENT}
+    return past | live
+
+
+def _resolve_row(
+    row: LessonRow, enrollments: dict[tuple[int, int], int], desk: Desk
+) -> Wanted | None:
+    """None after reporting all that is wrong with it."""
+    teacher, student = desk.teacher(row.record), desk.student(row.record)
+    course = desk.course(row.record)
+    starts_at = _starts_at(row, teacher, desk)
+    if teacher is None or student is None or course is None or starts_at is None:
+        return None
+    enrollment_id = enrollments.get((student.pk, course.pk))
+    if enrollment_id is None:
+        if not desk.may_be_unread("enrollments.csv", f"{row.student} {row.course}"):
+            hint = f"is not enrolled in {row.course}; add a line to enrollments.csv."
+            desk.refuse(row.record, "student", hint)
+        return None
+    return Wanted(
+        row=row,
+        teacher=teacher,
+        student=student,
+        course=course,
+        enrollment_id=enrollment_id,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=row.minutes or course.lesson_minutes),
+        status=row.status,
+    )
+
+
+def _starts_at(row: LessonRow, teacher: Teacher | None, desk: Desk) -> datetime | None:
+    zone = row.zone or (teacher.zone if teacher else None)
+    if zone is None:
+        return None
+    try:
+        return instant(on=row.on, at=row.at, zone=zone)
+    except NoSuchTime as error:
+        desk.refuse(row.record, "time", f"does not exist on {row.on} in {zone}: {error}")
+        return None
+
+
+def _known(wanted: Sequence[Wanted]) -> list[Lesson]:
+    """Every lesson of the people concerned from the first to the last row's time."""
+    span = DateTimeTZRange(min(one.starts_at for one in wanted), max(one.ends_at for one in wanted))
+    teachers = {one.teacher.pk for one in wanted}
+    students = {one.student.pk for one in wanted}
+    return list(
+        Lesson.objects.filter(
+            Q(teacher__in=teachers) | Q(student__in=students), period__overlap=span
+        ).order_by("pk")
+    )
+
+
+def _match(wanted: Sequence[Wanted], known: Sequence[Lesson]) -> dict[Key, Lesson]:
+    """Which known lesson a row means: a lesson that holds before one that was cancelled."""
+    keys = {one.key for one in wanted}
+    matched: dict[Key, Lesson] = {}
+    for lesson in sorted(known, key=lambda one: one.status != LessonStatus.CANCELLED):
+        key = (lesson.teacher_id, lesson.student_id, lesson.starts_at)
+        if lesson.status != LessonStatus.HELD and key in keys:
+            matched[key] = lesson
+    return matched
+
+
+def _unmatched(known: Sequence[Lesson], matched: Mapping[Key, Lesson]) -> list[Lesson]:
+    meant = {lesson.pk for lesson in matched.values()}
+    return [lesson for lesson in known if lesson.pk not in meant]
+
+
+def _as_agreed(one: Wanted, lesson: Lesson | None) -> Wanted:
+    """What the file does not say of a known lesson stays: its length, and how it stands."""
+    if lesson is None:
+        return one
+    keeps_length = one.row.minutes is None and one.course.pk == lesson.course_id
+    return replace(
+        one,
+        ends_at=lesson.ends_at if keeps_length else one.ends_at,
+        status=one.status if one.row.record.has("status") else lesson.status,
+    )
+
+
+def _merge(wanted: Sequence[Wanted], matched: Mapping[Key, Lesson], desk: Desk) -> Merge[Lesson]:
+    merge = Merge(Lesson)
+    for one in wanted:
+        lesson = matched.get(one.key)
+        if lesson is None:
+            merge.new.append(Lesson(**_fields(one), enrollment_id=one.enrollment_id))
+        elif _may_step(lesson, one, desk):
+            fields = _fields(one)
+            if one.course.pk != lesson.course_id or lesson.enrollment_id is None:
+                fields["enrollment_id"] = one.enrollment_id
+            merge.change(lesson, fields)
+    return merge
+
+
+def _fields(one: Wanted) -> dict[str, Any]:
+    return {
+        "teacher_id": one.teacher.pk,
+        "student_id": one.student.pk,
+        "course_id": one.course.pk,
+        "period": DateTimeTZRange(one.starts_at, one.ends_at),
+        "local_on": one.row.on,
+        "local_start": one.row.at,
+        "zone": one.row.zone or one.teacher.zone,
+        "status": one.status,
+    }
+
+
+def _may_step(lesson: Lesson, one: Wanted, desk: Desk) -> bool:
+    try:
+        check_step(LESSON_STEPS, before=lesson.status, after=one.status)
+    except StepNotAllowed:
+        hint = (
+            f"the school has this lesson as {lesson.status}, and from there it cannot become this."
+        )
+        desk.refuse(one.row.record, "status", hint)
+        return False
+    return True
+
+
+def _write(merge: Merge[Lesson], desk: Desk) -> None:
+    """What ends comes before what begins in its place. Plain statements cannot deadlock here:
+    the table is locked against other writers since the enrollments."""
+    if "period" in merge.fields:
+        # The guard looks after each row, not after the statement: out of its sight meanwhile.
+        pks = [lesson.pk for lesson in merge.changed]
+        Lesson.objects.filter(pk__in=pks).update(status=LessonStatus.CANCELLED)
+        merge.fields.add("status")
+    if merge.changed:
+        Lesson.objects.bulk_update(merge.changed, sorted(merge.fields), batch_size=BATCH)
+    # In order of teacher and time, or the guard's index takes thirty times as long.
+    merge.new.sort(key=lambda lesson: (lesson.teacher_id, lesson.starts_at))
+    for first in range(0, len(merge.new), BATCH):
+        batch = merge.new[first : first + BATCH]
+        Lesson.objects.bulk_create(batch)
+        desk.tick(len(batch))
+
+
+def _report_clashes(wanted: Sequence[Wanted], others: Sequence[Lesson], desk: Desk) -> None:
+    spans = [
+        span
+        for one in wanted
+        if one.status != LessonStatus.CANCELLED
+        for span in _spans(one.teacher.pk, one.student.pk, one.starts_at, one.ends_at, one)
+    ] + [
+        span
+        for lesson in others
+        if lesson.status != LessonStatus.CANCELLED
+        for span in _spans(
+            lesson.teacher_id, lesson.student_id, lesson.starts_at, lesson.ends_at, lesson
+        )
+    ]
+    for one, other in clashes(spans):
+        _report_clash(one.who[0], one.what, other.what, desk)
+
+
+def _spans(
+    teacher: int, student: int, start: datetime, end: datetime, what: Wanted | Lesson
+) -> tuple[Span[Wanted | Lesson], Span[Wanted | Lesson]]:
+    return (
+        Span(who=("teacher", teacher), start=start, end=end, what=what),
+        Span(who=("student", student), start=start, end=end, what=what),
+    )
+
+
+def _report_clash(who: str, one: Wanted | Lesson, other: Wanted | Lesson, desk: Desk) -> None:
+    """At the row of the file; of two rows at the later one."""
+    pair = [one, other]
+    rows = sorted(
+        (item for item in pair if isinstance(item, Wanted)), key=lambda item: item.row.record.line
+    )
+    if not rows:
+        return
+    row = rows[-1]
+    against = next(item for item in pair if item is not row)
+    hint = f"the {who} has another lesson then: {_name(against)}; give one of them another time."
+    desk.refuse(row.row.record, "time", hint)
+
+
+def _name(item: Wanted | Lesson) -> str:
+    if isinstance(item, Wanted):
+        local = f"{item.row.on} {item.row.at:%H:%M} {item.row.zone or item.teacher.zone}"
+        where = f"line {item.row.record.line}"
+    else:
+        local = f"{item.local_on} {item.local_start:%H:%M} {item.zone}"
+        where = "already in the school" if item.status != LessonStatus.HELD else "held just now"
+    return f"{item.course}, {local}, {item.student} with {item.teacher} ({where})"

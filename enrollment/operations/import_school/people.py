@@ -1,0 +1,113 @@
+"""Teachers and students. A person's natural key is the mail address."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.db.models.functions import Lower
+
+from enrollment.domain.tables import PersonRow, TeacherRow
+from enrollment.importing.desk import Counts, Desk
+from enrollment.models import Student, Teacher, User
+from enrollment.operations.import_school.merge import Merge
+
+Role = TypeVar("Role", Teacher, Student)
+Someone = TypeVar("Someone", bound=PersonRow)
+
+
+class People:
+    """Remembers who was named how: one person may stand in both files, but with one name."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, PersonRow] = {}
+
+    def save_teachers(self, rows: Sequence[TeacherRow], desk: Desk) -> Counts:
+        users = _save_users(rows, group="teacher")
+        self.named = {row.email: row for row in rows}
+        return _save_roles(Teacher, users, [(row, _teacher_fields(row)) for row in rows])
+
+    def save_students(self, rows: Sequence[PersonRow], desk: Desk) -> Counts:
+        agreed = [row for row in rows if self._check_name(row, desk)]
+        users = _save_users(agreed, group="student")
+        return _save_roles(Student, users, [(row, _student_fields(row)) for row in agreed])
+
+    def _check_name(self, row: PersonRow, desk: Desk) -> bool:
+        """Two names for one login would change to and fro with every import."""
+        other = self.named.get(row.email, row)
+        if (other.first_name, other.last_name) == (row.first_name, row.last_name):
+            return True
+        where = f"{other.record.file} line {other.record.line}"
+        name = f"{other.first_name} {other.last_name}"
+        desk.refuse(row.record, "email", f"is {name} in {where}; give both the same name.")
+        desk.unread[row.record.file].add(row.email)
+        return False
+
+
+def _teacher_fields(row: TeacherRow) -> dict[str, Any]:
+    full_name = f"{row.first_name} {row.last_name}"[:120]
+    return {
+        "display_name": row.display_name or full_name,
+        "zone": row.zone,
+        "bio": row.bio,
+    }
+
+
+def _student_fields(row: PersonRow) -> dict[str, Any]:
+    return {"zone": row.zone or settings.TIME_ZONE}
+
+
+def _save_users(rows: Sequence[PersonRow], *, group: str) -> dict[str, tuple[User, bool]]:
+    """By mail address: the user, and whether the row changed a known one."""
+    known = User.objects.annotate(address=Lower("email")).filter(
+        address__in=[row.email for row in rows]
+    )
+    found = {user.email.lower(): user for user in known}
+    merge = Merge(User)
+    users = {row.email: _take_user(merge, found.get(row.email), row) for row in rows}
+    merge.write()
+    _add_to_group(users.values(), group)
+    changed = {id(user) for user in merge.changed}
+    return {address: (user, id(user) in changed) for address, user in users.items()}
+
+
+def _take_user(merge: Merge[User], found: User | None, row: PersonRow) -> User:
+    wanted = {"first_name": row.first_name, "last_name": row.last_name}
+    if found is None:
+        # Nobody can log in with an imported row: people set a password by the reset mail.
+        wanted |= {"email": row.email, "password": make_password(None)}
+    return merge.take(found, wanted, row.record)
+
+
+def _add_to_group(users: Iterable[User], name: str) -> None:
+    group, _made = Group.objects.get_or_create(name=name)
+    membership = User.groups.through
+    inside = set(membership.objects.filter(group_id=group.pk).values_list("user_id", flat=True))
+    membership.objects.bulk_create(
+        membership(user_id=user.pk, group_id=group.pk) for user in users if user.pk not in inside
+    )
+
+
+def _save_roles(
+    model: type[Role],
+    users: dict[str, tuple[User, bool]],
+    rows: Sequence[tuple[Someone, dict[str, Any]]],
+) -> Counts:
+    """A row counts as changed when the user or the role changed."""
+    user_ids = [user.pk for user, _changed in users.values()]
+    found = {role.user_id: role for role in model._default_manager.filter(user__in=user_ids)}
+    merge = Merge(model)
+    for row, wanted in rows:
+        user, _changed = users[row.email]
+        known = found.get(user.pk)
+        merge.take(known, wanted if known else wanted | {"user_id": user.pk}, row.record)
+    merge.write()
+    touched = {role.user_id for role in merge.changed}
+    created = {role.user_id for role in merge.new}
+    touched |= {user.pk for user, changed in users.values() if changed} - created
+    return Counts(
+        created=len(created),
+        changed=len(touched),
+        unchanged=len(users) - len(created) - len(touched),
+    )
