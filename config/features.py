@@ -83,9 +83,7 @@ FEATURES = (
         nav=(NavItem(label=_("Holidays"), url_name="holidays:list", shown_to=_logged_in),),
         fallback=Fallback(
             url_name="enrollment:home",
-            words=_(
-                "Holidays are switched off at the moment. Days already entered still count."
-            ),
+            words=_("Holidays are switched off at the moment. Days already entered still count."),
         ),
     ),
 )

@@ -142,6 +142,9 @@ WAFFLE_CREATE_MISSING_FLAGS = False
 WAFFLE_OVERRIDE = False
 WAFFLE_ENABLE_ADMIN_PAGES = False
 WAFFLE_LOG_MISSING_FLAGS = logging.ERROR
+# Our flag model replaces waffle's, and nothing uses its switches and samples: its migrations would
+# only leave empty tables behind that hold on to our groups and users by foreign keys.
+MIGRATION_MODULES = {"waffle": None}
 
 # ---------------------------------------------------------------- people
 AUTH_USER_MODEL = "enrollment.User"

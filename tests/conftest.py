@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, switchboard
 from rollback.domain.shares import FlagState, Snapshot
+from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
 
@@ -47,8 +48,15 @@ def switches(request: pytest.FixtureRequest) -> Iterator[Switches | None]:
 
 
 @pytest.fixture
+def flag_rows(db: Any) -> None:
+    """The four flags at 0 %, also where a transactional test before has emptied the tables."""
+    seed_flags()
+
+
+@pytest.fixture
 def real_switchboard(transactional_db: Any) -> Iterator[switchboard.Switchboard]:
     """The real thing on this test's database: a thread, LISTEN, the version poll."""
+    seed_flags()
 
     switchboard.board.stop()
     yield switchboard.board
