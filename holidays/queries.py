@@ -1,0 +1,29 @@
+from datetime import date
+
+from django.db.models import QuerySet
+
+from holidays.domain.days import days_between
+from holidays.models import Holiday
+
+
+def closed_days(*, first: date, last: date) -> frozenset[date]:
+    """The days from `first` to `last`, both counted, on which the school is closed."""
+    periods = Holiday.objects.filter(first_on__lte=last, last_on__gte=first).values_list(
+        "first_on", "last_on"
+    )
+    return frozenset(
+        day
+        for first_on, last_on in periods
+        # Clipped first: whoever types the year 9999 must not cost every page three million days.
+        for day in days_between(max(first, first_on), min(last, last_on))
+    )
+
+
+def holidays_between(*, first: date, last: date) -> QuerySet[Holiday]:
+    """Those with at least one day from `first` to `last`, both counted; by their first day."""
+    return Holiday.objects.filter(first_on__lte=last, last_on__gte=first)
+
+
+def overlapping(holiday: Holiday) -> QuerySet[Holiday]:
+    """Other holidays that share a day with this one."""
+    return holidays_between(first=holiday.first_on, last=holiday.last_on).exclude(pk=holiday.pk)

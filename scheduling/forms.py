@@ -1,0 +1,113 @@
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.models import Course, Teacher
+from scheduling.domain import choice
+from scheduling.models import AvailabilityRule
+
+
+class SlotField(forms.CharField):
+    """The start of a slot as it stands in a draft; cleaned to an aware datetime."""
+
+    def clean(self, value: Any) -> datetime:
+        start = choice.from_text(super().clean(value))
+        if start is None:
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return start
+
+
+def _offer_only(teachers: QuerySet[Teacher], field: forms.Field) -> None:
+    assert isinstance(field, forms.ModelChoiceField)
+    field.queryset = teachers
+
+
+class ChoiceForm(forms.Form):
+    """Step 1. Field names are the neutral answer names of both flows."""
+
+    teacher = forms.ModelChoiceField(
+        queryset=Teacher.objects.none(),
+        label=_("Teacher"),
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": _("Choose a teacher."),
+            "invalid_choice": _("This teacher does not teach this course. Choose another."),
+        },
+    )
+    slot = SlotField(
+        label=_("Time"),
+        max_length=40,
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": _("Choose a time."),
+            "invalid": _("This is no time that can be read. Choose one from the list."),
+        },
+    )
+
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_only(course.teachers.all(), self.fields["teacher"])
+
+    @property
+    def choice_is_valid(self) -> bool:
+        return not {"teacher", "slot"} & set(self.errors)
+
+
+class DetailsForm(ChoiceForm):
+    """Steps 2 and 3: what is posted says everything again, so that what was seen is what is done."""
+
+    wished_times = forms.CharField(
+        required=False,
+        max_length=2000,
+        label=_("Other times that suit you"),
+        help_text=_(
+            "For the lessons after the first. In your own words, like: Mondays after 16:00."
+        ),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    note = forms.CharField(
+        required=False,
+        max_length=4000,
+        label=_("Anything we should know"),
+        help_text=_("Previous experience, goals, needs."),
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
+class FilterForm(forms.Form):
+    """Whose times, and which week. Nonsense in the address counts as nothing asked."""
+
+    teacher = forms.ModelChoiceField(
+        queryset=Teacher.objects.none(), required=False, label=_("Teacher"), empty_label=None
+    )
+    week = forms.DateField(required=False, input_formats=["%Y-%m-%d"], widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_only(course.teachers.all(), self.fields["teacher"])
+
+    def asked(self) -> tuple[Teacher | None, date | None]:
+        self.is_valid()
+        return self.cleaned_data.get("teacher"), self.cleaned_data.get("week")
+
+
+class HoursForm(forms.ModelForm):  # type: ignore[type-arg] - not subscriptable at run time
+    """A weekly window of one teacher. The model itself says what is wrong, as in the admin."""
+
+    class Meta:
+        model = AvailabilityRule
+        fields = ("weekday", "starts", "ends", "valid_from", "valid_until")
+        widgets = {
+            "starts": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+            "ends": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
+            "valid_from": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "valid_until": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        }
+
+    def __init__(self, *args: Any, teacher: Teacher, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.teacher = teacher

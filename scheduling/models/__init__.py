@@ -1,0 +1,4 @@
+from scheduling.models.reminders import TeacherReminder
+from scheduling.models.rules import AvailabilityRule
+
+__all__ = ["AvailabilityRule", "TeacherReminder"]

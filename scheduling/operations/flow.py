@@ -1,0 +1,103 @@
+"""The steps of the new flow. What was typed goes into the draft, the slot into a hold."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.operations.enroll import check_can_enroll, enroll
+from enrollment.operations.lessons import SlotTaken, hold_slot
+from rollback import drafts
+from scheduling.domain import choice
+from scheduling.queries.availability import free_slots
+from scheduling.queries.progress import live_hold
+
+
+@transaction.atomic
+def choose(
+    *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
+) -> Lesson:
+    """Hold the slot and remember it.
+
+    :raises EnrollmentRefused: an enrollment could not follow, so nothing is held.
+    :raises SlotTaken: it is not, or no longer, offered.
+    """
+    check_can_enroll(student=student, course=course, teacher=teacher, now=now)
+    hold = hold_free_slot(
+        student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
+    )
+    answers = {"teacher": str(teacher.pk), "slot": choice.as_text(starts_at)}
+    drafts.save(student=student, course=course, answers=answers, step="details", now=now)
+    return hold
+
+
+def tell_details(
+    *,
+    student: Student,
+    course: Course,
+    teacher: Teacher,
+    starts_at: datetime,
+    wished_times: str,
+    note: str,
+    now: datetime,
+) -> None:
+    """:raises DraftRefused: too much to be saved."""
+    answers = {
+        "teacher": str(teacher.pk),
+        "slot": choice.as_text(starts_at),
+        "wished_times": wished_times,
+        "note": note,
+    }
+    drafts.save(student=student, course=course, answers=answers, step="confirm", now=now)
+
+
+@transaction.atomic
+def finish(
+    *,
+    student: Student,
+    course: Course,
+    teacher: Teacher,
+    starts_at: datetime,
+    wished_times: str,
+    note: str,
+    now: datetime,
+) -> Enrollment:
+    """The enrollment with its first lesson. A hold that ran out is taken again if still free.
+
+    :raises EnrollmentRefused: `AlreadyEnrolled` when the button was pressed twice.
+    :raises SlotTaken: somebody else has it now.
+    :raises HoldExpired: it ran out while this waited for another enrollment in the course.
+    """
+    # One at a time for a student: the second press waits here, and then finds the enrollment
+    # instead of its own lesson in the way.
+    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+    check_can_enroll(student=student, course=course, teacher=teacher, now=now)
+    hold = live_hold(
+        student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
+    ) or hold_free_slot(
+        student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
+    )
+    return enroll(
+        student=student,
+        course=course,
+        teacher=teacher,
+        wished_times=wished_times,
+        note=note,
+        flow=Enrollment.Flow.SCHEDULING,
+        now=now,
+        hold=hold,
+    )
+
+
+def hold_free_slot(
+    *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
+) -> Lesson:
+    """The same availability function that made the list decides; the database decides the race.
+
+    :raises SlotTaken:
+    """
+    if not free_slots(
+        teacher=teacher, course=course, now=now, student_id=student.pk, only=starts_at
+    ):
+        raise SlotTaken
+    return hold_slot(student=student, course=course, teacher=teacher, starts_at=starts_at, now=now)

@@ -1,0 +1,107 @@
+"""What the page on which a time is chosen shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from enrollment.models import Course, Student, Teacher
+from scheduling.domain import offer
+from scheduling.domain.slots import Period, nearest
+from scheduling.queries.availability import HORIZON_DAYS, free_slots
+
+ALTERNATIVES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """gone: the wanted start when it is free no more; `days` then holds the nearest alternatives,
+    else the free times of `week`. teacher: None only where nobody teaches the course.
+    """
+
+    teachers: Sequence[Teacher]
+    teacher: Teacher | None
+    zone: ZoneInfo
+    days: Sequence[offer.Day]
+    weeks: Sequence[offer.Week]
+    week: date | None
+    gone: datetime | None = None
+
+    @property
+    def two_clocks(self) -> bool:
+        return any(slot.theirs for day in self.days for slot in day.slots)
+
+
+def offer_for(
+    *,
+    student: Student,
+    course: Course,
+    now: datetime,
+    teacher: Teacher | None = None,
+    week: date | None = None,
+    wanted: datetime | None = None,
+) -> Offer:
+    """teacher: whose times to show; None is the first teacher of the course who has any.
+
+    week: its Monday; None, or one without anything, is the first week with a free time. wanted: a
+    start that was chosen before; the answer opens at its week, or names the nearest instead.
+    """
+    teachers = list(course.teachers.all())
+    teacher, periods = _teacher_with_slots(
+        [teacher] if teacher else teachers, student=student, course=course, now=now
+    )
+    zone = ZoneInfo(student.zone)
+    gone = _gone(periods, wanted)
+    weeks = _weeks(periods, zone=zone, now=now)
+    week = _week(weeks, asked=week, wanted=wanted, zone=zone)
+    if gone is not None:
+        shown = nearest(periods, wanted=int(gone.timestamp()), count=ALTERNATIVES)
+    else:
+        shown = offer.of_week(periods, zone=zone, week=week) if week else []
+    theirs = ZoneInfo(teacher.zone) if teacher else zone
+    return Offer(
+        teachers=teachers,
+        teacher=teacher,
+        zone=zone,
+        days=offer.by_day(shown, zone=zone, theirs=theirs),
+        weeks=weeks,
+        week=week,
+        gone=gone,
+    )
+
+
+def _teacher_with_slots(
+    teachers: Sequence[Teacher], *, student: Student, course: Course, now: datetime
+) -> tuple[Teacher | None, list[Period]]:
+    """The first teacher with a free time; without any, the first teacher. Stops at the first hit."""
+    for teacher in teachers:
+        periods = free_slots(teacher=teacher, course=course, now=now, student_id=student.pk)
+        if periods:
+            return teacher, periods
+    return (teachers[0] if teachers else None), []
+
+
+def _gone(periods: Sequence[Period], wanted: datetime | None) -> datetime | None:
+    if wanted is None or any(start == wanted.timestamp() for start, _end in periods):
+        return None
+    return wanted
+
+
+def _weeks(periods: Sequence[Period], *, zone: ZoneInfo, now: datetime) -> list[offer.Week]:
+    return offer.weeks(
+        periods,
+        zone=zone,
+        first=now.astimezone(zone).date(),
+        last=(now + timedelta(days=HORIZON_DAYS)).astimezone(zone).date(),
+    )
+
+
+def _week(
+    weeks: Sequence[offer.Week], *, asked: date | None, wanted: datetime | None, zone: ZoneInfo
+) -> date | None:
+    filled = [week.first_on for week in weeks if week.slots]
+    if asked is None and wanted is not None:
+        asked = wanted.astimezone(zone).date()
+    if asked is not None and offer.monday(asked) in filled:
+        return offer.monday(asked)
+    return filled[0] if filled else None

@@ -1,0 +1,25 @@
+from dataclasses import dataclass
+
+from django.db.models import Subquery
+
+from enrollment.models import Course, Student, Teacher
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Who teaches what; student_id: whoever asks, if they are a student."""
+
+    teacher: Teacher
+    course: Course
+    student_id: int | None
+
+
+def teaching(*, teacher_id: int, course: str, user_id: int) -> Teaching | None:
+    """In one query. None: no such teacher or course, or the one does not teach the other."""
+    found = (
+        Course.teachers.through.objects.filter(teacher_id=teacher_id, course__slug=course)
+        .select_related("teacher", "course")
+        .annotate(student_id=Subquery(Student.objects.filter(user_id=user_id).values("pk")))
+        .first()
+    )
+    return Teaching(found.teacher, found.course, found.student_id) if found else None

@@ -1,0 +1,23 @@
+"""Where the site plan plugs in what scheduling needs and must not import."""
+
+from collections.abc import Callable
+from datetime import date
+
+# (teacher id, first day, last day; both counted) -> the closed days among them.
+ClosedDays = Callable[[int, date, date], frozenset[date]]
+
+
+def _never_closed(teacher_id: int, first: date, last: date) -> frozenset[date]:
+    return frozenset()
+
+
+_closed_days: ClosedDays = _never_closed
+
+
+def plug_closed_days(find: ClosedDays) -> None:
+    global _closed_days
+    _closed_days = find
+
+
+def closed_days(*, teacher_id: int, first: date, last: date) -> frozenset[date]:
+    return _closed_days(teacher_id, first, last)

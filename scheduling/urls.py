@@ -1,0 +1,14 @@
+from django.urls import path
+
+from scheduling.views import flow, hours
+
+app_name = "scheduling"
+
+urlpatterns = [
+    # Two parts, so that no course's slug can ever be in the way.
+    path("my/hours/", hours.my_hours, name="hours"),
+    path("my/hours/<int:rule>/delete/", hours.delete_hours, name="delete_hours"),
+    path("<slug:course>/", flow.choose, name="choose"),
+    path("<slug:course>/details/", flow.details, name="details"),
+    path("<slug:course>/confirm/", flow.confirm, name="confirm"),
+]
