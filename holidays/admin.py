@@ -10,7 +10,7 @@ from holidays.models import Holiday
 
 
 @admin.register(Holiday)
-class HolidayAdmin(ModelAdmin):  # type: ignore[misc]
+class HolidayAdmin(ModelAdmin):
     list_display = ("name", "first_on", "last_on", "note")
     list_filter = ("first_on",)
     search_fields = ("name", "note")

@@ -1,5 +1,5 @@
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -19,6 +19,12 @@ class SlotField(forms.CharField):
         if start is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return start
+
+
+if TYPE_CHECKING:
+    _HoursModelForm = forms.ModelForm[AvailabilityRule]
+else:
+    _HoursModelForm = forms.ModelForm
 
 
 def _offer_only(teachers: QuerySet[Teacher], field: forms.Field) -> None:
@@ -95,7 +101,7 @@ class FilterForm(forms.Form):
         return self.cleaned_data.get("teacher"), self.cleaned_data.get("week")
 
 
-class HoursForm(forms.ModelForm):  # type: ignore[type-arg] - not subscriptable at run time
+class HoursForm(_HoursModelForm):
     """A weekly window of one teacher. The model itself says what is wrong, as in the admin."""
 
     class Meta:

@@ -3,11 +3,14 @@ from django.utils import timezone
 
 from scheduling.operations import reminders
 
-# A mail server that is away for a while: beat comes back only in a week.
-AWAY = {"autoretry_for": (OSError,), "retry_backoff": 60, "max_retries": 8}
 
-
-@shared_task(name="scheduling.tasks.remind_teachers_without_hours", **AWAY)
+@shared_task(
+    name="scheduling.tasks.remind_teachers_without_hours",
+    # A mail server that is away for a while: beat comes back only in a week.
+    autoretry_for=(OSError,),
+    retry_backoff=60,
+    max_retries=8,
+)
 def remind_teachers_without_hours() -> int:
     """:returns: how many mails went out."""
     return reminders.remind_teachers_without_hours(today=timezone.localdate())

@@ -14,7 +14,7 @@ class Teaching:
     student_id: int | None
 
 
-def teaching(*, teacher_id: int, course: str, user_id: int) -> Teaching | None:
+def teaching(*, teacher_id: int, course: str, user_id: int | None) -> Teaching | None:
     """In one query. None: no such teacher or course, or the one does not teach the other."""
     found = (
         Course.teachers.through.objects.filter(teacher_id=teacher_id, course__slug=course)
@@ -22,4 +22,7 @@ def teaching(*, teacher_id: int, course: str, user_id: int) -> Teaching | None:
         .annotate(student_id=Subquery(Student.objects.filter(user_id=user_id).values("pk")))
         .first()
     )
-    return Teaching(found.teacher, found.course, found.student_id) if found else None
+    if found is None:
+        return None
+    student_id: int | None = found.student_id  # type: ignore[attr-defined] - annotated above
+    return Teaching(found.teacher, found.course, student_id)

@@ -1,0 +1,154 @@
+"""Weekly hours from availability.csv, along with the school's import. A row is known again by its
+teacher, weekday, start and first day of validity."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+
+from enrollment.domain import cells
+from enrollment.domain.sheets import BadCell, Column, Record, Sheet
+from enrollment.importing.desk import Counts, Desk
+from enrollment.importing.registry import Table
+from scheduling.domain.hours import first_overlap
+from scheduling.models import AvailabilityRule
+from scheduling.models.rules import MIDNIGHT
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+TAGE = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
+
+Key = tuple[int, int, time, date | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoursRow:
+    record: Record
+    teacher: str
+    weekday: int
+    starts: time
+    ends: time
+    valid_from: date | None
+    valid_until: date | None
+
+    @property
+    def key(self) -> tuple[str, int, time, date | None]:
+        return self.teacher, self.weekday, self.starts, self.valid_from
+
+
+def weekday(text: str) -> int:
+    """Monday, mon and Montag are 0."""
+    word = text.lower().rstrip(".")
+    for names in (DAYS, TAGE):
+        for index, name in enumerate(names):
+            if word == name or (2 <= len(word) <= 3 and name.startswith(word)):
+                return index
+    raise BadCell("write a weekday like Monday or Mon.")
+
+
+def minute(text: str) -> time:
+    at = cells.clock(text)
+    if at.second:
+        raise BadCell("give hours and minutes only, like 14:30.")
+    return at
+
+
+def save_hours_file(rows: Sequence[HoursRow], desk: Desk) -> Counts:
+    named = [(row, teacher.pk) for row in rows if (teacher := desk.teacher(row.record))]
+    sound = [(row, teacher) for row, teacher in named if _is_sound(row, desk)]
+    known = _known({teacher for _row, teacher in sound})
+    rules = [(row, _as_rule(row, teacher, known)) for row, teacher in sound]
+    _report_overlaps(rules, known.values(), desk)
+    if desk.problems:
+        return Counts()
+    return _write([rule for _row, rule in rules], known)
+
+
+def _is_sound(row: HoursRow, desk: Desk) -> bool:
+    if not (row.ends > row.starts or row.ends == MIDNIGHT):
+        desk.refuse(row.record, "ends", "must be later than starts; 00:00 is the end of the day.")
+    elif row.valid_from and row.valid_until and row.valid_until < row.valid_from:
+        desk.refuse(row.record, "valid_until", "must not be before valid_from.")
+    else:
+        return True
+    return False
+
+
+def _known(teachers: Iterable[int]) -> dict[Key, AvailabilityRule]:
+    rules = AvailabilityRule.objects.filter(teacher__in=list(teachers)).order_by("pk")
+    return {_key(rule): rule for rule in rules}
+
+
+def _key(rule: AvailabilityRule) -> Key:
+    return rule.teacher_id, rule.weekday, rule.starts, rule.valid_from
+
+
+def _as_rule(row: HoursRow, teacher: int, known: dict[Key, AvailabilityRule]) -> AvailabilityRule:
+    """As the file wants it, with the known row's id; a column it does not have changes nothing."""
+    old = known.get((teacher, row.weekday, row.starts, row.valid_from))
+    keeps = old is not None and not row.record.has("valid_until")
+    return AvailabilityRule(
+        pk=old.pk if old else None,
+        teacher_id=teacher,
+        weekday=row.weekday,
+        starts=row.starts,
+        ends=row.ends,
+        valid_from=row.valid_from,
+        valid_until=old.valid_until if old and keeps else row.valid_until,
+    )
+
+
+def _report_overlaps(
+    rules: Sequence[tuple[HoursRow, AvailabilityRule]],
+    known: Iterable[AvailabilityRule],
+    desk: Desk,
+) -> None:
+    """Each row against what stays in the school, and against the lines above it."""
+    written = {_key(rule) for _row, rule in rules}
+    beside: dict[tuple[int, int], list[tuple[str, AvailabilityRule]]] = defaultdict(list)
+    for rule in known:
+        if _key(rule) not in written:
+            beside[rule.teacher_id, rule.weekday].append(("already in the school", rule))
+    for row, rule in rules:
+        others = beside[rule.teacher_id, rule.weekday]
+        found = first_overlap(
+            rule.as_rule(), ((index, other.as_rule()) for index, (_, other) in enumerate(others))
+        )
+        if found is not None:
+            where, other = others[found]
+            desk.refuse(row.record, "starts", f"overlaps {other.in_words()} ({where}).")
+        others.append((f"line {row.record.line}", rule))
+
+
+def _write(rules: Sequence[AvailabilityRule], known: dict[Key, AvailabilityRule]) -> Counts:
+    new = [rule for rule in rules if _key(rule) not in known]
+    changed = [
+        rule
+        for rule in rules
+        if (old := known.get(_key(rule)))
+        and (old.ends, old.valid_until) != (rule.ends, rule.valid_until)
+    ]
+    # Taken away and put back under their ids: updated one by one, two that trade their times would
+    # overlap for a moment, and the database looks after each row.
+    AvailabilityRule.objects.filter(pk__in=[rule.pk for rule in changed]).delete()
+    AvailabilityRule.objects.bulk_create([*changed, *new], batch_size=1000)
+    unchanged = len(rules) - len(new) - len(changed)
+    return Counts(created=len(new), changed=len(changed), unchanged=unchanged)
+
+
+HOURS = Table(
+    sheet=Sheet(
+        file="availability.csv",
+        columns=[
+            Column(name="teacher", read=cells.mail),
+            Column(name="weekday", read=weekday),
+            Column(name="starts", read=minute),
+            Column(name="ends", read=minute),
+            Column(name="valid_from", read=cells.day, needed=False),
+            Column(name="valid_until", read=cells.day, needed=False),
+        ],
+        row=HoursRow,
+        key=lambda row: row.key,
+        key_column="starts",
+    ),
+    save=save_hours_file,
+)
