@@ -19,6 +19,8 @@ import structlog
 from django.conf import settings
 from django.core import signing
 from django.db import connections, transaction
+from django.http import HttpRequest
+from django.utils.functional import LazyObject
 
 from rollback import registry
 from rollback.domain.shares import NOBODY, OFF, FlagState, Snapshot, Subject, share_from_percent
@@ -228,30 +230,41 @@ def is_on(flag: str, who: Any) -> bool:
 
 def is_on_for_anyone(flag: str) -> bool:
     """For work that belongs to no one user: the flag and its masters have a share and no kill."""
-    snapshot = board.snapshot()
-    state = snapshot.flags.get(flag)
-    while state is not None and state.share and not state.killed:
-        if state.requires is None:
-            return True
-        state = snapshot.flags.get(state.requires)
-    return False
+    chain = board.snapshot().chains.get(flag, ())
+    return bool(chain) and all(state.share and not state.killed for state in chain)
 
 
 def subject_of(who: Any) -> Subject:
+    if isinstance(who, HttpRequest):
+        return _subject_of_request(who)
     if who is None:
         return NOBODY
     if isinstance(who, Subject):
         return who
-    user = getattr(who, "user", who)
-    if getattr(user, "is_authenticated", False):
-        return Subject(
-            key=f"u:{user.pk}",
-            user_id=user.pk,
-            is_staff=user.is_staff,
-            is_superuser=user.is_superuser,
-        )
-    visitor = getattr(who, "visitor", "")
-    return Subject(key=f"a:{visitor}") if visitor else NOBODY
+    return _subject(getattr(who, "user", who), getattr(who, "visitor", ""))
+
+
+def _subject_of_request(request: HttpRequest) -> Subject:
+    """Kept on the request for as long as it has the same user object: login and logout set a new
+    one. Nobody is not kept, for the visitor's id may still come.
+    """
+    user = getattr(request, "user", None)
+    kept: tuple[Any, Subject] | None = getattr(request, "_subject", None)
+    if kept is not None and kept[0] is user:
+        return kept[1]
+    subject = _subject(user, getattr(request, "visitor", ""))
+    if subject is not NOBODY:
+        request._subject = (user, subject)  # type: ignore[attr-defined]
+    return subject
+
+
+def _subject(user: Any, visitor: str) -> Subject:
+    if not getattr(user, "is_authenticated", False):
+        return Subject(key=f"a:{visitor}") if visitor else NOBODY
+    if isinstance(user, LazyObject):
+        user = user._wrapped  # asked for by now; through the wrapper each attribute costs 2 µs
+    pk = user.pk
+    return Subject(f"u:{pk}", pk, user.is_staff, user.is_superuser)
 
 
 def visitor_from_cookie(cookie: str | None) -> str | None:

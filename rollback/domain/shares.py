@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from typing import NamedTuple
 
 BUCKETS = 10_000  # a share has two decimals
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Whoever is asking. `key` is stable for a person: "u:17", or "a:…" for an anonymous visitor."""
+class Subject(NamedTuple):
+    """Whoever is asking. `key` is stable for a person: "u:17", or "a:…" for an anonymous visitor.
+
+    A tuple, because one is made for nearly every check and a frozen dataclass takes three times
+    as long to make.
+    """
 
     key: str
     user_id: int | None = None
@@ -57,23 +61,36 @@ class Snapshot:
     version: int = 0
     salt: bytes = b""
     flags: Mapping[str, FlagState] = field(default_factory=dict)
+    # Worked out once for each snapshot: each flag with its masters; a check only walks along.
+    chains: Mapping[str, tuple[FlagState, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        chains = {name: _with_masters(name, self.flags) for name in self.flags}
+        object.__setattr__(self, "chains", chains)
 
     def is_on(self, name: str, subject: Subject) -> bool:
         """Unknown is off; a flag whose master is off, unknown or its own ancestor is off."""
-        chain = self.flags
-        state = chain.get(name)
-        if state is None:
+        chain = self.chains.get(name)
+        if not chain:
             return False
         bucket = bucket_of(self.salt, subject.key) if subject.key else BUCKETS
-        for _ in range(len(chain)):
+        for state in chain:  # noqa: SIM110 - `all()` with a generator takes twice as long
             if not state.on_for(subject, bucket):
                 return False
-            if state.requires is None:
-                return True
-            state = chain.get(state.requires)
-            if state is None:
-                return False
-        return False
+        return True
+
+
+def _with_masters(name: str, flags: Mapping[str, FlagState]) -> tuple[FlagState, ...]:
+    """The flag, its master, and so on up; empty when one is unknown or its own ancestor."""
+    chain: list[FlagState] = []
+    wanted: str | None = name
+    while wanted is not None:
+        state = flags.get(wanted)
+        if state is None or state in chain:
+            return ()
+        chain.append(state)
+        wanted = state.requires
+    return tuple(chain)
 
 
 OFF = Snapshot()
