@@ -1,5 +1,7 @@
 """The queue inside PostgreSQL: pgmq's schema, for databases whose host offers no such extension."""
 
+import logging
+
 import psycopg
 from pgmq.install import install_pgmq_from_sql
 
@@ -13,6 +15,7 @@ def install_queue(conninfo: str) -> bool:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [INSTALL_LOCK])
         if connection.execute("SELECT to_regclass('pgmq.meta')").fetchone() != (None,):
             return False
+        logging.getLogger("pgmq").setLevel(logging.WARNING)  # it reports each step at INFO
         install_pgmq_from_sql(conn=connection)
         return True
 

@@ -33,6 +33,7 @@ class Child:
     started_at: float = 0.0
     pause: float = 0.5
     restart_at: float = 0.0
+    asked: bool = False
 
     def start(self) -> None:
         _make_room(self.log)
@@ -60,11 +61,17 @@ class Child:
         self.pause = 1.0 if lived > GOOD_LIFE else min(self.pause * 2, LONGEST_PAUSE)
         self.restart_at = time.monotonic() + self.pause
 
+    def ask_to_stop(self) -> None:
+        """Once: to some programs a second SIGTERM means to drop everything."""
+        if not self.asked:
+            self._signal(signal.SIGTERM)
+        self.asked = True
+
     def stop(self) -> None:
         """Asks, waits, and ends the whole group for good."""
         if self.process is None:
             return
-        self._signal(signal.SIGTERM)
+        self.ask_to_stop()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(STOP_SECONDS)
         self._signal(signal.SIGKILL)

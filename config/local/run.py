@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from types import FrameType
 from typing import TextIO
@@ -48,9 +49,11 @@ def _run(address: TextIO, database_url: str) -> None:
     _prepare()
     children = _children(port, mail_ports)
     try:
-        for child in children:
-            child.start()
+        # The worker loads the same code; on two cores both at once would only be later.
+        children[0].start()
         _wait_for_web(children[0], port)
+        for child in children[1:]:
+            child.start()
         welcome.show(console, database_url)
         _watch(children)
     finally:
@@ -135,7 +138,7 @@ def _children(port: int, mail_ports: tuple[int, int] | None) -> list[Child]:
     web += " --blocking-threads 1 --blocking-threads-idle-timeout 600 --respawn-failed-workers"
     web += " --workers-kill-timeout 5 --access-log config.wsgi:application"
     worker = "celery -A config worker --beat -P threads --concurrency 2 --loglevel INFO"
-    worker += " --without-gossip --without-mingle"
+    worker += " --without-gossip --without-mingle --without-heartbeat"
     # Celery waits for running tasks on SIGTERM; without a supervisor it stops at once.
     children = [
         _child("web", web.split()),
@@ -160,24 +163,26 @@ def _child(name: str, words: list[str], ending: signal.Signals = signal.SIGTERM)
 
 def _wait_for_web(web: Child, port: int) -> None:
     deadline = time.monotonic() + WEB_SECONDS
-    while not _responds(port):
+    while not (status := _status(port)):
         if web.exit_code() is not None or time.monotonic() > deadline:
             raise place.Problem(
                 f"The web server could not start; the end of {web.log}:\n{web.last_lines()}"
             )
         time.sleep(0.05)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        console.print(f"The first page fails; the reason is in {web.log}.", style="yellow")
 
 
-def _responds(port: int) -> bool:
+def _status(port: int) -> int:
+    """0 while nobody answers."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", "/", headers={"Host": f"localhost:{port}"})
-        connection.getresponse().read()
+        return connection.getresponse().status
     except (OSError, HTTPException):
-        return False
+        return 0
     finally:
         connection.close()
-    return True
 
 
 def _watch(children: list[Child]) -> None:
@@ -206,6 +211,9 @@ def _stop(children: list[Child]) -> None:
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     console.print("\nStopping …")
+    # All but the mail catcher at once: the worker's last task may still send one.
+    for child in children[:2]:
+        child.ask_to_stop()
     for child in children:
         child.stop()
 

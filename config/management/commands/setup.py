@@ -2,6 +2,7 @@
 
 import tempfile
 from argparse import ArgumentParser
+from io import StringIO
 from typing import Any
 
 from django.apps import apps
@@ -77,7 +78,7 @@ class Command(BaseCommand):
                 _create_logins()
                 for flag in FLAGS:
                     call_command(
-                        "rollback", "set", flag, "100", reason="sample school", verbosity=0
+                        *("rollback", "set", flag, "100"), reason="sample school", stdout=StringIO()
                     )
 
 

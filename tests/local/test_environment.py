@@ -1,0 +1,72 @@
+"""config/environment.py: nonsense is refused with a sentence, unsafe production by name."""
+
+from collections.abc import Callable
+from typing import Any
+
+import environ
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment
+
+SAFE: dict[str, Any] = {
+    "secret_key": "aB3-" + "kq8Zr1Lw5Xn0Tc7Vb2Mj9Hd4Gf6Ps" * 2,
+    "allowed_hosts": ["school.example"],
+    "site_url": "https://school.example",
+    "database_named": True,
+    "email_named": True,
+}
+UNSAFE = [
+    ("secret_key", "short", "SECRET_KEY must be"),
+    ("secret_key", "a" * 60, "SECRET_KEY must be"),
+    ("secret_key", "desk-only-0123456789" + "abcdefghij" * 4, "SECRET_KEY must be"),
+    ("allowed_hosts", ["*"], "ALLOWED_HOSTS must"),
+    ("allowed_hosts", ["school.example", "*"], "ALLOWED_HOSTS must"),
+    ("allowed_hosts", ["localhost"], "ALLOWED_HOSTS must"),
+    ("site_url", "http://school.example", "SITE_URL must"),
+    ("database_named", False, "DATABASE_URL must"),
+    ("email_named", False, "EMAIL_URL must"),
+]
+
+
+def test_safe_values_pass() -> None:
+    environment.refuse_unsafe(**SAFE)
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), UNSAFE)
+def test_each_unsafe_value_is_named_alone(name: str, value: object, sentence: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        environment.refuse_unsafe(**{**SAFE, name: value})
+    assert sentence in str(caught.value)
+    assert str(caught.value).count("\n- ") == 1
+
+
+NONSENSE = [
+    (lambda env: environment.choice(env, "X", ("a", "b"), "a"), "c", "set it to one of a, b"),
+    (lambda env: environment.number(env, "X", 0), "-1", "a whole number"),
+    (lambda env: environment.boolean(env, "X", default=False), "yes", "one of true, false"),
+    (lambda env: environment.zone(env, "X", "UTC"), "Mars/Base", "no IANA time zone"),
+]
+
+
+@pytest.mark.parametrize(("read", "value", "sentence"), NONSENSE)
+def test_nonsense_is_refused_with_what_to_do(
+    read: Callable[[environ.Env], object],
+    value: str,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("X", value)
+    with pytest.raises(ImproperlyConfigured, match=sentence):
+        read(environ.Env())
+
+
+def test_a_database_address_that_cannot_be_read() -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL cannot be read"):
+        environment.database("nonsense", pooled=False)
+
+
+def test_set_but_empty_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X", "")
+    assert environment.text(environ.Env(), "X", "default") == "default"
+    assert environment.words(environ.Env(), "X", ["a"]) == ["a"]
