@@ -16,6 +16,10 @@ MAIL = re.compile(
     r"@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9][a-z0-9-]*[a-z0-9]"
 )
 SLUG = re.compile(r"[-a-zA-Z0-9_]+")
+# Unicode does not take these apart into a letter and an accent.
+NO_ACCENT_BUT_ANOTHER_LETTER = str.maketrans(
+    {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}
+)
 YEARS = range(1900, 2201)
 
 
@@ -64,8 +68,8 @@ def slug(text: str) -> str:
 
 def slug_of(title: str) -> str:
     """A slug derived from a title; empty when it has no letter that could be carried over."""
-    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss").replace("ø", "o"))
-    ascii_only = plain.encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", title.lower().translate(NO_ACCENT_BUT_ANOTHER_LETTER))
+    ascii_only = plain.encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:80].strip("-")
 
 

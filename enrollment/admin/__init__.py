@@ -1,0 +1,15 @@
+"""The office's pages of the ground floor. Never gated: they work with every feature off."""
+
+from enrollment.admin.courses import CourseAdmin
+from enrollment.admin.enrollments import EnrollmentAdmin
+from enrollment.admin.lessons import LessonAdmin
+from enrollment.admin.people import StudentAdmin, TeacherAdmin, UserAdmin
+
+__all__ = [
+    "CourseAdmin",
+    "EnrollmentAdmin",
+    "LessonAdmin",
+    "StudentAdmin",
+    "TeacherAdmin",
+    "UserAdmin",
+]

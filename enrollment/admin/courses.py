@@ -1,0 +1,41 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from enrollment.models import Course, Teacher
+from enrollment.queries.courses import with_places
+
+
+@admin.register(Course)
+class CourseAdmin(ModelAdmin):
+    list_display = ("title", "places", "teacher_names", "lesson_minutes", "opens_on", "closes_on")
+    list_filter = ("lesson_minutes", ("teachers", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("title", "slug", "teachers__display_name")
+    autocomplete_fields = ("teachers",)
+    prepopulated_fields = {"slug": ("title",)}
+    fields = (
+        "title",
+        "slug",
+        "description",
+        "teachers",
+        ("lesson_minutes", "capacity"),
+        ("opens_on", "closes_on"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        teachers = Prefetch("teachers", queryset=Teacher.objects.only("id", "display_name"))
+        return with_places(super().get_queryset(request)).prefetch_related(teachers)
+
+    @display(description=_("places taken"), ordering="taken", label=True)
+    def places(self, course: Course) -> tuple[str, str]:
+        taken: int = getattr(course, "taken", 0)
+        return "", f"{taken} / {course.capacity}"
+
+    @admin.display(description=_("teachers"))
+    def teacher_names(self, course: Course) -> str:
+        return ", ".join(teacher.display_name for teacher in course.teachers.all())

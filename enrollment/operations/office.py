@@ -1,0 +1,136 @@
+"""What the office does by hand, under the same rules as everybody else."""
+
+from datetime import date, datetime, time
+
+from django.db import IntegrityError, OperationalError, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from psycopg.errors import DeadlockDetected
+
+from enrollment.domain.clock import instant
+from enrollment.domain.states import (
+    ENROLLMENT_STEPS,
+    LESSON_STEPS,
+    LIVE_ENROLLMENT,
+    EnrollmentStatus,
+    LessonStatus,
+    check_step,
+)
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.operations.enroll import enroll
+from enrollment.operations.lessons import SlotTaken, plan_lesson
+from enrollment.queries.clashes import lesson_end
+
+ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
+
+
+class EnrollmentNotLive(Exception):
+    """No lessons are planned for an enrollment that is over."""
+
+
+@transaction.atomic
+def enroll_by_office(
+    *,
+    student: Student,
+    course: Course,
+    teacher: Teacher | None,
+    wished_times: str,
+    note: str,
+    office_note: str,
+    payment_reference: str,
+    now: datetime,
+) -> Enrollment:
+    """:raises EnrollmentRefused:"""
+    enrollment = enroll(
+        student=student,
+        course=course,
+        teacher=teacher,
+        wished_times=wished_times,
+        note=note,
+        flow=Enrollment.Flow.OFFICE,
+        now=now,
+    )
+    # enroll() may have named a hold to the office there.
+    notes = [text for text in (enrollment.office_note, office_note) if text]
+    enrollment.office_note = "\n".join(notes)
+    enrollment.payment_reference = payment_reference
+    enrollment.save(update_fields=["office_note", "payment_reference"])
+    return enrollment
+
+
+@transaction.atomic
+def move_enrollment(*, enrollment: Enrollment, status: str, now: datetime) -> None:
+    """Declined and cancelled enrollments give back their coming lessons and holds.
+
+    :raises StepNotAllowed:
+    """
+    locked = Enrollment.objects.select_for_update(no_key=True).get(pk=enrollment.pk)
+    check_step(ENROLLMENT_STEPS, before=locked.status, after=status)
+    locked.status = enrollment.status = status
+    locked.save(update_fields=["status"])
+    if status in ENDS_LESSONS:
+        _free_coming_lessons(locked, now=now)
+
+
+def _free_coming_lessons(enrollment: Enrollment, *, now: datetime) -> None:
+    enrollment.lessons.filter(status=LessonStatus.HELD).delete()
+    enrollment.lessons.filter(status=LessonStatus.PLANNED, period__startswith__gt=now).update(
+        status=LessonStatus.CANCELLED
+    )
+
+
+def check_can_have_lessons(enrollment: Enrollment) -> None:
+    """:raises EnrollmentNotLive:"""
+    if enrollment.status not in LIVE_ENROLLMENT:
+        raise EnrollmentNotLive
+
+
+def plan_by_hand(
+    *, enrollment: Enrollment, teacher: Teacher, on: date, at: time, now: datetime
+) -> Lesson:
+    """On the teacher's clock.
+
+    :raises EnrollmentNotLive:
+    :raises NoSuchTime:
+    :raises SlotTaken:
+    """
+    check_can_have_lessons(enrollment)
+    starts_at = instant(on=on, at=at, zone=teacher.zone)
+    return plan_lesson(enrollment=enrollment, teacher=teacher, starts_at=starts_at, now=now)
+
+
+def reschedule_lesson(
+    *, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime
+) -> None:
+    """Another time on the teacher's clock, another teacher, or both; the length stays.
+
+    :raises StepNotAllowed: only a planned lesson can be moved.
+    :raises NoSuchTime:
+    :raises SlotTaken:
+    """
+    check_step(LESSON_STEPS, before=lesson.status, after=LessonStatus.PLANNED)
+    starts_at = instant(on=on, at=at, zone=teacher.zone)
+    period = DateTimeTZRange(starts_at, lesson_end(lesson, starts_at=starts_at))
+    try:
+        with transaction.atomic():
+            _delete_expired_holds_in_the_way(lesson, teacher, period, now=now)
+            moved = Lesson.objects.filter(pk=lesson.pk, status=LessonStatus.PLANNED).update(
+                teacher=teacher, period=period, local_on=on, local_start=at, zone=teacher.zone
+            )
+    except IntegrityError as taken:
+        raise SlotTaken from taken
+    except OperationalError as error:
+        # Two writers who both wanted the place: an UPDATE cannot say ON CONFLICT DO NOTHING.
+        if isinstance(error.__cause__, DeadlockDetected):
+            raise SlotTaken from error
+        raise
+    if not moved:
+        raise SlotTaken
+
+
+def _delete_expired_holds_in_the_way(
+    lesson: Lesson, teacher: Teacher, period: DateTimeTZRange, *, now: datetime
+) -> None:
+    expired = Lesson.objects.filter(
+        status=LessonStatus.HELD, expires_at__lte=now, period__overlap=period
+    )
+    (expired.filter(teacher=teacher) | expired.filter(student=lesson.student)).delete()

@@ -1,0 +1,23 @@
+"""Who somebody is to the school, written down: the role, and the group that goes with it."""
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from enrollment.models import Student, Teacher, User
+
+
+@transaction.atomic
+def save_teacher(*, teacher: Teacher) -> None:
+    teacher.save()
+    _join(teacher.user, "teacher")
+
+
+@transaction.atomic
+def save_student(*, student: Student) -> None:
+    student.save()
+    _join(student.user, "student")
+
+
+def _join(user: User, name: str) -> None:
+    group, _made = Group.objects.get_or_create(name=name)
+    user.groups.add(group)
