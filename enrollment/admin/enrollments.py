@@ -140,9 +140,7 @@ class EnrollmentAdmin(PressedAdmin):
     def state(self, enrollment: Enrollment) -> tuple[str, str]:
         return enrollment.status, enrollment.get_status_display()
 
-    def save_model(
-        self, request: HttpRequest, obj: Enrollment, form: ModelForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Enrollment, form: Any, change: bool) -> None:
         if not change:
             self._enroll(obj, form.cleaned_data)
             return

@@ -40,7 +40,7 @@ class LessonForm(ModelForm):  # type: ignore[type-arg]
         if lesson.pk and "local_on" in self.fields:
             # An imported lesson may have been agreed on another clock than its teacher's.
             local = timezone.localtime(lesson.starts_at, ZoneInfo(lesson.teacher.zone))
-            self.initial |= {"local_on": local.date(), "local_start": local.time()}
+            self.initial["local_on"], self.initial["local_start"] = local.date(), local.time()
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
@@ -154,9 +154,7 @@ class LessonAdmin(PressedAdmin):
     def state(self, lesson: Lesson) -> tuple[str, str]:
         return lesson.status, lesson.get_status_display()
 
-    def save_model(
-        self, request: HttpRequest, obj: Lesson, form: ModelForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Lesson, form: Any, change: bool) -> None:
         try:
             if not change:
                 made = plan_by_hand(**_answers(form), now=timezone.now())
@@ -213,7 +211,7 @@ class LessonAdmin(PressedAdmin):
             self.message_user(request, left % {"count": others}, messages.WARNING)
 
 
-def _answers(form: ModelForm) -> dict[str, Any]:
+def _answers(form: Any) -> dict[str, Any]:
     """What was asked, in the words of the operations."""
     answers = form.cleaned_data
     asked = {"teacher": answers["teacher"], "on": answers["local_on"], "at": answers["local_start"]}

@@ -7,7 +7,6 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -27,7 +26,7 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
-class NewUserForm(UserCreationForm, AdminUserCreationForm):
+class NewUserForm(UserCreationForm, AdminUserCreationForm):  # type: ignore[type-arg]
     """By mail address; without a password the person sets one by the reset mail."""
 
     class Meta:
@@ -50,7 +49,7 @@ class KnownUserForm(UserChangeForm):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = KnownUserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -119,9 +118,7 @@ class TeacherAdmin(ModelAdmin):
     def user_email(self, teacher: Teacher) -> str:
         return teacher.user.email
 
-    def save_model(
-        self, request: HttpRequest, obj: Teacher, form: ModelForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Teacher, form: Any, change: bool) -> None:
         save_teacher(teacher=obj)
 
 
@@ -146,7 +143,5 @@ class StudentAdmin(ModelAdmin):
     def user_email(self, student: Student) -> str:
         return student.user.email
 
-    def save_model(
-        self, request: HttpRequest, obj: Student, form: ModelForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Student, form: Any, change: bool) -> None:
         save_student(student=obj)

@@ -87,14 +87,10 @@ def day(text: str) -> date:
 
 def clock(text: str) -> time:
     found = re.fullmatch(r"(\d{1,2}):(\d{2})(?::(\d{2}))?", text, re.ASCII)
-    try:
-        return time(*(int(part) for part in found.groups() if part)) if found else _no_clock()
-    except ValueError as error:
-        raise BadCell("write the time between 00:00 and 23:59, like 16:30.") from error
-
-
-def _no_clock() -> time:
-    raise ValueError
+    hour, minute, second = (int(part or 0) for part in found.groups()) if found else (24, 0, 0)
+    if hour > 23 or minute > 59 or second > 59:
+        raise BadCell("write the time between 00:00 and 23:59, like 16:30.")
+    return time(hour, minute, second)
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
 from enrollment.operations.import_school import ImportRefused, Report, import_school
@@ -18,7 +18,7 @@ class Bars:
 
     def __init__(self, rich: RichProgress) -> None:
         self.rich = rich
-        self.task = None
+        self.task: TaskID | None = None
 
     def begin(self, file: str, rows: int) -> None:
         self.task = self.rich.add_task(file, total=rows)

@@ -60,8 +60,8 @@ def _with_teachers(
     """Makes the courses' teachers those of the file; a row counts as changed by them too."""
     link = Course.teachers.through
     known: dict[int, dict[int, int]] = defaultdict(dict)
-    for pk, course, teacher in link.objects.values_list("pk", "course_id", "teacher_id"):
-        known[course][teacher] = pk
+    for pk, course_id, teacher_id in link.objects.values_list("pk", "course_id", "teacher_id"):
+        known[course_id][teacher_id] = pk
     new, gone = [], []
     changed = {course.pk for course in merge.changed}
     for course, row in taken:

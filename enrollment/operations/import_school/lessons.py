@@ -236,15 +236,15 @@ def _report_clashes(wanted: Sequence[Wanted], others: Sequence[Lesson], desk: De
         )
     ]
     for one, other in clashes(spans):
-        _report_clash(one.who[0], one.what, other.what, desk)
+        _report_clash(str(one.who).split()[0], one.what, other.what, desk)
 
 
 def _spans(
     teacher: int, student: int, start: datetime, end: datetime, what: Wanted | Lesson
 ) -> tuple[Span[Wanted | Lesson], Span[Wanted | Lesson]]:
     return (
-        Span(who=("teacher", teacher), start=start, end=end, what=what),
-        Span(who=("student", student), start=start, end=end, what=what),
+        Span(who=f"teacher {teacher}", start=start, end=end, what=what),
+        Span(who=f"student {student}", start=start, end=end, what=what),
     )
 
 
