@@ -1,0 +1,50 @@
+"""The state tables as Mermaid diagrams, so that the drawing is the code."""
+
+from collections.abc import Iterator, Mapping
+
+from enrollment.domain.states import (
+    ENROLLMENT_STEPS,
+    LESSON_STEPS,
+    EnrollmentStatus,
+    LessonStatus,
+)
+
+HEAD = """\
+# States
+
+Drawn by `manage.py draw_states` from `enrollment/domain/states.py`; a test compares. Change the
+tables there, never this file. A status changes along an arrow or not at all, whoever asks.
+"""
+
+ENROLLMENT_TEXT = """\
+Requested and confirmed are live: they take a place in the course, and a student has at most one
+live enrollment in it. Declined and cancelled give back the lessons that were still to come.
+"""
+
+LESSON_TEXT = """\
+A hold begins when a student picks a time and becomes a lesson when the enrollment is made. One
+that runs out is deleted: nothing was ever agreed. All but cancelled lessons take the time of both.
+"""
+
+
+def states_page() -> str:
+    """The whole of docs/reference/states.md."""
+    enrollment = diagram(ENROLLMENT_STEPS, starts=(EnrollmentStatus.REQUESTED,))
+    lesson = diagram(LESSON_STEPS, starts=(LessonStatus.HELD, LessonStatus.PLANNED))
+    return (
+        f"{HEAD}\n## Enrollment\n\n{ENROLLMENT_TEXT}\n{enrollment}\n"
+        f"## Lesson\n\n{LESSON_TEXT}\n{lesson}"
+    )
+
+
+def diagram(steps: Mapping[str, frozenset[str]], *, starts: tuple[str, ...]) -> str:
+    """A fenced Mermaid block; steps in the order of the table, targets by name."""
+    return "\n".join(["```mermaid", "stateDiagram-v2", *_arrows(steps, starts), "```", ""])
+
+
+def _arrows(steps: Mapping[str, frozenset[str]], starts: tuple[str, ...]) -> Iterator[str]:
+    yield from (f"    [*] --> {start}" for start in starts)
+    for before, afters in steps.items():
+        yield from (f"    {before} --> {after}" for after in sorted(afters))
+        if not afters:
+            yield f"    {before} --> [*]"
