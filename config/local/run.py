@@ -31,8 +31,10 @@ def main() -> int:
     _let_signals_interrupt()
     place.read_env()
     try:
-        with _only_one() as address, _database() as database_url:
-            _run(address, database_url)
+        with _only_one() as address:
+            port = _port(address)
+            with _database() as database_url:
+                _run(port, database_url)
     except place.Problem as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
@@ -41,10 +43,7 @@ def main() -> int:
     return 0
 
 
-def _run(address: TextIO, database_url: str) -> None:
-    port = ports.parsed(place.setting("PORT", "8000"))
-    ports.check_free(port)
-    _note(address, f"http://localhost:{port}")
+def _run(port: int, database_url: str) -> None:
     mail_ports = _name_addresses(port)
     _prepare()
     children = _children(port, mail_ports)
@@ -91,10 +90,14 @@ def _only_one() -> Iterator[TextIO]:
         yield file
 
 
-def _note(file: TextIO, address: str) -> None:
-    file.truncate(0)
-    file.write(address)
-    file.flush()
+def _port(note: TextIO) -> int:
+    """Written down for whoever tries to start a second one."""
+    port = ports.parsed(place.setting("PORT", "8000"))
+    ports.check_free(port)
+    note.truncate(0)
+    note.write(f"http://localhost:{port}")
+    note.flush()
+    return port
 
 
 @contextmanager
