@@ -74,7 +74,6 @@ MAIL_READER_URL = environment.text(env, "MAIL_READER_URL", "")
 
 # ---------------------------------------------------------------- applications
 INSTALLED_APPS = [
-    "config.apps.SitePlanConfig",
     "scheduling",
     "holidays",
     "rollback",
@@ -95,6 +94,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "rest_framework",
     "waffle",
+    # Last: after a migrate it gives the groups permissions that the other apps have just made.
+    "config.apps.SitePlanConfig",
 ]
 
 MIDDLEWARE = [
@@ -157,6 +158,8 @@ ACCOUNT_SIGNUP_FORM_CLASS = "config.accounts.SignupNames"
 ACCOUNT_ADAPTER = "config.accounts.SchoolAccounts"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "optional"
+# One address for each person; a new one counts once it is confirmed.
+ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_LOGOUT_REDIRECT_URL = reverse_lazy("enrollment:catalog")
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "signup": "20/h/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = PROXIES

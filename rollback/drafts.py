@@ -75,7 +75,7 @@ def for_original_form(draft: EnrollmentDraft) -> dict[str, str]:
     words = slot_in_words(slot, teacher=teacher, course=draft.course) if slot else ""
     return {
         "teacher": str(teacher.pk) if teacher else "",
-        "wished_times": pure.wished_times(answers.get("wished_times", ""), words),
+        "wished_times": pure.wished_times(answers, words),
         "note": answers.get("note", ""),
     }
 

@@ -25,7 +25,7 @@ def catalog(*, today: date, search: str = "") -> QuerySet[Course]:
             | Q(description__icontains=search)
             | Q(pk__in=Course.objects.filter(teachers__display_name__icontains=search))
         )
-    return with_places(courses).prefetch_related(
+    return with_places(courses.order_by("title", "pk")).prefetch_related(
         Prefetch("teachers", queryset=Teacher.objects.only("id", "display_name"))
     )
 

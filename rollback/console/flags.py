@@ -79,9 +79,7 @@ class FlagAdmin(ModelAdmin):
     def master(self, flag: Flag) -> str:
         return exposure.title(flag.requires.name) if flag.requires else "–"
 
-    def save_model(
-        self, request: HttpRequest, obj: Flag, form: Any, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Flag, form: Any, change: bool) -> None:
         runner.set_early(
             flag=obj.name,
             staff=form.cleaned_data["staff"],

@@ -6,10 +6,12 @@ kept as well, as it was typed, so that nothing is lost between two releases.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 VERSION = 1
 MOST_BYTES = 64 * 1024
+# Set while the slot stands in `wished_times` in words, where the student may change or delete it.
+SLOT_IS_IN_WORDS = "slot_is_in_words"
 NOT_ANSWERS = frozenset({"csrfmiddlewaretoken", "step", "revision"})
 
 
@@ -32,19 +34,19 @@ def merge(before: Mapping[str, str], typed: Mapping[str, str]) -> dict[str, str]
     :raises AnswersTooLarge:
     """
     merged = {**before, **typed}
+    if typed.get("slot"):
+        merged.pop(SLOT_IS_IN_WORDS, None)
+    elif merged.get("slot") and "wished_times" in typed:
+        # A form that shows wished times and no slot is the original one.
+        merged[SLOT_IS_IN_WORDS] = "yes"
     if len(json.dumps(merged, ensure_ascii=False).encode("utf-8", "replace")) > MOST_BYTES:
         raise AnswersTooLarge
     return merged
 
 
-def wished_times(typed: str, slot_words: str) -> str:
+def wished_times(answers: Mapping[str, str], slot_in_words: str) -> str:
     """The original form has no slots, so a chosen one becomes words before what was typed."""
-    return "\n".join(_without_repeats([slot_words, typed.strip()]))
-
-
-def _without_repeats(lines: Iterable[str]) -> list[str]:
-    kept: list[str] = []
-    for line in lines:
-        if line and not any(line in other for other in kept):
-            kept.append(line)
-    return kept
+    typed = answers.get("wished_times", "")
+    if not slot_in_words or SLOT_IS_IN_WORDS in answers or slot_in_words in typed:
+        return typed
+    return f"{slot_in_words}\n{typed}".strip()

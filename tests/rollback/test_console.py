@@ -1,0 +1,172 @@
+"""The switchboard as staff use it: in the admin and at the terminal. Every change needs a reason."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from enrollment.models import Student, User
+from rollback.models import Flag, FlagChange
+
+MASTER = "ENABLE_TEACHER_SCHEDULING"
+
+pytestmark = pytest.mark.usefixtures("flag_rows")
+
+
+@pytest.fixture
+def flag(flag_rows: None) -> Flag:
+    return Flag.objects.get(name=MASTER)
+
+
+def action(name: str, flag: Flag) -> str:
+    return reverse(f"admin:rollback_flag_{name}", args=[flag.pk])
+
+
+def test_staff_see_share_state_and_how_many_are_on(
+    client: Client, staff: User, django_assert_max_num_queries: Any
+) -> None:
+    client.force_login(staff)
+    with django_assert_max_num_queries(15):
+        page = client.get(reverse("admin:rollback_flag_changelist"))
+    text = page.content.decode()
+    assert text.count("1 of 1 users") == 4
+    for title in ("Teacher scheduling", "Calendar", "Availability API", "Holidays"):
+        assert title in text
+
+
+def test_a_share_is_set_with_a_reason(client: Client, staff: User, flag: Flag) -> None:
+    client.force_login(staff)
+    assert client.get(action("set_share", flag)).status_code == 200
+    response = client.post(
+        action("set_share", flag), {"percent": "50", "reason": "errors since noon"}
+    )
+    assert response.status_code == 302
+    flag.refresh_from_db()
+    assert flag.percent == 50
+    change = FlagChange.objects.get()
+    assert (change.actor, change.reason) == (staff, "errors since noon")
+
+
+@pytest.mark.parametrize(
+    ("answers", "complaint"),
+    [
+        ({"percent": "50", "reason": ""}, "required"),
+        ({"percent": "50", "reason": "   "}, "required"),
+        ({"percent": "101", "reason": "x"}, "less than or equal to 100"),
+        ({"percent": "-1", "reason": "x"}, "greater than or equal to 0"),
+        ({"percent": "half", "reason": "x"}, "number"),
+        ({"percent": "1.005", "reason": "x"}, "2 decimal places"),
+    ],
+)
+def test_bad_input_is_told_at_the_field_and_changes_nothing(
+    client: Client, staff: User, flag: Flag, answers: dict[str, str], complaint: str
+) -> None:
+    client.force_login(staff)
+    page = client.post(action("set_share", flag), answers)
+    assert page.status_code == 200
+    assert complaint in page.content.decode()
+    assert not FlagChange.objects.exists()
+
+
+def test_kill_restore_and_the_one_button(client: Client, staff: User, flag: Flag) -> None:
+    client.force_login(staff)
+    client.post(action("kill", flag), {"reason": "wrong times"})
+    flag.refresh_from_db()
+    assert flag.is_killed
+    refused = client.post(action("set_share", flag), {"percent": "10", "reason": "x"})
+    assert "Restore it first" in refused.content.decode()
+    client.post(action("restore", flag), {"percent": "5", "reason": "fixed, carefully"})
+    flag.refresh_from_db()
+    assert not flag.is_killed
+    assert flag.percent == 5
+    client.post(reverse("admin:rollback_flag_kill_everything"), {"reason": "emergency"})
+    assert Flag.objects.filter(everyone=False).count() == 4
+
+
+def test_a_get_changes_nothing(client: Client, staff: User, flag: Flag) -> None:
+    client.force_login(staff)
+    for url in (
+        action("kill", flag),
+        action("restore", flag),
+        reverse("admin:rollback_flag_kill_everything"),
+    ):
+        assert client.get(url).status_code == 200
+    assert not FlagChange.objects.exists()
+
+
+def test_early_users_need_a_reason_and_leave_an_audit_row(
+    client: Client, admin: User, flag: Flag
+) -> None:
+    client.force_login(admin)
+    url = reverse("admin:rollback_flag_change", args=[flag.pk])
+    without = client.post(url, {"staff": "on", "users": [admin.pk], "reason": ""})
+    assert without.status_code == 200
+    assert not FlagChange.objects.exists()
+    client.post(url, {"staff": "on", "users": [admin.pk], "reason": "try it first"})
+    flag.refresh_from_db()
+    assert flag.staff
+    assert list(flag.users.all()) == [admin]
+    assert FlagChange.objects.get().after["users"] == [admin.pk]
+
+
+def test_flags_are_neither_added_nor_deleted_and_audit_is_only_read(
+    client: Client, admin: User, flag: Flag
+) -> None:
+    client.force_login(admin)
+    assert client.get(reverse("admin:rollback_flag_add")).status_code == 403
+    assert client.get(reverse("admin:rollback_flag_delete", args=[flag.pk])).status_code == 403
+    assert client.get(reverse("admin:rollback_flagchange_add")).status_code == 403
+    client.post(action("kill", flag), {"reason": "to be read"})
+    audit = client.get(reverse("admin:rollback_flagchange_changelist"))
+    assert "to be read" in audit.content.decode()
+    assert "killed" in audit.content.decode()
+
+
+@pytest.mark.parametrize("name", ["set_share", "kill", "restore"])
+def test_students_and_strangers_turn_nothing(
+    client: Client, student: Student, flag: Flag, name: str
+) -> None:
+    for login in (False, True):
+        if login:
+            client.force_login(student.user)
+        response = client.post(action(name, flag), {"percent": "0", "reason": "x"})
+        assert response.status_code == 302
+        assert "login" in response.url
+    assert not FlagChange.objects.exists()
+
+
+def run(*words: str) -> str:
+    out = StringIO()
+    call_command("rollback", *words, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_sets_kills_restores_and_shows(flag: Flag, student: Student) -> None:
+    assert "done" in run("set", MASTER, "12.5", "--reason", "a step")
+    assert "12.50 %" in run("status")
+    run("kill", "--reason", "all of it")
+    assert run("status").count("Killed") == 4
+    assert "Nothing to change" in run("kill", "--reason", "again")
+    run("restore", MASTER, "--share", "1", "--reason", "back")
+    flag.refresh_from_db()
+    assert flag.percent == 1
+    assert FlagChange.objects.filter(actor_name__startswith="command line").count() == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("set", MASTER, "much", "--reason", "x"), "is no share"),
+        (("set", MASTER, "101", "--reason", "x"), "between 0 and 100"),
+        (("set", "NO_FLAG", "1", "--reason", "x"), "There are: "),
+        (("restore", MASTER, "--reason", "x"), "is not killed"),
+        (("kill", MASTER, "--reason", " "), "A reason is needed"),
+        (("kill", MASTER), "--reason"),
+    ],
+)
+def test_the_command_says_what_is_wrong(words: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        run(*words)
