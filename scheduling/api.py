@@ -38,7 +38,7 @@ class TeacherSlots(APIView):
         query = SlotsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         slug = query.validated_data["course"]
-        found = teaching(teacher_id=teacher, course=slug, user_id=request.user.pk)
+        found = teaching(teacher_id=teacher, course=slug, user=request.user)
         if found is None:
             raise NotFound(
                 _("No teacher %(id)s teaches “%(course)s”.") % {"id": teacher, "course": slug}

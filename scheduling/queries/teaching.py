@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Subquery
 
@@ -7,22 +8,22 @@ from enrollment.models import Course, Student, Teacher
 
 @dataclass(frozen=True)
 class Teaching:
-    """Who teaches what; student_id: whoever asks, if they are a student."""
+    """Who teaches what; student_id: of `user`, if they are a student."""
 
     teacher: Teacher
     course: Course
     student_id: int | None
 
 
-def teaching(*, teacher_id: int, course: str, user_id: int | None) -> Teaching | None:
+def teaching(*, teacher_id: int, course: str, user: Any) -> Teaching | None:
     """In one query. None: no such teacher or course, or the one does not teach the other."""
     found = (
         Course.teachers.through.objects.filter(teacher_id=teacher_id, course__slug=course)
         .select_related("teacher", "course")
-        .annotate(student_id=Subquery(Student.objects.filter(user_id=user_id).values("pk")))
+        .annotate(student_id=Subquery(Student.objects.filter(user=user).values("pk")))
         .first()
     )
     if found is None:
         return None
-    student_id: int | None = found.student_id  # type: ignore[attr-defined] - annotated above
+    student_id: int | None = found.student_id  # type: ignore[attr-defined]  # annotated
     return Teaching(found.teacher, found.course, student_id)

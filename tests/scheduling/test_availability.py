@@ -1,0 +1,367 @@
+"""The availability function on a real PostgreSQL: what counts as busy, how many queries, which index."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from enrollment.models import Course, Lesson, Student, Teacher, User
+from enrollment.operations.lessons import hold_slot
+from scheduling import sockets
+from scheduling.models import AvailabilityRule
+from scheduling.queries.availability import RULES_AND_BUSY, free_slots, moment
+from tests.conftest import make_student, make_teacher
+from tests.scheduling.conftest import NOW, MakeLesson
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_hours", "no_closed_days")]
+
+# The next Monday's slots: 15:00, 15:45, 16:30 UTC.
+FIRST = datetime(2026, 1, 19, 15, 0, tzinfo=UTC)
+SLOTS = [FIRST, FIRST + timedelta(minutes=45), FIRST + timedelta(minutes=90)]
+LESSON = timedelta(minutes=45)
+
+Ask = Callable[..., list[datetime]]
+Others = tuple[Teacher, Student]
+
+
+@pytest.fixture
+def ask(teacher: Teacher, course: Course) -> Ask:
+    def starts(**asked: Any) -> list[datetime]:
+        arguments: dict[str, Any] = {"teacher": teacher, "course": course, "now": NOW, "days": 7}
+        return [moment(start) for start, _end in free_slots(**(arguments | asked))]
+
+    return starts
+
+
+@pytest.fixture
+def others(db: Any) -> Others:
+    return make_teacher("other@school.example"), make_student("others@school.example")
+
+
+def test_the_weeks_hours_become_slots(ask: Ask) -> None:
+    assert ask() == SLOTS
+    assert len(ask(days=28)) == 12
+
+
+@pytest.mark.parametrize("status", ["planned", "done"])
+def test_lessons_are_busy(ask: Ask, make_lesson: MakeLesson, status: str) -> None:
+    make_lesson(SLOTS[1], SLOTS[2], status=status)
+    assert ask() == [SLOTS[0], SLOTS[2]]
+
+
+def test_a_cancelled_lesson_is_free_again(ask: Ask, make_lesson: MakeLesson) -> None:
+    make_lesson(SLOTS[1], SLOTS[2], status="cancelled")
+    assert ask() == SLOTS
+
+
+def test_a_live_hold_is_busy_an_old_one_is_not(ask: Ask, make_lesson: MakeLesson) -> None:
+    hold = {"status": "held"}
+    make_lesson(SLOTS[0], SLOTS[1], **hold, expires_at=NOW + timedelta(seconds=1))
+    make_lesson(SLOTS[2], SLOTS[2] + LESSON, **hold, expires_at=NOW)
+    assert ask() == SLOTS[1:]
+
+
+def test_ones_own_hold_for_this_course_is_offered_again(
+    ask: Ask, make_lesson: MakeLesson, student: Student, course: Course
+) -> None:
+    hold = make_lesson(SLOTS[0], SLOTS[1], status="held", expires_at=NOW + timedelta(minutes=10))
+    assert ask(student_id=student.pk) == SLOTS
+    assert ask(student_id=make_student("other@school.example").pk) == SLOTS[1:]
+    hold.course = Course.objects.create(title="Another", slug="another")
+    hold.save()
+    assert ask(student_id=student.pk) == SLOTS[1:]
+
+
+def test_what_the_student_has_elsewhere_is_not_offered(
+    ask: Ask, make_lesson: MakeLesson, student: Student, others: Others
+) -> None:
+    make_lesson(SLOTS[0] + timedelta(minutes=44), SLOTS[1] + LESSON, teacher=others[0])
+    assert ask() == SLOTS
+    assert ask(student_id=student.pk) == [SLOTS[2]]
+
+
+def test_a_lesson_that_reaches_into_the_last_slot_counts(ask: Ask, make_lesson: MakeLesson) -> None:
+    """The last slot starts within the horizon and ends after it; so does what is in its way."""
+    late = SLOTS[2] + timedelta(minutes=44)
+    make_lesson(late, late + timedelta(hours=1))
+    just = {"now": SLOTS[2] - timedelta(days=7) + timedelta(minutes=1), "days": 7}
+    assert ask(**just) == SLOTS[:2]
+
+
+def test_one_slot_is_asked_about_like_the_list(ask: Ask, make_lesson: MakeLesson) -> None:
+    make_lesson(SLOTS[1], SLOTS[2])
+    assert [slot for slot in SLOTS if ask(only=slot)] == [SLOTS[0], SLOTS[2]]
+    for other in (
+        SLOTS[0] + timedelta(minutes=1),
+        SLOTS[0] + timedelta(microseconds=1),
+        SLOTS[0] - timedelta(days=7),
+        SLOTS[0] + timedelta(days=7),
+        NOW - timedelta(days=2),
+    ):
+        assert ask(only=other) == [], other
+
+
+def test_the_present_moment_is_rounded_up(ask: Ask) -> None:
+    assert ask(now=SLOTS[0], days=1) == SLOTS
+    assert ask(now=SLOTS[0] + timedelta(microseconds=1), days=1) == SLOTS[1:]
+
+
+def test_validity_and_closed_days(
+    ask: Ask, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, date, date]] = []
+
+    def closed(teacher_id: int, first: date, last: date) -> frozenset[date]:
+        asked.append((teacher_id, first, last))
+        return frozenset({date(2026, 1, 26)})
+
+    monkeypatch.setattr(sockets, "_closed_days", closed)
+    AvailabilityRule.objects.update(valid_from=date(2026, 1, 26), valid_until=date(2026, 2, 2))
+    assert {start.date() for start in ask(days=28)} == {date(2026, 2, 2)}
+    (who, first, last), *_ = asked
+    assert who == teacher.pk
+    assert first <= NOW.date() < date(2026, 2, 11) <= last
+
+
+def test_a_teacher_in_another_zone(course: Course) -> None:
+    far = make_teacher("far@school.example", zone="Asia/Kathmandu")
+    AvailabilityRule.objects.create(teacher=far, weekday=6, starts=time(23, 15), ends=time(0))
+    found = free_slots(teacher=far, course=course, now=NOW, days=7)
+    assert [moment(start) for start, _ in found] == [datetime(2026, 1, 18, 17, 30, tzinfo=UTC)]
+
+
+def test_one_query(ask: Ask, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        ask(student_id=1)
+
+
+def test_no_hours_need_no_closed_days(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(teacher_id: int, first: date, last: date) -> frozenset[date]:
+        raise AssertionError
+
+    monkeypatch.setattr(sockets, "_closed_days", closed)
+    AvailabilityRule.objects.all().delete()
+    assert ask() == []
+
+
+# ------------------------------------------------------------------ against SQL's own arithmetic
+
+ORACLE = """
+WITH day AS (
+  SELECT generate_series(%(first)s::date, %(last)s::date, interval '1 day')::date AS on_date
+), opened AS (
+  SELECT (on_date + starts) AT TIME ZONE %(zone)s AS begins,
+         (on_date + CASE ends WHEN '00:00' THEN interval '24 hours' ELSE ends::interval END)
+           AT TIME ZONE %(zone)s AS over
+    FROM day JOIN scheduling_availabilityrule
+      ON teacher_id = %(teacher)s AND weekday = extract(isodow FROM on_date) - 1
+     AND on_date <@ daterange(valid_from, valid_until, '[]')
+), slot AS (
+  SELECT tstzrange(start, start + %(length)s::interval) AS period
+    FROM opened, generate_series(begins, over - %(length)s::interval, %(length)s::interval) start
+   WHERE start >= %(now)s AND start < %(until)s
+)
+SELECT lower(period) FROM slot
+ WHERE NOT EXISTS (
+   SELECT 1 FROM enrollment_lesson l
+    WHERE (l.teacher_id = %(teacher)s OR l.student_id = %(student)s)
+      AND l.period && slot.period AND l.status <> 'cancelled'
+      AND NOT (l.status = 'held' AND l.expires_at <= %(now)s)
+      AND NOT (l.status = 'held' AND l.student_id = %(student)s AND l.course_id = %(course)s))
+ ORDER BY 1
+"""
+
+made_lessons = st.lists(
+    st.tuples(
+        st.integers(0, 27),
+        st.integers(8 * 12, 20 * 12),
+        st.integers(1, 36),
+        st.sampled_from(["planned", "done", "cancelled", "held", "expired"]),
+        st.sampled_from(["teacher", "student", "both"]),
+    ),
+    max_size=25,
+)
+windows = st.lists(
+    st.tuples(
+        st.integers(0, 6),
+        st.integers(6, 14),
+        st.integers(1, 8),
+        st.none() | st.integers(0, 20),
+        st.none() | st.integers(20, 28),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda window: window[0],
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    made=made_lessons,
+    open_hours=windows,
+    minutes=st.sampled_from([20, 45, 60]),
+    zone=st.sampled_from(["Europe/Berlin", "Asia/Kolkata", "America/St_Johns"]),
+)
+def test_against_sql(
+    teacher: Teacher,
+    course: Course,
+    student: Student,
+    make_lesson: MakeLesson,
+    others: Others,
+    made: list[tuple[int, int, int, str, str]],
+    open_hours: list[tuple[int, int, int, int | None, int | None]],
+    minutes: int,
+    zone: str,
+) -> None:
+    """January and February have no change of the clock in these zones: there SQL may judge."""
+    with transaction.atomic():
+        teacher.zone, course.lesson_minutes = zone, minutes
+        course.save()
+        _fill(teacher, others, make_lesson, made, open_hours)
+        found = free_slots(teacher=teacher, course=course, now=NOW, student_id=student.pk)
+        expected = _ask_sql(teacher, course, student)
+        transaction.set_rollback(True)
+    assert [moment(start) for start, _end in found] == expected
+
+
+def _fill(
+    teacher: Teacher,
+    others: Others,
+    make_lesson: MakeLesson,
+    made: list[tuple[int, int, int, str, str]],
+    open_hours: list[tuple[int, int, int, int | None, int | None]],
+) -> None:
+    AvailabilityRule.objects.filter(teacher=teacher).delete()
+    today = NOW.date()
+    for weekday, starts, lasts, first, last in open_hours:
+        AvailabilityRule.objects.create(
+            teacher=teacher,
+            weekday=weekday,
+            starts=time(starts),
+            ends=time(starts + lasts),
+            valid_from=None if first is None else today + timedelta(days=first),
+            valid_until=None if last is None else today + timedelta(days=last),
+        )
+    for day, minute, length, status, whose in made:
+        start = NOW.replace(hour=0) + timedelta(days=day, minutes=5 * minute)
+        people: dict[str, Any] = {}
+        if whose == "teacher":
+            people["student"] = others[1]
+        if whose == "student":
+            people["teacher"] = others[0]
+        if status in ("held", "expired"):
+            late = timedelta(minutes=5 if status == "held" else -5)
+            people |= {"status": "held", "expires_at": NOW + late}
+        else:
+            people["status"] = status
+        try:
+            with transaction.atomic():
+                make_lesson(start, start + timedelta(minutes=5 * length), **people)
+        except IntegrityError:
+            continue  # The guard against double bookings: then that lesson is not there.
+
+
+def _ask_sql(teacher: Teacher, course: Course, student: Student) -> list[datetime]:
+    asked = {
+        "first": NOW.date() - timedelta(days=2),
+        "last": NOW.date() + timedelta(days=31),
+        "zone": teacher.zone,
+        "teacher": teacher.pk,
+        "student": student.pk,
+        "course": course.pk,
+        "length": timedelta(minutes=course.lesson_minutes),
+        "now": NOW,
+        "until": NOW + timedelta(days=28),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(ORACLE, asked)
+        return [start.astimezone(UTC) for (start,) in cursor.fetchall()]
+
+
+# ------------------------------------------------------------------ the plan
+
+MANY = """
+INSERT INTO enrollment_lesson
+  (course_id, teacher_id, student_id, period, local_on, local_start, zone, status)
+SELECT %(course)s, teacher.id, student.id, tstzrange(start, start + interval '45 minutes'),
+       '2026-01-01', '00:00', 'UTC', 'planned'
+  FROM generate_series(timestamptz '2025-06-01', '2026-05-31', interval '4 hours') start,
+       (SELECT id, row_number() OVER (ORDER BY id) FROM enrollment_teacher) teacher
+  JOIN (SELECT id, row_number() OVER (ORDER BY id) FROM enrollment_student) student
+    ON student.row_number = teacher.row_number
+"""
+
+
+def test_the_plan_uses_both_columns_of_the_exclusion_indexes(
+    teacher: Teacher, course: Course, student: Student
+) -> None:
+    """Without the casts only the teacher is looked up, and all of a teacher's years are read."""
+    users = User.objects.bulk_create(User(email=f"u{n}@x.example", password="!") for n in range(24))
+    Teacher.objects.bulk_create(Teacher(user=user, zone="UTC") for user in users[:12])
+    Student.objects.bulk_create(Student(user=user, zone="UTC") for user in users[12:])
+    with connection.cursor() as cursor:
+        cursor.execute(MANY, {"course": course.pk})
+        cursor.execute("ANALYZE enrollment_lesson")
+        cursor.execute(
+            f"EXPLAIN {RULES_AND_BUSY}",
+            {
+                "teacher": teacher.pk,
+                "student": student.pk,
+                "course": course.pk,
+                "first_day": NOW.date(),
+                "last_day": NOW.date(),
+                "since": NOW,
+                "until": NOW + timedelta(days=28),
+                "now": NOW,
+            },
+        )
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    for index, column in (
+        ("lesson_teacher_once", "teacher_id"),
+        ("lesson_student_once", "student_id"),
+    ):
+        after = plan.split(index)[1].split("Index Cond:")[1].split("\n")[0]
+        assert column in after, plan
+        assert "&&" in after, plan
+
+
+def test_the_statement_is_prepared(ask: Ask) -> None:
+    for _ in range(3):
+        ask()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s",
+            ["%scheduling_availabilityrule%lower(period)%"],
+        )
+        assert cursor.fetchone()[0] >= 1
+
+
+def test_the_list_and_the_guard_agree(
+    ask: Ask, teacher: Teacher, course: Course, student: Student
+) -> None:
+    """Nothing is offered that cannot be held, and what is held is offered to nobody else."""
+    for start in ask(student_id=student.pk):
+        hold: Lesson = hold_slot(
+            student=student, course=course, teacher=teacher, starts_at=start, now=NOW
+        )
+        assert hold.starts_at == start
+        assert start not in ask()
+
+
+def test_queries_do_not_grow_with_lessons(ask: Ask, make_lesson: MakeLesson) -> None:
+    with CaptureQueriesContext(connection) as before:
+        ask()
+    for week in range(3):
+        make_lesson(SLOTS[0] + timedelta(weeks=week), SLOTS[1] + timedelta(weeks=week))
+    with CaptureQueriesContext(connection) as after:
+        ask()
+    assert len(before) == len(after) == 1
