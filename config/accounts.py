@@ -76,7 +76,7 @@ class SignupNames(forms.Form):
         """allauth demands it. The adapter does the work, in one transaction with the user."""
 
 
-class SchoolAccounts(DefaultAccountAdapter):  # type: ignore[misc]  # allauth comes without types
+class SchoolAccounts(DefaultAccountAdapter):
     @transaction.atomic
     def save_user(
         self, request: HttpRequest, user: User, form: forms.Form, commit: bool = True

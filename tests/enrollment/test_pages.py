@@ -376,7 +376,8 @@ def test_the_confirmation_names_course_lesson_both_clocks_and_address(
     plan(enrollment, teacher, NOON)
     confirmation(enrollment).send()
     (sent,) = mail.outbox
-    html, _kind = sent.alternatives[0]  # type: ignore[attr-defined]
+    assert isinstance(sent, mail.EmailMultiAlternatives)
+    html = sent.alternatives[0][0]
     assert sent.to == ["ada@school.example"]
     for body in (str(sent.body), str(html)):
         assert "Violin for beginners" in body
