@@ -75,9 +75,12 @@ def _last_one(lock: int) -> bool:
 
 
 def _others_connected(data_dir: Path) -> bool:
-    """A psql, say, or a worker started by hand."""
+    """A psql, say, or a worker started by hand.
+
+    The switchboard's connection has a name of its own; it never stands alone but beside others.
+    """
     question = """SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
-                  AND application_name <> current_setting('application_name')"""
+                  AND application_name NOT IN (current_setting('application_name'), 'switchboard')"""
     try:
         with psycopg.connect(url(data_dir, "postgres"), connect_timeout=5) as connection:
             return connection.execute(question).fetchone() != (0,)

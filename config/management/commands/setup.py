@@ -72,7 +72,7 @@ class Command(BaseCommand):
         """All or nothing: a sample that was cut off is loaded again by the next start."""
         self.stdout.write("Loading the sample school …")
         with tempfile.TemporaryDirectory(prefix="school-sample-") as folder:
-            call_command("sample_school", folder, verbosity=0)
+            call_command("sample_school", folder, stdout=StringIO())
             with transaction.atomic():
                 call_command("import_school", folder)
                 _create_logins()
