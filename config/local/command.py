@@ -27,7 +27,10 @@ def run(argv: list[str]) -> None:
     place.read_env()
     try:
         with _database(argv[1:]):
-            execute_from_command_line(argv)
+            try:
+                execute_from_command_line(argv)
+            finally:
+                _silence_the_switchboard()
     except (place.Problem, ImproperlyConfigured) as problem:
         sys.exit(str(problem))
     except KeyboardInterrupt:
@@ -38,6 +41,12 @@ def _database(words: list[str]) -> AbstractContextManager[object]:
     if needs_database(words) and place.uses_embedded_database():
         return database.used(place.var() / "postgres")
     return nullcontext()
+
+
+def _silence_the_switchboard() -> None:
+    """Where a flag was asked, its watch would complain about the database that stops now."""
+    if module := sys.modules.get("rollback.switchboard"):
+        module.board.stop()
 
 
 def needs_database(words: list[str]) -> bool:
