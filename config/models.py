@@ -1,1 +1,1 @@
-"""No models; Django announces post_migrate, on which config.roles waits, only to apps that have this module."""
+"""No models. Django announces post_migrate, for which config.roles waits, only where this is."""

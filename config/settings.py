@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import environ
 import structlog
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -256,6 +257,15 @@ UNFOLD = {
     "SITE_SYMBOL": "school",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda request: static("rollback/admin.css")],
+    "SCRIPTS": [lambda request: static("rollback/admin.js")],
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("enrollment/logo.svg"),
+        }
+    ],
 }
 
 # ---------------------------------------------------------------- log

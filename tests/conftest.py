@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, switchboard
-from rollback.domain.shares import FlagState, Snapshot
+from rollback.domain.shares import OFF, FlagState, Snapshot
 from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
@@ -43,7 +43,7 @@ def switches(request: pytest.FixtureRequest) -> Iterator[Switches | None]:
     if "real_switchboard" in request.fixturenames:
         yield None
         return
-    with switchboard.board.pinned(switchboard.OFF):
+    with switchboard.board.pinned(OFF):
         yield Switches()
 
 

@@ -31,10 +31,12 @@ class FlagAdmin(ModelAdmin):
     list_display = ("title", "state", "share", "on_now", "turned_away", "master")
     list_display_links = ("title",)
     autocomplete_fields = ("users",)
-    fields = ("state", "share", "on_now", "master", "staff", "superusers", "users", "reason")
-    readonly_fields = ("state", "share", "on_now", "master")
+    fields = ("in_words", "share", "on_now", "master", "staff", "superusers", "users", "reason")
+    readonly_fields = ("in_words", "share", "on_now", "master")
     actions_row = ("set_share", "kill", "restore")
-    actions_detail = ("set_share", "kill", "restore", "history")
+    actions_detail = ("set_share", "kill", "restore", "audit")
+    # Django's own history would be empty: FlagChange is the audit.
+    actions_detail_hide_default = True
     actions_list = ("kill_everything",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -59,6 +61,10 @@ class FlagAdmin(ModelAdmin):
     )
     def state(self, flag: Flag) -> tuple[str, str]:
         return exposure.state(flag)
+
+    @admin.display(description=gettext_lazy("state"))
+    def in_words(self, flag: Flag) -> str:
+        return exposure.state(flag)[1]
 
     @admin.display(description=gettext_lazy("share"))
     def share(self, flag: Flag) -> str:
@@ -188,7 +194,7 @@ class FlagAdmin(ModelAdmin):
         permissions=["view"],
         icon="history",
     )
-    def history(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def audit(self, request: HttpRequest, object_id: str) -> HttpResponse:
         flag = get_object_or_404(Flag, pk=object_id)
         changes = reverse("admin:rollback_flagchange_changelist")
         return HttpResponseRedirect(f"{changes}?flag_name__exact={flag.name}")

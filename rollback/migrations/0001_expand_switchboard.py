@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "feature flag",
                 "verbose_name_plural": "feature flags",
-                "ordering": ["requires_id", "name"],
+                "ordering": [models.OrderBy(models.F("requires"), nulls_first=True), "name"],
                 "abstract": False,
                 "constraints": [
                     models.CheckConstraint(

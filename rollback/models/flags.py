@@ -77,7 +77,7 @@ class Flag(AbstractUserFlag):
     class Meta(AbstractUserFlag.Meta):
         verbose_name = _("feature flag")
         verbose_name_plural = _("feature flags")
-        ordering = ["requires_id", "name"]
+        ordering = [models.F("requires").asc(nulls_first=True), "name"]
         constraints = [
             models.CheckConstraint(
                 name="flag_share_0_to_100",

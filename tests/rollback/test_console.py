@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("flag_rows")
 
 @pytest.fixture
 def flag(flag_rows: None) -> Flag:
-    return Flag.objects.get(name=MASTER)
+    flag: Flag = Flag.objects.get(name=MASTER)
+    return flag
 
 
 def action(name: str, flag: Flag) -> str:
@@ -134,7 +135,7 @@ def test_students_and_strangers_turn_nothing(
             client.force_login(student.user)
         response = client.post(action(name, flag), {"percent": "0", "reason": "x"})
         assert response.status_code == 302
-        assert "login" in response.url
+        assert "login" in response["Location"]
     assert not FlagChange.objects.exists()
 
 
