@@ -1,7 +1,7 @@
 # `make run` and `make test` are all one has to know; each makes what it lacks.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check style types floors migrations deployable templates bench clean
 
 # The newest Python that can make a virtual environment; PYTHON=… takes another.
 PYTHON ?= $(or $(shell for name in python3.14 python3.13 python3.12 python3.11; do \
@@ -27,15 +27,27 @@ test: $(VENV)/dev.stamp ## all tests, in parallel (ARGS="-k draft" picks)
 	@$(BIN)/python -m config.local.browser
 	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-check: $(VENV)/dev.stamp ## style, types, the floor plan, migrations, production settings, templates
+check: style types floors migrations deployable templates ## everything but the tests (make -k check goes on after a failure)
+
+style: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp
 	$(BIN)/mypy --strict .
+
+floors: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
+
+migrations: $(VENV)/dev.stamp
 	$(BIN)/python -W "ignore:Got an error checking a consistent migration history" \
 		manage.py makemigrations --check --dry-run
+
+deployable: $(VENV)/dev.stamp
 	@echo "manage.py check --deploy, as in production"
 	@$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+templates: $(VENV)/dev.stamp
 	$(BIN)/djlint --quiet --check templates $(wildcard */templates)
 	$(BIN)/djlint --quiet --lint templates $(wildcard */templates)
 
