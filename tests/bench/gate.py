@@ -1,0 +1,122 @@
+"""What the door adds to a page of the ground floor: the same catalog with it and without it."""
+
+import time
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
+from django.template import engines
+from django.test import Client, RequestFactory, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from config.local.sample import LOGINS
+from tests.bench.figures import Row, median, ratio_at_most, span
+
+DOOR = "rollback.doors.middleware.FeatureDoor"
+PROCESSOR = "rollback.doors.context.features"
+REQUESTS = 600
+WARM_UP = 30
+
+
+def rows() -> Iterator[Row]:
+    student = get_user_model()._default_manager.get(email=LOGINS[0].email)
+    client = Client()
+    client.force_login(student)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    for who, cookie in (("a visitor", ""), ("a student", cookies)):
+        yield _door(who, cookie)
+        yield _navigation(who, cookie)
+
+
+def _door(who: str, cookie: str) -> Row:
+    with_door = _page(_handler(without=()), cookie)
+    without = _page(_handler(without=(DOOR,)), cookie)
+    ours, bare = _in_turn(with_door, without)
+    return ratio_at_most(
+        f"catalog for {who}, with the door",
+        median(ours) / median(bare),
+        1.03,
+        ours=span(median(ours)),
+        beside=f"without it {span(median(bare))}",
+    )
+
+
+def _navigation(who: str, cookie: str) -> Row:
+    """The door and what features put into every page: their links, for those who have them."""
+    engine: Any = engines["django"]
+    page_with = _page(_handler(without=()), cookie)
+    page_without = _page(_handler(without=(DOOR,)), cookie)
+    everything = engine.engine.template_context_processors
+    ground = tuple(one for one in everything if _name(one) != PROCESSOR)
+    assert len(ground) == len(everything) - 1
+
+    def showing(processors: Any, page: Callable[[], None]) -> Callable[[], None]:
+        def show() -> None:
+            engine.engine.template_context_processors = processors
+            page()
+
+        return show
+
+    all_of_it, none_of_it = showing(everything, page_with), showing(ground, page_without)
+    try:
+        ours, bare = _in_turn(all_of_it, none_of_it)
+        more = _queries(all_of_it) - _queries(none_of_it)
+    finally:
+        engine.engine.template_context_processors = everything
+    return Row(
+        what="  with the door and the features' links",
+        ours=f"{span(median(ours))}, {more} queries more",
+        beside=f"without both {span(median(bare))}",
+        ratio=f"{median(ours) / median(bare):.2f} ×",
+    )
+
+
+def _name(function: Any) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def _handler(*, without: tuple[str, ...]) -> WSGIHandler:
+    """The middleware is read when a handler is made, and never again."""
+    kept = [name for name in settings.MIDDLEWARE if name not in without]
+    assert len(kept) == len(settings.MIDDLEWARE) - len(without)
+    with override_settings(MIDDLEWARE=kept):
+        return WSGIHandler()
+
+
+def _page(handler: WSGIHandler, cookie: str) -> Callable[[], None]:
+    environ = RequestFactory(SERVER_NAME="localhost").get(reverse("enrollment:catalog")).environ
+    environ["HTTP_COOKIE"] = cookie
+
+    def show() -> None:
+        def started(status: str, headers: Any, problem: Any = None) -> Callable[[bytes], object]:
+            assert status.startswith("200"), status
+            return bytes
+
+        response = handler(environ | {"wsgi.input": BytesIO()}, started)
+        b"".join(response)
+        response.close()
+
+    return show
+
+
+def _in_turn(*pages: Callable[[], None]) -> list[list[float]]:
+    """Seconds of each page, asked for one after the other, so that noise meets all of them."""
+    taken: list[list[float]] = [[] for _ in pages]
+    for number in range(WARM_UP + REQUESTS):
+        for page, list_of in zip(pages, taken, strict=True):
+            start = time.perf_counter()
+            page()
+            if number >= WARM_UP:
+                list_of.append(time.perf_counter() - start)
+    return taken
+
+
+def _queries(page: Callable[[], None]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        page()
+    return len(captured)

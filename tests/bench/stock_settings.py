@@ -1,0 +1,15 @@
+"""django-waffle as it comes, beside which our check is measured: its own flags, LocMem cache.
+
+The database connection has the school's own options, so that neither side is helped.
+"""
+
+import os
+
+from config import environment
+
+SECRET_KEY = "benchmark"
+DATABASES = {"default": environment.database(os.environ["STOCK_DATABASE_URL"], pooled=False)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "waffle"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+USE_TZ = True
