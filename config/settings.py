@@ -91,7 +91,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "csp",
-    "django_htmx",
     "drf_spectacular",
     "rest_framework",
     "waffle",
@@ -111,7 +110,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     # Last on purpose: whoever is turned away has passed CSRF and login first.
     "rollback.doors.middleware.FeatureDoor",
 ]

@@ -54,7 +54,6 @@ class Feature:
     task_prefixes: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     nav: tuple[NavItem, ...] = ()
-    runbook: str = ""
 
 
 @lru_cache(maxsize=1)
