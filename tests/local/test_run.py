@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for orphans in /proc"),
 ]
 START_SECONDS = 180
-END_SECONDS = 30
+END_SECONDS = 60
 WORK = ("Bringing the database", "Collecting static", "Loading the sample")
 
 
@@ -202,6 +202,20 @@ def test_what_is_unsafe_in_production_is_named(empty: Path) -> None:
     names = ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "EMAIL_URL")
     assert [name for name in names if f"- {name} must" not in done.stderr] == []
     assert "Traceback" not in done.stderr
+
+
+def test_the_sample_with_its_known_password_is_refused_in_production(empty: Path) -> None:
+    safe = {
+        "SCHOOL_ENV": "production",
+        "SECRET_KEY": "aB3-" + "kq8Zr1Lw5Xn0Tc7Vb2Mj9Hd4Gf6Ps" * 2,
+        "ALLOWED_HOSTS": "school.example",
+        "SITE_URL": "https://school.example",
+        "DATABASE_URL": "postgresql://office@127.0.0.1:9/school",
+        "EMAIL_URL": "smtps://mail.example:465",
+    }
+    done = manage(empty, "setup", "--sample", **safe)
+    assert done.returncode == 1
+    assert "refused in production" in done.stderr
 
 
 def test_commands_without_need_start_no_database(empty: Path) -> None:
