@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test import Client
 
-from enrollment.models import Course, Lesson, Student, Teacher
+from enrollment.models import Course, Lesson, Student, Teacher, User
 from scheduling import sockets
 from scheduling.models import AvailabilityRule
 
@@ -37,7 +38,7 @@ def monday_hours(teacher: Teacher) -> AvailabilityRule:
 
 
 @pytest.fixture
-def as_student(student: Student, client: Client) -> Client:
+def as_student(student: Student, course: Course, client: Client) -> Client:
     client.force_login(student.user)
     return client
 
@@ -60,3 +61,26 @@ def make_lesson(course: Course, teacher: Teacher, student: Student) -> MakeLesso
         return Lesson.objects.create(period=DateTimeTZRange(starts, ends), **values | fields)
 
     return make
+
+
+MANY = """
+INSERT INTO enrollment_lesson
+  (course_id, teacher_id, student_id, period, local_on, local_start, zone, status)
+SELECT %(course)s, teacher.id, student.id, tstzrange(start, start + interval '45 minutes'),
+       '2026-01-01', '00:00', 'UTC', 'planned'
+  FROM generate_series(timestamptz '2025-06-01', '2026-05-31', interval '4 hours') start,
+       (SELECT id, row_number() OVER (ORDER BY id) FROM enrollment_teacher) teacher
+  JOIN (SELECT id, row_number() OVER (ORDER BY id) FROM enrollment_student) student
+    ON student.row_number = teacher.row_number
+"""
+
+
+@pytest.fixture
+def many_lessons(course: Course, teacher: Teacher, student: Student) -> None:
+    """A year of lessons of 13 teachers and students: only then does a plan say anything."""
+    users = User.objects.bulk_create(User(email=f"u{n}@x.example", password="!") for n in range(24))
+    Teacher.objects.bulk_create(Teacher(user=user, zone="UTC") for user in users[:12])
+    Student.objects.bulk_create(Student(user=user, zone="UTC") for user in users[12:])
+    with connection.cursor() as cursor:
+        cursor.execute(MANY, {"course": course.pk})
+        cursor.execute("ANALYZE enrollment_lesson")

@@ -1,0 +1,87 @@
+"""availability.csv, along with the school's import."""
+
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+
+from enrollment.importing.desk import Counts
+from enrollment.models import Teacher
+from enrollment.operations.import_school.run import ImportRefused, import_school
+from scheduling.models import AvailabilityRule
+from tests.scheduling.conftest import NOW
+
+pytestmark = pytest.mark.django_db
+
+HEAD = "teacher,weekday,starts,ends,valid_from,valid_until\n"
+MARTA = "marta@school.example"
+
+
+def load(folder: Path, text: str) -> Counts:
+    (folder / "availability.csv").write_text(text)
+    return import_school(folder=folder, now=NOW).counts["availability.csv"]
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ImportRefused) as refused:
+        load(folder, text)
+    return [str(problem) for problem in refused.value.problems]
+
+
+@pytest.mark.usefixtures("teacher")
+class TestImport:
+    def test_rows_become_hours_and_again_nothing(self, tmp_path: Path) -> None:
+        text = HEAD + (
+            f"{MARTA},Monday,9:00,12:00,,\n"
+            f"{MARTA.upper()},Di,14:00,00:00,01.02.2026,2026-06-30\n"
+            f"{MARTA},sun.,00:00,00:00,,\n"
+        )
+        assert load(tmp_path, text) == Counts(created=3)
+        assert load(tmp_path, text) == Counts(unchanged=3)
+        tuesday = AvailabilityRule.objects.get(weekday=1)
+        assert (tuesday.starts, tuesday.ends) == (time(14), time(0))
+        assert (tuesday.valid_from, tuesday.valid_until) == (date(2026, 2, 1), date(2026, 6, 30))
+
+    def test_a_changed_end_keeps_the_row(self, tmp_path: Path) -> None:
+        load(tmp_path, HEAD + f"{MARTA},Mon,9:00,12:00,,\n")
+        before = AvailabilityRule.objects.get().pk
+        assert load(tmp_path, HEAD + f"{MARTA},Mon,9:00,13:00,,\n") == Counts(changed=1)
+        after = AvailabilityRule.objects.get()
+        assert (after.pk, after.ends) == (before, time(13))
+
+    def test_two_rows_that_trade_their_time(self, tmp_path: Path) -> None:
+        apart = f"{MARTA},Mon,9:00,12:00,,2026-06-30\n{MARTA},Mon,8:00,10:00,2026-07-01,\n"
+        load(tmp_path, HEAD + apart)
+        traded = HEAD + f"{MARTA},Mon,9:00,12:00,,2026-12-31\n{MARTA},Mon,8:00,9:00,2026-07-01,\n"
+        assert load(tmp_path, traded) == Counts(changed=2)
+
+    def test_a_column_that_is_not_there_changes_nothing(self, tmp_path: Path) -> None:
+        load(tmp_path, HEAD + f"{MARTA},Mon,9:00,12:00,,2026-06-30\n")
+        short = f"teacher;weekday;starts;ends\n{MARTA};Mon;9:00;12:00\n"
+        assert load(tmp_path, short) == Counts(unchanged=1)
+
+    @pytest.mark.parametrize(
+        ("row", "said"),
+        [
+            ("nobody@school.example,Mon,9:00,12:00,,", "column teacher"),
+            (f"{MARTA},Someday,9:00,12:00,,", "column weekday: “Someday”: write a weekday"),
+            (f"{MARTA},M,9:00,12:00,,", "column weekday"),
+            (f"{MARTA},Mon,12:00,9:00,,", "column ends: “9:00”: must be later than starts"),
+            (f"{MARTA},Mon,9:00:30,12:00,,", "column starts"),
+            (f"{MARTA},Mon,9:00,12:00,2026-02-01,2026-01-01", "column valid_until"),
+            (f"{MARTA},Mon,10:00,11:00,,", "overlaps Monday 10:30–11:30 (line 2)"),
+            (f"{MARTA},Wed,10:00,11:00,,", "overlaps Wednesday 10:30–11:30 (already in the school"),
+            (f"{MARTA},Mon,10:30,11:00,,", "already stands in line 2"),
+        ],
+    )
+    def test_bad_rows_say_what_would_be_right(
+        self, tmp_path: Path, teacher: Teacher, row: str, said: str
+    ) -> None:
+        AvailabilityRule.objects.create(
+            teacher=teacher, weekday=2, starts=time(10, 30), ends=time(11, 30)
+        )
+        text = HEAD + f"{MARTA},Mon,10:30,11:30,,\n{row}\n"
+        (problem,) = problems(tmp_path, text)
+        assert "availability.csv, line 3" in problem
+        assert said in problem
+        assert AvailabilityRule.objects.count() == 1
