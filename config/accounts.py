@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 from config.context import school_name
 from enrollment.models import Student, User
 
-# The tz database also has aliases, such as Asia/Calcutta and US/Pacific; these regions hold the names in use.
+# Leaves out what is no place (Etc, SystemV) and what has a better name (US/Pacific). Old names such as
+# Asia/Calcutta stay: browsers still report them.
 REGIONS = (
     "Africa",
     "America",

@@ -40,7 +40,7 @@ def zone(env: environ.Env, name: str, default: str) -> str:
     value = text(env, name, default)
     try:
         ZoneInfo(value)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, KeyError) as error:
         raise ImproperlyConfigured(
             f"{name} is “{value}”, which is no IANA time zone; set one like Europe/Berlin."
         ) from error
@@ -83,12 +83,24 @@ def database(url: str, *, pooled: bool) -> dict[str, Any]:
     }
 
 
+# The host is not used, the connection string is; but kombu warns about an address without one.
+OWN_QUEUE = "pgmq://localhost"
+
+
 def broker_options(broker_url: str, database_url: str) -> dict[str, Any]:
     """What kombu's pgmq transport needs; it wants libpq's form, not an address with ?host=."""
     if not broker_url.startswith("pgmq:"):
         return {}
-    options: dict[str, Any] = {"init_extension": False, "use_notify": True, "pool_size": 4}
-    if broker_url == "pgmq://":
+    options: dict[str, Any] = {
+        "init_extension": False,
+        "use_notify": True,
+        # Without it the transport waits at each empty queue in turn, and a task up to seconds.
+        "wait_time_seconds": 0,
+        "pool_size": 4,
+        # A page that enqueues must not wait for a database that hangs.
+        "pool_timeout": 3,
+    }
+    if broker_url == OWN_QUEUE:
         options["conn_string"] = make_conninfo("", **conninfo_to_dict(database_url))
     return options
 

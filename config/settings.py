@@ -42,7 +42,7 @@ DATABASE_POOLED = environment.boolean(env, "DATABASE_POOLED", default=False)
 DATABASES = {"default": environment.database(DATABASE_URL, pooled=DATABASE_POOLED)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CELERY_BROKER_URL = environment.text(env, "CELERY_BROKER_URL", "") or "pgmq://"
+CELERY_BROKER_URL = environment.text(env, "CELERY_BROKER_URL", "") or environment.OWN_QUEUE
 CELERY_BROKER_TRANSPORT_OPTIONS = environment.broker_options(CELERY_BROKER_URL, DATABASE_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True

@@ -33,5 +33,5 @@ class EnrollmentForm(forms.Form):
     def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         teachers = self.fields["teacher"]
-        assert isinstance(teachers, forms.ModelChoiceField)  # noqa: S101 - narrows the type only
+        assert isinstance(teachers, forms.ModelChoiceField)
         teachers.queryset = course.teachers.all()

@@ -6,11 +6,12 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
-import enrollment.domain.states
-import enrollment.models.people
 from django.conf import settings
 from django.contrib.postgres.operations import BtreeGistExtension
 from django.db import migrations, models
+
+import enrollment.domain.states
+import enrollment.models.people
 
 
 class Migration(migrations.Migration):

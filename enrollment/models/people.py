@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 def validate_zone(value: str) -> None:
     try:
         ZoneInfo(value)
-    except (ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError) as error:
         raise ValidationError(
             _("“%(zone)s” is no time zone. Choose one like Europe/Berlin."),
             params={"zone": value},

@@ -134,7 +134,7 @@ def _insert(
                 starts_at,
                 ends_at,
                 local.date(),
-                local.time(),
+                f"{local:%H:%M:%S}",
                 teacher.zone,
                 status,
                 expires_at,
