@@ -42,8 +42,8 @@ def write(folder: Path, **tables: str | bytes) -> Path:
     return folder
 
 
-def load(folder: Path, *, dry_run: bool = False, **tables: str | bytes) -> Report:
-    return import_school(folder=write(folder, **tables), now=NOW, dry_run=dry_run)
+def load(folder: Path, **tables: str | bytes) -> Report:
+    return import_school(folder=write(folder, **tables), now=NOW)
 
 
 def problems(folder: Path, **tables: str | bytes) -> list[Problem]:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def everything() -> dict[str, list[dict[str, Any]]]:
     """Every row of the school with every column, ids too."""
     models = (User, Teacher, Student, Course, Course.teachers.through, Enrollment, Lesson)
-    rows = {
+    rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.order_by("pk").values()) for model in models
     }
     return rows | {"groups": list(User.groups.through.objects.order_by("pk").values())}
@@ -148,7 +148,7 @@ def test_the_same_files_again_change_nothing(tmp_path: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
-    report = load(tmp_path, dry_run=True)
+    report = import_school(folder=school_files.write(tmp_path), now=NOW, dry_run=True)
 
     assert report.counts["lessons.csv"] == Counts(created=2)
     assert not User.objects.exists()
@@ -278,9 +278,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(tmp_path: Path) -> No
         "lessons": "teacher,student,course,date,time\n" + lessons,
     }
 
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         load(tmp_path, **tables)
 
     assert Lesson.objects.count() == 300
@@ -322,7 +320,7 @@ def test_a_floor_above_can_add_its_file(tmp_path: Path, monkeypatch: pytest.Monk
         record: Record
         teacher: str
 
-    seen = []
+    seen: list[Teacher | None] = []
 
     def save(rows: Any, desk: Any) -> Counts:
         seen.extend(desk.teacher(row.record) for row in rows)
