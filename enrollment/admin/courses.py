@@ -5,7 +5,6 @@ from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
 
 from enrollment.models import Course, Teacher
 from enrollment.queries.courses import with_places
@@ -31,10 +30,10 @@ class CourseAdmin(ModelAdmin):
         teachers = Prefetch("teachers", queryset=Teacher.objects.only("id", "display_name"))
         return with_places(super().get_queryset(request)).prefetch_related(teachers)
 
-    @display(description=_("places taken"), ordering="taken", label=True)
-    def places(self, course: Course) -> tuple[str, str]:
+    @admin.display(description=_("places taken"), ordering="taken")
+    def places(self, course: Course) -> str:
         taken: int = getattr(course, "taken", 0)
-        return "", f"{taken} / {course.capacity}"
+        return f"{taken} / {course.capacity}"
 
     @admin.display(description=_("teachers"))
     def teacher_names(self, course: Course) -> str:

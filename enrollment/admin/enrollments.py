@@ -48,6 +48,11 @@ def why_refused(refused: EnrollmentRefused) -> str:
 
 
 class EnrollmentForm(ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"wished_times", "note", "office_note"} & self.fields.keys():
+            self.fields[name].widget.attrs["rows"] = 3
+
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
         if self.instance.pk is None and answers.get("student") and answers.get("course"):

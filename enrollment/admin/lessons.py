@@ -1,5 +1,6 @@
 """Lessons, planned by hand: this page needs nothing but the ground floor."""
 
+import re
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,7 +28,7 @@ from enrollment.operations.office import (
 from enrollment.queries.clashes import clashing_lesson, lesson_end
 
 TIMED = ("teacher", "local_on", "local_start")
-FACTS = ("course", "student", "enrollment", "status", "period", "zone", "expires_at")
+FACTS = ("course", "student", "enrollment", "status", "agreed", "expires_at")
 BUTTONS = {"done": Lesson.Status.DONE, "cancel": Lesson.Status.CANCELLED}
 
 
@@ -36,6 +37,11 @@ class LessonForm(ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "enrollment" in self.fields:
+            # Only a hold, which nobody plans by hand, has none.
+            self.fields["enrollment"].required = True
+        if "local_start" in self.fields:
+            self.fields["local_start"].help_text = gettext("On the teacher's clock.")
         lesson = self.instance
         if lesson.pk and "local_on" in self.fields:
             # An imported lesson may have been agreed on another clock than its teacher's.
@@ -114,7 +120,7 @@ class LessonAdmin(PressedAdmin):
     form = LessonForm
     list_display = ("local_on", "local_start", "zone", "course", "teacher", "student", "state")
     list_display_links = ("local_on", "local_start")
-    list_filter = ("status", ("teacher", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("status", "local_on", ("teacher", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("course", "teacher", "student__user")
     search_fields = (
         "student__user__last_name",
@@ -141,6 +147,20 @@ class LessonAdmin(PressedAdmin):
         if obj is None:
             return ()
         return FACTS if obj.status == LessonStatus.PLANNED else (*TIMED, *FACTS)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The enrollment's own teacher too, where an enrollment is given in the address."""
+        given: dict[str, Any] = super().get_changeform_initial_data(request)
+        # An autocomplete asks the database for whatever stands there.
+        initial = {name: given[name] for name in given if re.fullmatch("[0-9]{1,18}", given[name])}
+        if "enrollment" in initial and "teacher" not in initial:
+            found = Enrollment.objects.filter(pk=initial["enrollment"])
+            initial["teacher"] = found.values_list("teacher", flat=True).first()
+        return initial
+
+    @admin.display(description=_("agreed"))
+    def agreed(self, lesson: Lesson) -> str:
+        return describe(lesson)
 
     def has_delete_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
         """A lesson is cancelled, so that everybody can see that it was to be."""

@@ -177,3 +177,4 @@ def test_plan_a_lesson_brings_the_enrollment_along(office: Client, enrollment: E
     response = office.get(url, follow=True)
     assert response.redirect_chain[-1][0].endswith(f"?enrollment={enrollment.pk}")
     assert str(enrollment.student) in response.content.decode()
+    assert "Marta Rossi" in response.content.decode()

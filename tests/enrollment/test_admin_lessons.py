@@ -45,6 +45,20 @@ def test_the_rest_follows_from_four_answers(office: Client, enrollment: Enrollme
     )
 
 
+def test_a_lesson_needs_an_enrollment(
+    office: Client, enrollment: Enrollment, teacher: Teacher
+) -> None:
+    answers = {"teacher": teacher.pk, "local_on": "2031-03-10", "local_start": "16:00"}
+    content = office.post(page("lesson", "add"), answers).content.decode()
+    assert "This field is required." in content
+    assert not Lesson.objects.exists()
+
+
+@pytest.mark.parametrize("given", ["9" * 30, "-1", "x", "²"])
+def test_an_address_with_nonsense_in_it(office: Client, given: str) -> None:
+    assert office.get(page("lesson", "add"), {"enrollment": given}).status_code == 200
+
+
 def test_it_works_with_every_feature_off(
     office: Client, enrollment: Enrollment, teacher: Teacher, switches: Switches
 ) -> None:
