@@ -27,6 +27,20 @@ class Hours:
     starts: time
     ends: time
 
+    @property
+    def minutes(self) -> int:
+        return _minutes(self.ends) - _minutes(self.starts)
+
+    def starts_of(self, minutes: int) -> Iterator[time]:
+        """Of lessons of that length, one after the other."""
+        first = _minutes(self.starts)
+        for start in range(first, first + self.minutes - minutes + 1, minutes):
+            yield time(start // 60, start % 60)
+
+
+def _minutes(at: time) -> int:
+    return at.hour * 60 + at.minute
+
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
@@ -37,6 +51,11 @@ class Person:
     subject: str = ""
     bio: str = ""
     hours: tuple[Hours, ...] = ()
+
+    @property
+    def weekly_minutes(self) -> int:
+        """What is offered in a week, taken or not."""
+        return sum(hours.minutes for hours in self.hours)
 
 
 @dataclass(frozen=True, kw_only=True)

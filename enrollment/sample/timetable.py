@@ -13,7 +13,6 @@ from enrollment.sample.school import (
     STUDENT,
     TEACHER,
     Course,
-    Hours,
     Person,
     courses,
     dice,
@@ -206,9 +205,9 @@ class _Timetable:
     def _teach(self, enrollment: Enrollment, teacher: Person, first: date, last: date) -> bool:
         """Finds a weekly time that suits both all season long."""
         minutes = enrollment.course.minutes
-        if self._load(teacher) + minutes / _offered(teacher) > BUSY_AT_MOST:
+        if self._load(teacher) + minutes / teacher.weekly_minutes > BUSY_AT_MOST:
             return False
-        candidates = [(h, at) for h in teacher.hours for at in _starts(h, minutes)]
+        candidates = [(h, at) for h in teacher.hours for at in h.starts_of(minutes)]
         self.roll.shuffle(candidates)
         for hours, at in candidates:
             days = list(_weekly(first, last, hours.weekday))
@@ -261,21 +260,7 @@ class _Timetable:
         return LessonStatus.DONE if day < self.today else LessonStatus.PLANNED
 
     def _load(self, teacher: Person) -> float:
-        return self.weekly_minutes[teacher.email] / _offered(teacher)
-
-
-def _offered(teacher: Person) -> int:
-    """Minutes a week."""
-    return sum(_minutes(hours.ends) - _minutes(hours.starts) for hours in teacher.hours)
-
-
-def _minutes(at: time) -> int:
-    return at.hour * 60 + at.minute
-
-
-def _starts(hours: Hours, minutes: int) -> Iterator[time]:
-    for start in range(_minutes(hours.starts), _minutes(hours.ends) - minutes + 1, minutes):
-        yield time(start // 60, start % 60)
+        return self.weekly_minutes[teacher.email] / teacher.weekly_minutes
 
 
 def _weekly(first: date, last: date, weekday: int) -> Iterator[date]:

@@ -112,7 +112,7 @@ def test_students_sleep_at_night(school: School) -> None:
 
 def test_every_teacher_has_time_left(school: School) -> None:
     for teacher in school.teachers:
-        offered = timetable._offered(teacher)
+        offered = teacher.weekly_minutes
         weeks = Counter(
             lesson.on.isocalendar()[:2] for lesson in school.lessons if lesson.teacher == teacher
         )
