@@ -1,0 +1,167 @@
+"""The whole school, started as a user starts it, on a database of its own."""
+
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from config.local import place, ports
+from config.local.children import Child
+from config.local.sample import LOGINS
+
+START_SECONDS = 120
+END_SECONDS = 30
+# Away from the schools that the tests of `make run` start at the same time.
+FIRST_PORT = 18_600
+# What a fresh terminal has not; a variable that is set but empty counts as unset.
+UNSET = ("CELERY_BROKER_URL", "EMAIL_URL", "MAIL_READER_URL", "SITE_URL", "SCHOOL_ENV", "LOG_LEVEL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class School:
+    """url: of the pages. mails: of the mail catcher's reader. database_url: to look things up."""
+
+    url: str
+    mails: str
+    database_url: str
+    var: Path
+
+    def rows(self, query: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def change(self, statement: LiteralString, *values: Any) -> None:
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(statement, values)
+
+    def all_on(self) -> None:
+        """By SQL, so that no test depends on the pages of another; triggers tell the processes."""
+        self.change(
+            """UPDATE rollback_flag SET everyone = NULL, percent = 100
+               WHERE everyone IS NOT NULL OR percent <> 100"""
+        )
+
+    def kill_all(self) -> None:
+        self.change("UPDATE rollback_flag SET everyone = false")
+
+    def let_everybody_log_in(self) -> None:
+        """The sample's other students came without a password; they get the known student's."""
+        self.change(
+            """UPDATE enrollment_user AS u SET password = known.password
+               FROM enrollment_user AS known
+               WHERE known.email = %s AND u.id IN (SELECT user_id FROM enrollment_student)""",
+            LOGINS[0].email,
+        )
+
+
+@contextmanager
+def running() -> Iterator[School]:
+    with (
+        tempfile.TemporaryDirectory(prefix="school-browser-") as folder,
+        _database() as database_url,
+        _supervisor(Path(folder), database_url) as said,
+    ):
+        school = School(
+            url=_named(said, "School"),
+            mails=_named(said, "Mails"),
+            database_url=database_url,
+            var=Path(folder),
+        )
+        school.let_everybody_log_in()
+        yield school
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """A new one on the test run's server; DATABASE_URL is that server's here."""
+    server = os.environ["DATABASE_URL"]
+    name = f"browser_{secrets.token_hex(6)}"
+    _at(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield make_conninfo(server, dbname=name)
+    finally:
+        _at(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _at(server: str, statement: sql.Composed) -> None:
+    with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@contextmanager
+def _supervisor(var: Path, database_url: str) -> Iterator[str]:
+    """`make run` without the make. :returns: what it has said once everything is up."""
+    supervisor = Child(
+        name="school",
+        command=[sys.executable, "-m", "config.local.run"],
+        log=var / "said.txt",
+        env=_environment(var, database_url),
+        ending=signal.SIGINT,
+    )
+    supervisor.start()
+    assert supervisor.process is not None
+    try:
+        yield _said_once_open(supervisor)
+    finally:
+        _end(supervisor.process, var)
+
+
+def _environment(var: Path, database_url: str) -> dict[str, str]:
+    port = ports.next_free(FIRST_PORT)
+    own = {"SCHOOL_VAR": str(var), "PORT": str(port), "DATABASE_URL": database_url}
+    return os.environ | dict.fromkeys(UNSET, "") | own | {"PYTHONPATH": str(place.BASE_DIR)}
+
+
+def _said_once_open(supervisor: Child) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while "Ctrl-C stops" not in (said := _plain(supervisor.log)):
+        if supervisor.exit_code() is not None or time.monotonic() > deadline:
+            raise AssertionError(f"The school did not start. It said:\n{said}{_logs(supervisor)}")
+        time.sleep(0.05)
+    return said
+
+
+def _plain(log: Path) -> str:
+    """Without the colors."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(errors="replace"))
+
+
+def _logs(supervisor: Child) -> str:
+    logs = sorted((supervisor.log.parent / "log").glob("*.log"))
+    return "".join(f"\n--- {log.name}\n{_plain(log)[-4_000:]}" for log in logs)
+
+
+def _named(said: str, label: str) -> str:
+    found = re.search(rf"^{label} +(http\S+)", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+def _end(process: subprocess.Popen[bytes], var: Path) -> None:
+    """Ctrl-C, and then nobody may be left."""
+    family = psutil.Process(process.pid).children(recursive=True) if not process.poll() else []
+    process.send_signal(signal.SIGINT)
+    try:
+        code = process.wait(END_SECONDS)
+    finally:
+        process.kill()
+        _gone, left = psutil.wait_procs(family, timeout=5)
+        names = [one.name() for one in left if one.is_running()]
+        for one in left:
+            one.kill()
+    assert code == 0, f"The school ended with code {code}:\n{_plain(var / 'said.txt')[-4_000:]}"
+    assert not names, f"Left over after Ctrl-C: {names}"

@@ -1,0 +1,96 @@
+"""The main pages by axe, in light and dark, wide and narrow; and never wider than the screen."""
+
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize
+
+from tests.browser.enrolling import choose, course_for, fresh_student, tell
+from tests.browser.people import Person, Visit
+from tests.browser.school import School
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+STUDENT = "student@school.example"
+TEACHER = "teacher@school.example"
+DESKTOP = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
+SMALL_PHONE = ViewportSize(width=320, height=640)
+# A color that is on its way from light to dark has a contrast of its own.
+CALM = {"reduced_motion": "reduce"}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+GRAVE = {"serious", "critical"}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_pages_of_nobody(visit: Visit) -> None:
+    _are_accessible(
+        visit(**CALM), "/", "/accounts/login/", "/accounts/signup/", "/courses/nowhere/"
+    )
+
+
+def test_pages_of_a_student(visit: Visit, school: School) -> None:
+    [(mine,)] = school.rows(
+        """SELECT e.id FROM enrollment_enrollment e JOIN enrollment_student s ON s.id = e.student_id
+             JOIN enrollment_user u ON u.id = s.user_id
+            WHERE u.email = %s AND e.status = 'confirmed' ORDER BY e.id LIMIT 1""",
+        STUDENT,
+    )
+    course = course_for(school, STUDENT)
+    pages = ("/my/courses/", "/calendar/", "/holidays/", "/accounts/email/")
+    own = (f"/enrollments/{mine}/", f"/courses/{course.slug}/", course.original)
+    _are_accessible(visit(STUDENT, **CALM), *pages, *own)
+
+
+def test_steps_of_the_new_flow(visit: Visit, school: School) -> None:
+    email = fresh_student(school, zone="Asia/Kolkata")
+    student, course = visit(email, **CALM), course_for(school, email)
+    choose(student, course)
+    tell(student)
+    student.button("Go on").click()
+    _are_accessible(student, course.step(), course.step("details/"), course.step("confirm/"))
+
+
+def test_the_original_form_after_being_turned_away(visit: Visit, school: School) -> None:
+    email = fresh_student(school)
+    student, course = visit(email, **CALM), course_for(school, email)
+    choose(student, course)
+    school.kill_all()
+    _are_accessible(student, course.step("details/"))
+
+
+def test_pages_of_a_teacher(visit: Visit) -> None:
+    _are_accessible(visit(TEACHER, **CALM), "/my/lessons/", "/schedule/my/hours/", "/calendar/")
+
+
+def _are_accessible(person: Person, *paths: str) -> None:
+    found = [problem for path in paths for problem in _problems(person, path)]
+    assert not found, "\n".join(found)
+
+
+def _problems(person: Person, path: str) -> list[str]:
+    answer = person.go(path)
+    if answer.status == 404:
+        person.forgive(because="the browser writes a missing page to its console")
+    found = []
+    for size in (DESKTOP, PHONE):
+        person.page.set_viewport_size(size)
+        for scheme in SCHEMES:
+            person.page.emulate_media(color_scheme=scheme)
+            found += [f"{path} {size['width']} {scheme}: {one}" for one in _violations(person.page)]
+    for size in (PHONE, SMALL_PHONE):
+        person.page.set_viewport_size(size)
+        if too_wide := person.page.evaluate(OVERFLOW):
+            found.append(f"{path} is {too_wide} px too wide for {size['width']} px")
+    return found
+
+
+def _violations(page: Page) -> list[str]:
+    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['html'][:160]} {node['failureSummary']}"
+        for violation in violations
+        if violation["impact"] in GRAVE
+        for node in violation["nodes"][:3]
+    ]
