@@ -41,6 +41,8 @@ def course_detail(request: HttpRequest, course: str) -> HttpResponse:
             "course": found,
             "is_open": found.is_open(today=timezone.localdate()),
             "enrollment": live_enrollment(student=student, course=found) if student else None,
+            # Whoever is not logged in may turn out to be a student.
+            "may_be_student": student is not None or not request.user.is_authenticated,
         },
     )
 
