@@ -101,9 +101,9 @@ def nearest(slots: Sequence[Period], *, wanted: int, count: int) -> list[Period]
 
 
 def _local_days(*, zone: ZoneInfo, since: int, until: int) -> range:
-    """A day more on both sides: a gap can push a window past midnight, in Samoa by a whole day."""
+    """From the day before: Samoa once left out a whole day, which pushed its windows into the next."""
     first = datetime.fromtimestamp(since, zone).toordinal() - 1
-    last = datetime.fromtimestamp(until, zone).toordinal() + 1
+    last = datetime.fromtimestamp(until, zone).toordinal()
     return range(first, last + 1)
 
 

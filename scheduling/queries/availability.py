@@ -58,7 +58,10 @@ NOBODY = 0
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Slots are looked for that start in [since, until); days are the teacher's, both counted."""
+    """Slots are looked for that start in [since, until).
+
+    The days are the teacher's, both counted, from the day before on, as in `slots.open_windows`.
+    """
 
     since: datetime
     until: datetime
@@ -70,7 +73,7 @@ class _Span:
 
     @property
     def last_day(self) -> date:
-        return self.until.astimezone(self.zone).date() + timedelta(days=1)
+        return self.until.astimezone(self.zone).date()
 
 
 def free_slots(

@@ -154,6 +154,8 @@ def test_samoa_skipped_a_day() -> None:
     )
     assert found == sorted(set(found))
     assert len(found) == 1
+    pushed = slots(hours(4, 10, 11), zone="Pacific/Apia", day=friday + timedelta(1))
+    assert pushed == found
 
 
 def test_nearest_in_order_of_time() -> None:
