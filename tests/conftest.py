@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, switchboard
@@ -61,6 +62,14 @@ def real_switchboard(transactional_db: Any) -> Iterator[switchboard.Switchboard]
     switchboard.board.stop()
     yield switchboard.board
     switchboard.board.stop()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords_and_english(settings: Any) -> Iterator[None]:
+    """A slow hash is right for people, and half the run time here; a language must not leak."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with translation.override("en"):
+        yield
 
 
 def make_user(email: str, role: str = "", **fields: Any) -> User:

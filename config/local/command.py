@@ -12,6 +12,7 @@ WITHOUT_DATABASE = {
     "collectstatic",
     "compilemessages",
     "diffsettings",
+    "draw_states",
     "findstatic",
     "help",
     "makemessages",

@@ -70,9 +70,12 @@ def turn_hold_into_lesson(*, hold: Lesson, enrollment: Enrollment, now: datetime
         raise HoldExpired
 
 
+@transaction.atomic
 def move_lesson(*, lesson: Lesson, status: str) -> None:
     """:raises StepNotAllowed:"""
-    check_step(LESSON_STEPS, before=lesson.status, after=status)
+    # As it is now, not as the page showed it: two people may press at once.
+    now = Lesson.objects.select_for_update(no_key=True).get(pk=lesson.pk)
+    check_step(LESSON_STEPS, before=now.status, after=status)
     lesson.status = status
     lesson.expires_at = None
     lesson.save(update_fields=["status", "expires_at"])
