@@ -29,6 +29,4 @@ def my_lessons(request: HttpRequest) -> HttpResponse:
     if teacher is None:
         return redirect("enrollment:home")
     lessons = lesson_queries.lessons_of_teacher(teacher, since=timezone.now())[:200]
-    return render(
-        request, "enrollment/my_lessons.html", {"lessons": lessons, "zone": teacher.zone}
-    )
+    return render(request, "enrollment/my_lessons.html", {"lessons": lessons, "zone": teacher.zone})
