@@ -1,7 +1,11 @@
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 from scheduling.models import AvailabilityRule
+from scheduling.operations.hours import one_at_a_time
 
 
 @admin.register(AvailabilityRule)
@@ -15,3 +19,11 @@ class AvailabilityRuleAdmin(ModelAdmin):
     search_fields = ("teacher__display_name", "teacher__user__email")
     autocomplete_fields = ("teacher",)
     ordering = ("teacher__display_name", "weekday", "starts")
+
+    def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Inside Django's transaction and before it validates: the second of two people who save
+        # at once waits, and is then told which window is in the way.
+        if request.method == "POST":
+            one_at_a_time(teacher_id=request.POST.get("teacher", ""))
+        response: HttpResponse = super()._changeform_view(request, *args, **kwargs)
+        return response

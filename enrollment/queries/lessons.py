@@ -19,17 +19,6 @@ def enrollments_of(student: Student) -> QuerySet[Enrollment]:
     )
 
 
-def lessons_of_student(student: Student, *, since: datetime, until: datetime) -> QuerySet[Lesson]:
-    return (
-        Lesson.objects.filter(
-            student=student, period__startswith__gte=since, period__startswith__lt=until
-        )
-        .exclude(status=Lesson.Status.HELD)
-        .select_related("course", "teacher")
-        .order_by("period")
-    )
-
-
 def lessons_of_teacher(teacher: Teacher, *, since: datetime) -> QuerySet[Lesson]:
     """Planned lessons that end after `since`."""
     return (

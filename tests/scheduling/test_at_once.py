@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.test import Client
+from django.urls import reverse
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.enroll import AlreadyEnrolled
@@ -95,3 +97,20 @@ def test_the_same_hours_from_many_tabs(teacher: Teacher) -> None:
         for minute in range(16)
     ]
     assert kinds(at_once(*tabs)) == {AvailabilityRule: 1, ValidationError: 15}
+
+
+def test_many_add_the_same_hours_in_the_admin(teacher: Teacher, admin: User) -> None:
+    """One is saved; the others read which window is in the way, on a page and not on a 500."""
+    client = Client()
+    client.force_login(admin)
+    url = reverse("admin:scheduling_availabilityrule_add")
+    hours = {"teacher": str(teacher.pk), "weekday": "5", "starts": "09:00", "ends": "12:00"}
+
+    def add() -> int:
+        fresh = Client()
+        fresh.cookies = client.cookies
+        return fresh.post(url, hours).status_code
+
+    answers = Counter(at_once(*[add] * 8))
+    assert answers == {302: 1, 200: 7}
+    assert AvailabilityRule.objects.filter(weekday=5).count() == 1
