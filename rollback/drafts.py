@@ -10,12 +10,17 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from enrollment.models import Course, Enrollment, Student, Teacher
+from enrollment.operations.enroll import live_enrollment
 from rollback.domain import answers as pure
 from rollback.models import EnrollmentDraft
 
 
 class DraftRefused(Exception):
     """Nothing was saved; the message is a sentence for the student."""
+
+
+class DraftTooLarge(DraftRefused):
+    """More than the 64 KB that are kept."""
 
 
 @transaction.atomic
@@ -32,15 +37,17 @@ def save(
 
     :raises DraftRefused:
     """
-    draft, _made = EnrollmentDraft.objects.get_or_create(
+    # Two tabs may save at once: the second waits, and merges into what the first left.
+    draft, made = EnrollmentDraft.objects.select_for_update(no_key=True).get_or_create(
         student=student, course=course, finished_at=None, defaults={"saved_at": now}
     )
-    # Two tabs may save at once: the second merges into what the first left.
-    draft = EnrollmentDraft.objects.select_for_update(no_key=True).get(pk=draft.pk)
+    if made and live_enrollment(student=student, course=course):
+        # A save that was on its way while the enrollment was made must not begin a new draft.
+        raise DraftRefused(_("You are enrolled in this course; there is nothing to be saved."))
     try:
         draft.answers = pure.merge(draft.answers, pure.from_post(answers))
     except pure.AnswersTooLarge as error:
-        raise DraftRefused(
+        raise DraftTooLarge(
             _("This is too long to be saved: at most 64 KB in all. Please shorten the text.")
         ) from error
     draft.answers_version = pure.VERSION

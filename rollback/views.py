@@ -29,7 +29,9 @@ def save_draft(request: HttpRequest, course: str) -> JsonResponse:
         draft = drafts.save(
             student=student, course=found, answers=request.POST.dict(), now=timezone.now()
         )
-    except drafts.DraftRefused as refused:
+    except drafts.DraftTooLarge as refused:
         return JsonResponse({"error": str(refused)}, status=413)
+    except drafts.DraftRefused as refused:
+        return JsonResponse({"error": str(refused)}, status=409)
     saved = timezone.localtime(draft.saved_at, drafts.zone_of(student))
     return JsonResponse({"saved": time_format(saved, "H:i")})

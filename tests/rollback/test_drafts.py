@@ -126,6 +126,17 @@ def test_enrolling_finishes_the_draft_and_a_new_one_may_begin(
     assert drafts.open_draft(student=student, course=course) is None
 
 
+def test_a_save_that_comes_after_the_enrollment_begins_no_new_draft(
+    client: Client, student: Student, course: Course
+) -> None:
+    Enrollment.objects.create(student=student, course=course)
+    client.force_login(student.user)
+    late = client.post(reverse("drafts:save", args=[course.slug]), {"note": "late"})
+    assert late.status_code == 409
+    assert "enrolled" in late.json()["error"]
+    assert not EnrollmentDraft.objects.exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_tabs_that_save_at_once_lose_nothing(student: Student, course: Course) -> None:
     problems: list[Exception] = []
