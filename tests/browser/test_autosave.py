@@ -12,6 +12,10 @@ from tests.browser.school import School
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 SECONDS = 10.0
+LOOK_AWAY = """
+Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+document.dispatchEvent(new Event("visibilitychange"));
+"""
 
 
 @pytest.mark.parametrize("new_flow", [True, False], ids=["new flow", "original flow"])
@@ -51,7 +55,7 @@ def test_a_failed_save_is_shown_and_tried_again(
     student.page.locator("[name=note]").press_sequentially("In a tunnel")
     state = student.page.locator("[data-save-state]")
     expect(state).to_contain_text("Not saved yet.")
-    _put_out_of_view(student)
+    _leave_the_field(student)
     student.context.set_offline(False)
     expect_saved(student)
     expect(state).not_to_contain_text("Not saved")
@@ -59,8 +63,23 @@ def test_a_failed_save_is_shown_and_tried_again(
     student.forgive(because="the network was taken away")
 
 
-def _put_out_of_view(student: Person) -> None:
-    """Leaving the field is another reason to save; it must do no harm while there is no network."""
+def test_a_beacon_that_got_lost_is_made_up_for(school: School, visit: Visit) -> None:
+    """Whoever looks at another tab in a tunnel, and comes back behind it, has lost nothing."""
+    email = fresh_student(school)
+    student, course = visit(email), course_for(school, email)
+    student.go(course.original)
+    student.context.set_offline(True)
+    student.page.locator("[name=note]").press_sequentially("In a tunnel")
+    student.page.evaluate(LOOK_AWAY)
+    expect(student.page.locator("[data-save-state]")).to_contain_text("Not saved yet.")
+    student.context.set_offline(False)
+    expect_saved(student)
+    assert _draft_note(school, email, course) == "In a tunnel"
+    student.forgive(because="the network was taken away")
+
+
+def _leave_the_field(student: Person) -> None:
+    """Another reason to save; it must do no harm while there is no network."""
     student.page.locator("[name=note]").blur()
 
 

@@ -3,12 +3,15 @@
 
 const PAUSE = 500;
 const RETRY = 5000;
+// A request that hangs must be shown as not saved, too.
+const PATIENCE = 10000;
 
 class Autosave {
   #form;
   #state;
   #timer;
   #saved;
+  #beaconed;
   #sending = false;
   #leaving = false;
 
@@ -20,6 +23,8 @@ class Autosave {
     form.addEventListener("change", () => this.#soon(PAUSE));
     form.addEventListener("focusout", () => this.#save());
     form.addEventListener("submit", () => { this.#leaving = true; });
+    // Back from the next page the form may come as it was left, without being loaded again.
+    addEventListener("pageshow", () => { this.#leaving = false; });
     addEventListener("pagehide", () => this.#beacon());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "hidden") this.#beacon();
@@ -52,6 +57,7 @@ class Autosave {
         method: "POST",
         body: this.#body(),
         headers: { Accept: "application/json" },
+        signal: AbortSignal.timeout(PATIENCE),
       });
       const answer = await response.json();
       if (response.ok) {
@@ -81,9 +87,11 @@ class Autosave {
     this.#state.dataset.kind = kind;
   }
 
+  // Nobody hears whether a beacon arrived: a page that comes back still has to save by itself.
   #beacon() {
-    if (this.#leaving || this.#typed() === this.#saved) return;
-    if (navigator.sendBeacon(this.#form.dataset.autosave, this.#body())) this.#saved = this.#typed();
+    const typed = this.#typed();
+    if (this.#leaving || typed === this.#saved || typed === this.#beaconed) return;
+    if (navigator.sendBeacon(this.#form.dataset.autosave, this.#body())) this.#beaconed = typed;
   }
 }
 
