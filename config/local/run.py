@@ -20,7 +20,9 @@ from config.local import database, place, ports, welcome
 from config.local.check import check_reachable
 from config.local.children import Child
 
-SMTP_PORT = 8025
+# 8025 beside 8000. By the school's own port, so that two that start at once do not take the same.
+MAIL_ABOVE = 25
+HIGHEST_MAIL = 65_000
 WEB_SECONDS = 60.0
 LOOK_EVERY = 0.2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -119,7 +121,7 @@ def _name_addresses(port: int) -> tuple[int, int] | None:
         os.environ["SITE_URL"] = f"http://localhost:{port}"
     if place.setting("EMAIL_URL") or place.setting("SCHOOL_ENV") == "production":
         return None
-    smtp = ports.next_free(SMTP_PORT)
+    smtp = ports.next_free(min(port + MAIL_ABOVE, HIGHEST_MAIL))
     reader = ports.next_free(smtp + 1)
     os.environ["EMAIL_URL"] = f"smtp://127.0.0.1:{smtp}"
     os.environ["MAIL_READER_URL"] = f"http://localhost:{reader}"
