@@ -6,6 +6,7 @@ with 1 when a goal is missed by more than twice.
 
 import argparse
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ def main() -> int:
     if not console.is_terminal:
         console = Console(highlight=False, width=FILE_WIDTH)
     rows: list[Row] = []
+    load_before = os.getloadavg()[0]
     try:
         with _house(console) as (url, folder):
             for name, subject in _subjects(url, folder).items():
@@ -39,6 +41,10 @@ def main() -> int:
         console.print(str(problem), style="red", markup=False)
         return 1
     console.print(table(rows, markdown=asked.markdown))
+    console.print(
+        f"{os.cpu_count()} cores; load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after "
+        f"(this program alone makes about 2); Python {platform.python_version()}."
+    )
     return int(any(row.badly_missed for row in rows))
 
 

@@ -31,11 +31,13 @@ AFTERWARDS = 0.05
 @dataclass(frozen=True, kw_only=True)
 class Kill:
     """off_after: seconds from just before COMMIT until the first "off" of each process had come.
+    asked_after: the same until that answer's question was asked; below 0 is before COMMIT.
 
     flickers: "on" answers to questions asked after the same process had said "off".
     """
 
     off_after: Sequence[float]
+    asked_after: Sequence[float]
     flickers: int
 
 
@@ -47,6 +49,10 @@ class Run:
     @property
     def all_off(self) -> list[float]:
         return [max(kill.off_after) for kill in self.kills]
+
+    @property
+    def all_asked(self) -> list[float]:
+        return [max(0.0, *kill.asked_after) for kill in self.kills]
 
     @property
     def flickers(self) -> int:
@@ -62,6 +68,10 @@ def rows(log: Path) -> Iterator[Row]:
         ours=_p50_p99(told.all_off),
         beside=f"one request alone {_p50_p99(told.request_seconds)}",
         goal_words="50 ms",
+    )
+    yield Row(
+        what="  of this until the last of those “off” was asked for",
+        ours=_p50_p99(told.all_asked),
     )
     polled = measure(log, kills=KILLS_WITHOUT_LISTEN, pooled=True)
     yield at_most(
@@ -131,14 +141,18 @@ def _kill_and_restore(poller: Poller, *, apart: float) -> Kill:
 
 
 def _judged(answers: Sequence[Answer], committing_at: float) -> Kill:
-    first_off: dict[int, float] = {}
+    first_off: dict[int, Answer] = {}
     flickers = 0
     for answer in answers:
         if answer.status == OFF:
-            first_off.setdefault(answer.process, answer.came_at)
+            first_off.setdefault(answer.process, answer)
         elif answer.process in first_off:
             flickers += 1
-    return Kill(off_after=[at - committing_at for at in first_off.values()], flickers=flickers)
+    return Kill(
+        off_after=[answer.came_at - committing_at for answer in first_off.values()],
+        asked_after=[answer.sent_at - committing_at for answer in first_off.values()],
+        flickers=flickers,
+    )
 
 
 def _wait_for_all(poller: Poller, status: int, *, since: int = 0) -> None:

@@ -77,7 +77,7 @@ def rows() -> Iterator[Row]:
 
 
 def _queries(teacher: Teacher, course: Course) -> str:
-    with _school(LARGE), CaptureQueriesContext(connection) as captured:
+    with _school(LARGE), CaptureQueriesContext(connections["default"]) as captured:
         free_slots(teacher=teacher, course=course, now=timezone.now())
     words = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
     around = sum(query["sql"].startswith(words) for query in captured)
