@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from rollback import switchboard
 from rollback.models import Flag, FlagChange, Switchboard
@@ -99,7 +100,6 @@ def set_early(
     return _change([flag], change, action="set early users", actor=actor, reason=reason)
 
 
-@transaction.atomic
 def _change(
     names: Iterable[str],
     change: Callable[[Flag], None],
@@ -111,6 +111,25 @@ def _change(
     """:returns: an audit row for each flag that really changed."""
     if not reason.strip():
         raise ChangeRefused("A reason is needed: one sentence for whoever reads the audit later.")
+    try:
+        with transaction.atomic():
+            return _change_locked(names, change, action=action, actor=actor, reason=reason.strip())
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        raise ChangeRefused(
+            "Another change of the flags is still going on. Nothing was changed; try again."
+        ) from error
+
+
+def _change_locked(
+    names: Iterable[str],
+    change: Callable[[Flag], None],
+    *,
+    action: str,
+    actor: Actor,
+    reason: str,
+) -> list[FlagChange]:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '3s'")
     # Everybody takes this row first: changes come one after the other and cannot deadlock.
@@ -132,7 +151,7 @@ def _change(
                     actor=actor.user,
                     actor_name=actor.name,
                     action=action,
-                    reason=reason.strip(),
+                    reason=reason,
                     before=before,
                     after=after,
                 )

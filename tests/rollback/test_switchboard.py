@@ -300,3 +300,18 @@ def test_changes_from_many_sides_at_once_do_not_deadlock(real_switchboard: Switc
     for thread in threads:
         thread.join()
     assert problems == []
+
+
+def test_a_change_behind_a_long_one_is_refused_in_words(real_switchboard: Switchboard) -> None:
+    parameters = connection.get_connection_params()
+    with psycopg.connect(
+        dbname=parameters["dbname"],
+        host=parameters["host"],
+        port=parameters["port"],
+        user=parameters["user"],
+    ) as other:
+        other.execute("UPDATE rollback_flag SET percent = 1")
+        with pytest.raises(ChangeRefused, match="try again"):
+            runner.kill(actor=ACTOR, reason="test")
+        other.rollback()
+    assert len(runner.kill(actor=ACTOR, reason="test")) == 4
