@@ -16,6 +16,7 @@ class AvailabilityRuleAdmin(ModelAdmin):
     list_display_links = ("teacher", "weekday")
     list_filter = ("weekday", ("teacher", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("teacher",)
+    list_per_page = 50
     search_fields = ("teacher__display_name", "teacher__user__email")
     autocomplete_fields = ("teacher",)
     ordering = ("teacher__display_name", "weekday", "starts")

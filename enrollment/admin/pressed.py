@@ -15,6 +15,9 @@ class Refused(Exception):
 class PressedAdmin(ModelAdmin):
     """An admin whose submit buttons are POSTs under CSRF, unlike links that change something."""
 
+    # A hundred rows of these took longer than a page may.
+    list_per_page = 50
+
     def run_pressed(self, request: HttpRequest, obj: Any) -> None:
         for action in self.get_actions_submit_line(request, obj.pk):
             if action.action_name in request.POST:

@@ -81,7 +81,7 @@ def test_hours_are_added_listed_and_removed(as_teacher: Client, teacher: Teacher
         (
             typed("15:00", "16:00", valid_from="2026-03-01"),
             "starts",
-            "Monday 14:00–18:00 (until March 31, 2026)",
+            "Monday 14:00–18:00 (until 31 March 2026)",
         ),
     ],
 )
@@ -195,8 +195,8 @@ def test_in_words(teacher: Teacher) -> None:
     ]
     assert said == [
         "Monday 09:00–12:00",
-        "Monday 09:00–12:00 (from Jan. 1, 2026 until June 30, 2026)",
-        "Monday 09:00–12:00 (from Jan. 1, 2026 on)",
+        "Monday 09:00–12:00 (from 1 January 2026 until 30 June 2026)",
+        "Monday 09:00–12:00 (from 1 January 2026 on)",
     ]
 
 
