@@ -12,7 +12,7 @@ from tests.browser.people import Person
 
 MOST_PER_PATTERN = 2
 # The admin's lists can be sorted and filtered in thousands of ways.
-MOST_PER_ROUTE = 4
+MOST_PER_ROUTE = 3
 # These change something, though they are links in Django's admin.
 LEFT_OUT = ("/accounts/logout/", "/admin/logout/")
 

@@ -35,7 +35,16 @@ def test_no_link_is_dead_and_no_page_fails(
     findings = crawl(person, PEOPLE[email])
     assert not findings.wrong
     assert findings.seen >= len(PEOPLE[email]), "somebody must have been somewhere"
-    for route, path in findings.pages.items():
-        if (email, on) == LOOKS_AT_THE_OFFICE or not route.startswith("/admin/"):
-            person.go(path)
+    for path in _worth_a_look(findings.pages, office=(email, on) == LOOKS_AT_THE_OFFICE):
+        person.go(path)
     assert not person.trouble
+
+
+def _worth_a_look(pages: dict[str, str], *, office: bool) -> list[str]:
+    """Django's own two pages look the same for every model."""
+    kinds: dict[str, str] = {}
+    for route, path in pages.items():
+        if office or not route.startswith("/admin/"):
+            same = next((end for end in ("/history/", "/delete/") if route.endswith(end)), route)
+            kinds.setdefault(same, path)
+    return list(kinds.values())
