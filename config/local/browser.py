@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PACKAGES = ("chromium", "fonts-dejavu-core")
+# Playwright's driver is a Node.js that a bare Debian lacks one library for.
+PACKAGES = ("chromium", "fonts-dejavu-core", "libatomic1")
 MISSING = (
     "No Chromium was found and none could be installed, so THE BROWSER TESTS WILL BE SKIPPED. "
     "Install it (Debian: apt-get install chromium) and run the tests again."
@@ -16,6 +17,8 @@ MISSING = (
 
 def find() -> str | None:
     """The one decision: `make test` and the tests ask the same question."""
+    if not _driver_runs():
+        return None
     found = (shutil.which(name) for name in NAMES)
     return next((path for path in found if path), None) or _playwrights_own()
 
@@ -31,6 +34,16 @@ def prepare() -> int:
         return 0
     print(f"\n{'!' * 78}\n{MISSING}\n{'!' * 78}\n", file=sys.stderr)  # noqa: T201
     return 1 if os.environ.get("CI") == "true" else 0
+
+
+def _driver_runs() -> bool:
+    try:
+        from playwright._impl._driver import compute_driver_executable
+    except ImportError:  # only the tests bring it
+        return False
+    command = [*compute_driver_executable(), "--version"]
+    # Playwright's own program, from its own package.
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
 
 
 def _playwrights_own() -> str | None:
