@@ -503,6 +503,18 @@ class Migration(migrations.Migration):
                 violation_error_message="A hold, and only a hold, has an end.",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="lesson",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("enrollment__isnull", True),
+                    ("status", enrollment.domain.states.LessonStatus["HELD"]),
+                ),
+                fields=("student", "course"),
+                name="lesson_held_once",
+                violation_error_message="The student already holds a time in this course.",
+            ),
+        ),
         migrations.AddIndex(
             model_name="enrollment",
             index=models.Index(

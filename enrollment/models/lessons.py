@@ -93,6 +93,13 @@ class Lesson(models.Model):
                 | (~Q(status=LessonStatus.HELD) & Q(expires_at__isnull=True)),
                 violation_error_message=_("A hold, and only a hold, has an end."),
             ),
+            # A hold that is named in an enrollment has left the flow, and waits for the office.
+            models.UniqueConstraint(
+                fields=["student", "course"],
+                condition=Q(status=LessonStatus.HELD, enrollment__isnull=True),
+                name="lesson_held_once",
+                violation_error_message=_("The student already holds a time in this course."),
+            ),
         ]
         indexes = [
             models.Index(

@@ -11,6 +11,8 @@ from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 
 HOLD = timedelta(minutes=10)
+# Over all courses: nobody can empty a teacher's week by looking around in every course.
+MOST_HOLDS = 3
 
 
 class SlotTaken(Exception):
@@ -21,24 +23,47 @@ class HoldExpired(Exception):
     """The slot is no longer held for this student."""
 
 
+@transaction.atomic
 def hold_slot(
     *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
 ) -> Lesson:
-    """Hold one slot of the course's length for HOLD. A student has one hold for a course.
+    """Hold one slot of the course's length for HOLD.
 
-    :raises SlotTaken:
+    A student has one hold for a course and MOST_HOLDS in all; those before give way.
+
+    :raises SlotTaken: nothing was given back.
     """
-    with transaction.atomic():
-        Lesson.objects.filter(student=student, course=course, status=LessonStatus.HELD).delete()
-        return _insert(
-            student=student,
-            course=course,
-            teacher=teacher,
-            starts_at=starts_at,
-            status=LessonStatus.HELD,
-            expires_at=now + HOLD,
-            now=now,
-        )
+    one_at_a_time(student=student)
+    _give_back_holds(student=student, course=course)
+    return _insert(
+        student=student,
+        course=course,
+        teacher=teacher,
+        starts_at=starts_at,
+        status=LessonStatus.HELD,
+        expires_at=now + HOLD,
+        now=now,
+    )
+
+
+def one_at_a_time(*, student: Student) -> None:
+    """Whoever else holds or enrolls for this student waits until this transaction ends.
+
+    Always before a lock on a course, never after: two who lock in different order block each other.
+    """
+    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+
+
+def _give_back_holds(*, student: Student, course: Course) -> None:
+    """Room for one more hold. One named in an enrollment is the office's until it runs out."""
+    holds = Lesson.objects.filter(
+        student=student, status=LessonStatus.HELD, enrollment__isnull=True
+    )
+    holds.filter(course=course).delete()
+    newest = holds.order_by("-expires_at", "-pk").values_list("pk", flat=True)
+    too_many = list(newest[MOST_HOLDS - 1 :])
+    if too_many:
+        holds.filter(pk__in=too_many).delete()
 
 
 def plan_lesson(

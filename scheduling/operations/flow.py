@@ -6,7 +6,7 @@ from django.db import transaction
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.enroll import check_can_enroll, enroll
-from enrollment.operations.lessons import SlotTaken, hold_slot
+from enrollment.operations.lessons import SlotTaken, hold_slot, one_at_a_time
 from rollback import drafts
 from scheduling.domain import choice
 from scheduling.queries.availability import free_slots
@@ -22,6 +22,8 @@ def choose(
     :raises EnrollmentRefused: an enrollment could not follow, so nothing is held.
     :raises SlotTaken: it is not, or no longer, offered.
     """
+    # Before the check: an enrollment that is just being made would leave its student a second slot.
+    one_at_a_time(student=student)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
     hold = hold_free_slot(
         student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
@@ -70,7 +72,7 @@ def finish(
     """
     # One at a time for a student: the second press waits here, and then finds the enrollment
     # instead of its own lesson in the way.
-    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+    one_at_a_time(student=student)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
     hold = live_hold(
         student=student, course=course, teacher=teacher, starts_at=starts_at, now=now

@@ -6,11 +6,14 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from django.db import IntegrityError
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import QuerySet
 
 from enrollment.domain.states import LIVE_ENROLLMENT
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.enroll import AlreadyEnrolled, CourseFull, enroll
-from enrollment.operations.lessons import SlotTaken, hold_slot, plan_lesson
+from enrollment.operations.lessons import HOLD, MOST_HOLDS, SlotTaken, hold_slot, plan_lesson
 from enrollment.operations.office import plan_by_hand, reschedule_lesson
 from tests.conftest import make_student
 from tests.enrollment.crowd import MANY, at_once
@@ -168,3 +171,100 @@ def test_lessons_moved_to_one_time_by_two_at_once(course: Course, teacher: Teach
 
     assert Counter(type(one) for one in answers) == {type(None): 1, SlotTaken: 3}
     assert Lesson.objects.filter(local_on=target).count() == 1
+
+
+# ---------------------------------------------------------------- how much one student can hold
+
+
+def holds_of(student: Student) -> QuerySet[Lesson]:
+    return Lesson.objects.filter(student=student, status="held").order_by("pk")
+
+
+def hold_in(course: Course, hour: int, *, student: Student, teacher: Teacher) -> Lesson:
+    return hold_slot(
+        student=student,
+        course=course,
+        teacher=teacher,
+        starts_at=START + timedelta(hours=hour),
+        now=NOW + timedelta(seconds=hour),
+    )
+
+
+def courses_of(teacher: Teacher, count: int) -> list[Course]:
+    made = [Course.objects.create(title=f"C{n}", slug=f"c{n}") for n in range(count)]
+    for course in made:
+        course.teachers.add(teacher)
+    return made
+
+
+def test_many_windows_hold_one_slot_of_a_course(
+    course: Course, teacher: Teacher, student: Student
+) -> None:
+    hold = partial(hold_in, course, student=student, teacher=teacher)
+
+    answers = at_once(*(partial(hold, hour) for hour in range(16)))
+
+    assert {type(one) for one in answers} == {Lesson}
+    assert holds_of(student).count() == 1
+
+
+def test_many_courses_at_once_hold_three_slots(teacher: Teacher, student: Student) -> None:
+    hold = partial(hold_in, student=student, teacher=teacher)
+    courses = courses_of(teacher, 16)
+
+    answers = at_once(*(partial(hold, course, hour) for hour, course in enumerate(courses)))
+
+    assert {type(one) for one in answers} == {Lesson}
+    assert holds_of(student).count() == MOST_HOLDS
+
+
+def test_the_oldest_hold_gives_way_and_one_named_to_the_office_stays(
+    course: Course, teacher: Teacher, student: Student
+) -> None:
+    hold = partial(hold_in, student=student, teacher=teacher)
+    named = hold(course, 0)
+    enroll_one(student, course)
+    one, two, three, four = courses_of(teacher, 4)
+
+    first, second, third = hold(one, 1), hold(two, 2), hold(three, 3)
+    assert list(holds_of(student)) == [named, first, second, third]
+    fourth = hold(four, 4)
+    assert list(holds_of(student)) == [named, second, third, fourth]
+    again = hold(three, 5)
+    assert list(holds_of(student)) == [named, second, fourth, again]
+
+
+def test_a_time_that_is_taken_costs_no_hold(
+    course: Course, teacher: Teacher, student: Student
+) -> None:
+    hold = partial(hold_in, student=student, teacher=teacher)
+    one, two, three = courses_of(teacher, 3)
+    held = [hold(one, 1), hold(two, 2), hold(three, 3)]
+    hold_in(course, 9, student=make_student("rival@school.example"), teacher=teacher)
+
+    with pytest.raises(SlotTaken):
+        hold(course, 9)
+
+    assert list(holds_of(student)) == held
+
+
+def test_a_finished_course_can_be_begun_again_while_the_office_still_has_the_hold(
+    course: Course, teacher: Teacher, student: Student
+) -> None:
+    """The guard against two holds counts those of the flow only."""
+    named = hold_in(course, 0, student=student, teacher=teacher)
+    enroll_one(student, course)
+    Enrollment.objects.update(status="completed")
+
+    again = hold_in(course, 1, student=student, teacher=teacher)
+
+    assert list(holds_of(student)) == [named, again]
+
+
+def test_the_database_itself_refuses_a_second_hold(
+    course: Course, teacher: Teacher, student: Student
+) -> None:
+    second = hold_in(course, 0, student=student, teacher=teacher)
+    second.pk, second.period = None, DateTimeTZRange(START + HOLD * 60, START + HOLD * 63)
+    with pytest.raises(IntegrityError, match="lesson_held_once"):
+        second.save()
