@@ -264,6 +264,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "confirmation_tries",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        editable=False,
+                        verbose_name="tries to mail the confirmation",
+                    ),
+                ),
+                (
+                    "confirmation_next_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        verbose_name="confirmation tried again",
+                    ),
+                ),
+                (
                     "course",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,

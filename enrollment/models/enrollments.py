@@ -54,6 +54,14 @@ class Enrollment(models.Model):
     confirmation_sent_at = models.DateTimeField(
         _("confirmation mailed"), null=True, blank=True, editable=False
     )
+    confirmation_tries = models.PositiveSmallIntegerField(
+        _("tries to mail the confirmation"), default=0, editable=False
+    )
+    # Not before then: a worker's lease while the mail is on its way, or the wait after a failure.
+    # Empty after a try: sent, or given up.
+    confirmation_next_at = models.DateTimeField(
+        _("confirmation tried again"), null=True, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("enrollment")

@@ -85,7 +85,8 @@ def enroll(
     else:
         _name_open_hold(enrollment, now=now)
     sockets.keeper().finished(enrollment=enrollment)
-    transaction.on_commit(confirmations.wake)
+    # Robust: the enrollment is made by then, and whatever the queue says must not become an error page.
+    transaction.on_commit(confirmations.wake, robust=True)
     return enrollment
 
 
