@@ -6,11 +6,12 @@ from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from enrollment.models import User
+from enrollment.queries.people import student_of, teacher_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +41,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
 def ways(request: HttpRequest) -> list[Way]:
     """The ground floor's own pages for this visitor. What features add comes from their own processor."""
     found = [Way(label=_("Courses"), url=reverse("enrollment:catalog"))]
-    is_student, is_teacher = _roles(request)
-    if is_student:
+    user = getattr(request, "user", None) or AnonymousUser()
+    if student_of(user):
         found.append(Way(label=_("My courses"), url=reverse("enrollment:my_courses")))
-    if is_teacher:
+    if teacher_of(user):
         found.append(Way(label=_("My lessons"), url=reverse("enrollment:my_lessons")))
     return found
-
-
-def _roles(request: HttpRequest) -> tuple[bool, bool]:
-    """Whether the visitor is a student, and a teacher, in one query."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        return False, False
-    student, teacher = User.objects.values_list("student", "teacher").get(pk=user.pk)
-    return student is not None, teacher is not None

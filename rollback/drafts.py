@@ -1,6 +1,7 @@
 """Keeping what a student has typed. The only room the feature apps may use."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,8 @@ from enrollment.operations.enroll import live_enrollment
 from rollback.domain import answers as pure
 from rollback.models import EnrollmentDraft
 
+PAGES = 8
+
 
 class DraftRefused(Exception):
     """Nothing was saved; the message is a sentence for the student."""
@@ -21,6 +24,14 @@ class DraftRefused(Exception):
 
 class DraftTooLarge(DraftRefused):
     """More than the 64 KB that are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saving:
+    """Which save of which page this is: they may arrive in another order than they were sent."""
+
+    page: str
+    count: int
 
 
 @transaction.atomic
@@ -32,18 +43,24 @@ def save(
     now: datetime,
     step: str = "",
     turned_away: bool = False,
+    saving: Saving | None = None,
 ) -> EnrollmentDraft:
     """Merge `answers` into the student's live draft for the course.
 
+    A save that a later one of the same page has overtaken changes nothing.
+
     :raises DraftRefused:
     """
-    # Two tabs may save at once: the second waits, and merges into what the first left.
-    draft, made = EnrollmentDraft.objects.select_for_update(no_key=True).get_or_create(
+    # enroll() takes this lock first, too: either the enrollment is seen here, or the draft there.
+    # And two tabs that save at once merge one after the other.
+    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+    if live_enrollment(student=student, course=course):
+        raise DraftRefused(_("You are enrolled in this course; there is nothing to be saved."))
+    draft, _made = EnrollmentDraft.objects.get_or_create(
         student=student, course=course, finished_at=None, defaults={"saved_at": now}
     )
-    if made and live_enrollment(student=student, course=course):
-        # A save that was on its way while the enrollment was made must not begin a new draft.
-        raise DraftRefused(_("You are enrolled in this course; there is nothing to be saved."))
+    if saving is not None and not _is_newest(draft, saving):
+        return draft
     try:
         draft.answers = pure.merge(draft.answers, pure.from_post(answers))
     except pure.AnswersTooLarge as error:
@@ -59,6 +76,15 @@ def save(
         draft.turned_away_at = now
     draft.save()
     return draft
+
+
+def _is_newest(draft: EnrollmentDraft, saving: Saving) -> bool:
+    """Also notes it. Of the pages that are open at once, the last few are remembered."""
+    if saving.count <= draft.heard.get(saving.page, 0):
+        return False
+    heard = {page: count for page, count in draft.heard.items() if page != saving.page}
+    draft.heard = dict([*heard.items(), (saving.page, saving.count)][-PAGES:])
+    return True
 
 
 def open_draft(*, student: Student, course: Course) -> EnrollmentDraft | None:
@@ -89,13 +115,14 @@ def for_original_form(draft: EnrollmentDraft) -> dict[str, str]:
 
 def slot_in_words(slot: str, *, teacher: Teacher | None, course: Course) -> str:
     """On the teacher's clock, or the school's; a slot that cannot be read stays as it was typed."""
+    zone = ZoneInfo(teacher.zone) if teacher else timezone.get_default_timezone()
     try:
         start = datetime.fromisoformat(slot)
-    except ValueError:
+        start.astimezone(zone) + timedelta(days=1)  # the last days of year 9999 have no such
+    except (ValueError, OverflowError):
         return slot
     if start.tzinfo is None:
         return slot
-    zone = ZoneInfo(teacher.zone) if teacher else timezone.get_default_timezone()
     start, end = (
         moment.astimezone(UTC).astimezone(zone)
         for moment in (start, start.astimezone(UTC) + timedelta(minutes=course.lesson_minutes))

@@ -29,13 +29,9 @@ def numbers() -> Numbers:
         Subject(key=f"u:{pk}", user_id=pk, is_staff=staff, is_superuser=superuser)
         for pk, staff, superuser in people.values_list("pk", "is_staff", "is_superuser").iterator()
     ]
-    snapshot = switchboard.board.snapshot()
     return Numbers(
         users=len(subjects),
-        on={
-            name: sum(snapshot.is_on(name, subject) for subject in subjects)
-            for name in snapshot.flags
-        },
+        on=switchboard.board.snapshot().count_on(subjects),
         turned_away=dict(
             DoorCount.objects.filter(on_date=timezone.now().date())
             .values_list("feature")

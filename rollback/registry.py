@@ -63,6 +63,11 @@ def features() -> tuple[Feature, ...]:
 
 
 @lru_cache(maxsize=1)
+def by_name() -> dict[str, Feature]:
+    return {feature.name: feature for feature in features()}
+
+
+@lru_cache(maxsize=1)
 def by_namespace() -> dict[str, Feature]:
     return {
         space: feature

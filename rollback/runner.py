@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import LockNotAvailable
 
 from rollback import switchboard
 from rollback.models import Flag, FlagChange, Switchboard
 
+log = structlog.get_logger(__name__)
+
 
 class ChangeRefused(Exception):
     """Nothing was changed; the message says what to do instead."""
+
+
+class ChangeBlocked(ChangeRefused):
+    """Somebody else's transaction holds the flags."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +45,7 @@ def actor_at_the_terminal() -> Actor:
 
 def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list[FlagChange]:
     """:raises ChangeRefused: also for a killed flag, so that nobody believes it came back."""
-    if not percent.is_finite() or not 0 <= percent <= 100:
-        raise ChangeRefused(f"A share is between 0 and 100 %; {percent} is not.")
-    if percent != percent.quantize(Decimal("0.01")):
-        raise ChangeRefused(f"A share has at most two decimals; {percent} has more.")
+    _check_percent(percent)
 
     def change(row: Flag) -> None:
         if row.is_killed:
@@ -54,6 +58,13 @@ def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list
     return _change([flag], change, action="set share", actor=actor, reason=reason)
 
 
+def _check_percent(percent: Decimal) -> None:
+    if not percent.is_finite() or not 0 <= percent <= 100:
+        raise ChangeRefused(f"A share is between 0 and 100 %; {percent} is not.")
+    if percent != percent.quantize(Decimal("0.01")):
+        raise ChangeRefused(f"A share has at most two decimals; {percent} has more.")
+
+
 def kill(*, flag: str | None = None, actor: Actor, reason: str) -> list[FlagChange]:
     """Off for everybody, at once. Without a flag: all of them.
 
@@ -64,7 +75,12 @@ def kill(*, flag: str | None = None, actor: Actor, reason: str) -> list[FlagChan
         row.everyone = False
 
     names = [flag] if flag else Flag.objects.values_list("name", flat=True)
-    return _change(names, change, action="kill", actor=actor, reason=reason)
+    try:
+        return _change(names, change, action="kill", actor=actor, reason=reason, patience="1s")
+    except ChangeBlocked:
+        # A kill waits for nobody: a forgotten `BEGIN` at some terminal must not keep a feature on.
+        end_blockers()
+        return _change(names, change, action="kill", actor=actor, reason=reason)
 
 
 def restore(
@@ -74,8 +90,8 @@ def restore(
 
     :raises ChangeRefused:
     """
-    if percent is not None and not 0 <= percent <= 100:
-        raise ChangeRefused(f"A share is between 0 and 100 %; {percent} is not.")
+    if percent is not None:
+        _check_percent(percent)
 
     def change(row: Flag) -> None:
         if not row.is_killed:
@@ -107,17 +123,20 @@ def _change(
     action: str,
     actor: Actor,
     reason: str,
+    patience: str = "3s",
 ) -> list[FlagChange]:
     """:returns: an audit row for each flag that really changed."""
     if not reason.strip():
         raise ChangeRefused("A reason is needed: one sentence for whoever reads the audit later.")
     try:
         with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
             return _change_locked(names, change, action=action, actor=actor, reason=reason.strip())
     except OperationalError as error:
         if not isinstance(error.__cause__, LockNotAvailable):
             raise
-        raise ChangeRefused(
+        raise ChangeBlocked(
             "Another change of the flags is still going on. Nothing was changed; try again."
         ) from error
 
@@ -130,8 +149,6 @@ def _change_locked(
     actor: Actor,
     reason: str,
 ) -> list[FlagChange]:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '3s'")
     # Everybody takes this row first: changes come one after the other and cannot deadlock.
     Switchboard.objects.select_for_update().get(pk=1)
     made = []
@@ -158,6 +175,28 @@ def _change_locked(
             )
     switchboard.after_commit()
     return made
+
+
+def end_blockers() -> None:
+    """End the sessions that hold a lock on the flags and wait for nothing themselves."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.pid, a.usename, a.application_name, pg_terminate_backend(a.pid, 1000)
+              FROM pg_stat_activity a
+             WHERE a.pid <> pg_backend_pid()
+               AND a.datname = current_database()
+               AND a.wait_event_type IS DISTINCT FROM 'Lock'
+               AND EXISTS (
+                   SELECT FROM pg_locks l
+                    WHERE l.pid = a.pid AND l.granted AND l.mode <> 'AccessShareLock'
+                      AND l.relation IN ('rollback_switchboard'::regclass,
+                                         'rollback_flag'::regclass,
+                                         'rollback_flag_users'::regclass))
+            """
+        )
+        for pid, user, application, ended in cursor.fetchall():
+            log.warning("kill.blocker", pid=pid, user=user, application=application, ended=ended)
 
 
 def _facts(row: Flag) -> dict[str, Any]:

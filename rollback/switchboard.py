@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 CHANNEL = "rollback_flags"
 POLL = 1.0
 STALE = 5.0
+PATIENCE = 2.0  # how long the first question in a process waits for the first reading
 RETRY = 0.25
 VISITOR_COOKIE = "visitor"
 VISITOR_SALT = "rollback.visitor"
@@ -63,6 +64,7 @@ class Switchboard:
         self._starting = threading.Lock()
         self._changed = threading.Condition()
         self._stop = threading.Event()
+        self._first = threading.Event()
 
     def snapshot(self) -> Snapshot:
         if self._pinned is not None:
@@ -75,21 +77,16 @@ class Switchboard:
         return known.snapshot
 
     def start(self) -> None:
-        """First reading in the caller's thread, so that a cold process answers rightly at once."""
+        """A cold process waits for its first reading, but not for ever: then it begins with off."""
         with self._starting:
             if self._thread is not None:
                 return
-            try:
-                with self._connect() as connection:
-                    self._accept(_read(connection))
-            except psycopg.Error as error:
-                log.warning("switchboard.cold", error=str(error))
-            self._stop = threading.Event()
-            thread = threading.Thread(
+            self._stop, self._first = threading.Event(), threading.Event()
+            self._thread = threading.Thread(
                 target=self._watch, args=(self._stop,), name="switchboard", daemon=True
             )
-            self._thread = thread
-            thread.start()
+            self._thread.start()
+            self._first.wait(PATIENCE)
 
     def stop(self) -> None:
         """Forget everything; the next question starts anew."""
@@ -136,6 +133,7 @@ class Switchboard:
                 snapshot = self._known.snapshot
             self._known = _Known(snapshot, time.monotonic())
             self._changed.notify_all()
+        self._first.set()
 
     def _confirm(self) -> None:
         with self._changed:
@@ -146,6 +144,7 @@ class Switchboard:
         with self._changed:
             self._known = _Known(OFF, 0.0)
             self._changed.notify_all()
+        self._first.set()
 
     def _watch(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -187,10 +186,15 @@ class Switchboard:
     def _connect(self) -> psycopg.Connection[Any]:
         """A connection of our own: autocommit, short timeouts, never the request's."""
         parameters = connections["default"].get_connection_params()
-        for ours in ("cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+        for ours in ("cursor_factory", "context", "server_side_binding"):
             parameters.pop(ours, None)
         parameters |= {"connect_timeout": 2, "tcp_user_timeout": 3000, "autocommit": True}
-        return psycopg.connect(**parameters, application_name="switchboard")
+        connection = psycopg.connect(**parameters, application_name="switchboard")
+        if not settings.DATABASE_POOLED:  # a pooler would hand these on to somebody else
+            # Whoever locks the flags' tables must not make every new process wait.
+            connection.execute("SET statement_timeout = '2s'")
+            connection.execute("SET lock_timeout = '1s'")
+        return connection
 
 
 def _read(connection: psycopg.Connection[Any]) -> Snapshot:

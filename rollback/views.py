@@ -27,7 +27,11 @@ def save_draft(request: HttpRequest, course: str) -> JsonResponse:
     found = get_object_or_404(Course, slug=course)
     try:
         draft = drafts.save(
-            student=student, course=found, answers=request.POST.dict(), now=timezone.now()
+            student=student,
+            course=found,
+            answers=request.POST.dict(),
+            now=timezone.now(),
+            saving=_saving(request),
         )
     except drafts.DraftTooLarge as refused:
         return JsonResponse({"error": str(refused)}, status=413)
@@ -35,3 +39,10 @@ def save_draft(request: HttpRequest, course: str) -> JsonResponse:
         return JsonResponse({"error": str(refused)}, status=409)
     saved = timezone.localtime(draft.saved_at, drafts.zone_of(student))
     return JsonResponse({"saved": time_format(saved, "H:i")})
+
+
+def _saving(request: HttpRequest) -> drafts.Saving | None:
+    page, count = request.POST.get("save_page", ""), request.POST.get("save_count", "")
+    if not page or not count.isdecimal() or len(count) > 9:
+        return None
+    return drafts.Saving(page=page[:40], count=int(count))

@@ -11,6 +11,7 @@ from django.utils import translation
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, switchboard
 from rollback.domain.shares import OFF, FlagState, Snapshot
+from rollback.doors import counting
 from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
@@ -31,6 +32,9 @@ class Switches:
     def kill(self, *names: str) -> None:
         for name in names or tuple(self.snapshot.flags):
             self._set(replace(self.snapshot.flags[name], killed=True))
+
+    def early_for_staff(self, name: str) -> None:
+        self._set(replace(self.snapshot.flags[name], staff=True))
 
     def _set(self, state: FlagState) -> None:
         flags = {**self.snapshot.flags, state.name: state}
@@ -62,6 +66,14 @@ def real_switchboard(transactional_db: Any) -> Iterator[switchboard.Switchboard]
     switchboard.board.stop()
     yield switchboard.board
     switchboard.board.stop()
+
+
+@pytest.fixture(autouse=True)
+def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing is written behind a test's back; `counting.write()` does it when it is asked for."""
+    monkeypatch.setattr(counting, "_write_soon", lambda: None)
+    yield
+    counting._counts.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -118,6 +118,7 @@ def name_clash(clash: Lesson, teacher: Teacher) -> str:
 @admin.register(Lesson)
 class LessonAdmin(PressedAdmin):
     form = LessonForm
+    list_per_page = 25
     list_display = ("local_on", "local_start", "zone", "course", "teacher", "student", "state")
     list_display_links = ("local_on", "local_start")
     list_filter = ("status", "local_on", ("teacher", admin.RelatedOnlyFieldListFilter))

@@ -6,8 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -108,7 +107,7 @@ class FlagAdmin(ModelAdmin):
         icon="tune",
     )
     def set_share(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        flag = get_object_or_404(Flag, pk=object_id)
+        flag = self._flag(request, object_id)
         return self._ask(
             request,
             form=ShareForm(request.POST or None, initial={"percent": flag.percent}),
@@ -130,7 +129,7 @@ class FlagAdmin(ModelAdmin):
         variant=ActionVariant.DANGER,
     )
     def kill(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        flag = get_object_or_404(Flag, pk=object_id)
+        flag = self._flag(request, object_id)
         return self._ask(
             request,
             form=ReasonForm(request.POST or None),
@@ -152,7 +151,7 @@ class FlagAdmin(ModelAdmin):
         icon="settings_backup_restore",
     )
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        flag = get_object_or_404(Flag, pk=object_id)
+        flag = self._flag(request, object_id)
         return self._ask(
             request,
             form=ShareForm(request.POST or None, initial={"percent": flag.percent}),
@@ -195,9 +194,23 @@ class FlagAdmin(ModelAdmin):
         icon="history",
     )
     def audit(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        flag = get_object_or_404(Flag, pk=object_id)
+        flag = self._flag(request, object_id)
         changes = reverse("admin:rollback_flagchange_changelist")
         return HttpResponseRedirect(f"{changes}?flag_name__exact={flag.name}")
+
+    def _changeform_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
+        try:
+            page: HttpResponse = super()._changeform_view(request, object_id, *args)
+        except ChangeRefused as refused:
+            self.message_user(request, str(refused), messages.ERROR)
+            return HttpResponseRedirect(request.path)
+        return page
+
+    def _flag(self, request: HttpRequest, object_id: str) -> Flag:
+        flag: Flag | None = self.get_object(request, object_id)
+        if flag is None:
+            raise Http404
+        return flag
 
     def _ask(
         self,

@@ -12,7 +12,7 @@ VERSION = 1
 MOST_BYTES = 64 * 1024
 # Set while the slot stands in `wished_times` in words, where the student may change or delete it.
 SLOT_IS_IN_WORDS = "slot_is_in_words"
-NOT_ANSWERS = frozenset({"csrfmiddlewaretoken", "step", "revision"})
+NOT_ANSWERS = frozenset({"csrfmiddlewaretoken", "save_page", "save_count"})
 
 
 class AnswersTooLarge(Exception):

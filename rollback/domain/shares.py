@@ -1,6 +1,6 @@
 """Who has which feature: buckets, shares and the rule that answers. Pure: no Django, no clock, no I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -74,6 +74,21 @@ class Snapshot:
         if not chain:
             return False
         bucket = bucket_of(self.salt, subject.key) if subject.key else BUCKETS
+        return self._all_on(chain, subject, bucket)
+
+    def count_on(self, subjects: Iterable[Subject]) -> dict[str, int]:
+        """Flag name → for how many it is on. One hash each, and none of them is remembered:
+        counting everybody must not push out those who are here now.
+        """
+        counts = dict.fromkeys(self.chains, 0)
+        for subject in subjects:
+            bucket = bucket_of.__wrapped__(self.salt, subject.key)
+            for name, chain in self.chains.items():
+                counts[name] += bool(chain) and self._all_on(chain, subject, bucket)
+        return counts
+
+    @staticmethod
+    def _all_on(chain: tuple[FlagState, ...], subject: Subject, bucket: int) -> bool:
         for state in chain:  # noqa: SIM110 - `all()` with a generator takes twice as long
             if not state.on_for(subject, bucket):
                 return False

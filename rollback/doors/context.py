@@ -30,10 +30,7 @@ class Features:
         return switchboard.flags_on(self._request)
 
     def __getitem__(self, name: str) -> bool:
-        feature = next((one for one in registry.features() if one.name == name), None)
-        if feature is None:
-            raise KeyError(name)
-        return feature.flag in self._on
+        return registry.by_name()[name].flag in self._on
 
     @cached_property
     def nav(self) -> list[Link]:

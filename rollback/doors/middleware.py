@@ -18,7 +18,7 @@ from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
 from rollback import drafts, registry, switchboard
 from rollback.doors import counting
-from rollback.doors.words import SWITCHED_OFF
+from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
 from rollback.registry import Feature
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class FeatureDoor:
             partial(entries_for, request)
         )
         response = self.get_response(request)
-        if known is None and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        if known is None and is_visitor(request):
             _remember(response, request.visitor)  # type: ignore[attr-defined]
         return response
 
@@ -53,6 +53,14 @@ class FeatureDoor:
         if match is None or feature is None or switchboard.is_on(feature.flag, request):
             return None
         return turn_away(request, match, feature)
+
+
+def is_visitor(request: HttpRequest) -> bool:
+    """Not logged in, as far as that is known already: this must not ask the database."""
+    user = getattr(request, "_cached_user", None)
+    if user is None:
+        return settings.SESSION_COOKIE_NAME not in request.COOKIES
+    return not user.is_authenticated
 
 
 def entries_for(request: HttpRequest) -> dict[str, str]:
@@ -83,14 +91,11 @@ def admin_app(request: HttpRequest, match: ResolverMatch) -> str:
 
 
 def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
-    if any(space in feature.api_namespaces for space in match.namespaces):
-        counting.turned_away(feature=feature.flag, door="api", now=timezone.now())
-        return problem(request, feature)
-    door = "admin" if "admin" in match.namespaces else "page"
+    is_program = any(space in feature.api_namespaces for space in match.namespaces)
+    # First what was typed is kept, then anything else.
+    response = problem(request, feature) if is_program else _to_fallback(request, match, feature)
+    door = "api" if is_program else "admin" if "admin" in match.namespaces else "page"
     counting.turned_away(feature=feature.flag, door=door, now=timezone.now())
-    response = _to_fallback(request, match, feature)
-    # 303: the browser asks for the fallback with GET, and no cache may keep the detour.
-    response.status_code = 303
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -107,20 +112,25 @@ def problem(request: HttpRequest, feature: Feature) -> HttpResponse:
     }
     response = JsonResponse(body, status=503, content_type="application/problem+json")
     response.headers["Retry-After"] = str(RETRY_AFTER)
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _to_fallback(
-    request: HttpRequest, match: ResolverMatch, feature: Feature
-) -> HttpResponseRedirect:
+class SeeOther(HttpResponseRedirect):
+    """The browser asks for the fallback with GET, whatever it came with."""
+
+    status_code = 303
+
+
+def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
     slug = match.kwargs.get("course")
     if not feature.fallback.to_draft or slug is None:
         messages.info(request, str(feature.fallback.words))
+        if request.method == "POST":
+            messages.warning(request, str(NOT_SAVED))
         target = "enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name
-        return HttpResponseRedirect(reverse(target))
+        return SeeOther(reverse(target))
     keep(request, slug)
-    return HttpResponseRedirect(reverse(feature.fallback.url_name, args=[slug]))
+    return SeeOther(reverse(feature.fallback.url_name, args=[slug]))
 
 
 def keep(request: HttpRequest, slug: str) -> None:
@@ -139,9 +149,12 @@ def keep(request: HttpRequest, slug: str) -> None:
     )
     try:
         save(answers=request.POST.dict())
-    except drafts.DraftRefused as refused:
+    except drafts.DraftTooLarge as refused:
         messages.error(request, str(refused))
         save(answers={})
+    except drafts.DraftRefused:
+        # Enrolled by another press a moment ago: the original form leads to that enrollment.
+        return
 
 
 def _remember(response: HttpResponse, visitor: str) -> None:

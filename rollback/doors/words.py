@@ -6,3 +6,4 @@ TURNED_AWAY = _(
     "using our standard process."
 )
 SWITCHED_OFF = _("This feature is switched off at the moment. Please try again later.")
+NOT_SAVED = _("What you sent just now was not saved.")

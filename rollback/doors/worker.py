@@ -4,10 +4,10 @@ from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from rollback import registry, switchboard
-from rollback.domain.shares import Subject
 from rollback.doors import counting
 
 
@@ -25,4 +25,5 @@ class FeatureTask(Task):  # type: ignore[type-arg]
 def allowed(flag: str, user_id: int | None) -> bool:
     if user_id is None:
         return switchboard.is_on_for_anyone(flag)
-    return switchboard.is_on(flag, Subject(key=f"u:{user_id}", user_id=user_id))
+    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    return user is not None and switchboard.is_on(flag, user)

@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ),
                 ("answers", models.JSONField(default=dict, verbose_name="answers")),
                 ("answers_version", models.PositiveSmallIntegerField(default=1, editable=False)),
+                ("heard", models.JSONField(default=dict, editable=False)),
                 ("step", models.CharField(blank=True, max_length=20, verbose_name="furthest step")),
                 (
                     "started_at",

@@ -18,6 +18,8 @@ class EnrollmentDraft(models.Model):
     )
     answers = models.JSONField(_("answers"), default=dict)
     answers_version = models.PositiveSmallIntegerField(default=VERSION, editable=False)
+    # By open page, the number of its last save: an overtaken one must not win by arriving late.
+    heard = models.JSONField(default=dict, editable=False)
     step = models.CharField(_("furthest step"), max_length=20, blank=True)
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     saved_at = models.DateTimeField(_("saved"))

@@ -139,6 +139,13 @@ def test_students_and_strangers_turn_nothing(
     assert not FlagChange.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["set-share", "kill", "restore", "audit"])
+@pytest.mark.parametrize("pk", ["abc", "999999"])
+def test_a_flag_that_is_not_there_is_404(client: Client, admin: User, name: str, pk: str) -> None:
+    client.force_login(admin)
+    assert client.get(f"/admin/rollback/flag/{pk}/{name}/").status_code == 404
+
+
 def run(*words: str) -> str:
     out = StringIO()
     call_command("rollback", *words, stdout=out)
@@ -166,6 +173,8 @@ def test_the_command_sets_kills_restores_and_shows(flag: Flag, student: Student)
         (("restore", MASTER, "--reason", "x"), "is not killed"),
         (("kill", MASTER, "--reason", " "), "A reason is needed"),
         (("kill", MASTER), "--reason"),
+        (("restore", MASTER, "--share", "nan", "--reason", "x"), "between 0 and 100"),
+        (("restore", MASTER, "--share", "12.345", "--reason", "x"), "two decimals"),
     ],
 )
 def test_the_command_says_what_is_wrong(words: tuple[str, ...], sentence: str) -> None:

@@ -3,17 +3,19 @@
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from celery import shared_task
 from django.contrib import messages
+from django.db import InterfaceError, connection
 from django.test import Client
 from django.urls import reverse
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.lessons import hold_slot
-from rollback import drafts
-from rollback.doors import gate
+from rollback import drafts, switchboard
+from rollback.doors import counting, gate
 from rollback.doors.words import TURNED_AWAY
 from rollback.models import DoorCount, EnrollmentDraft
 from tests.conftest import Switches
@@ -256,6 +258,8 @@ def test_who_was_turned_away_is_counted_by_door(
     for _time in range(3):
         client.get(at("scheduling:choose"))
     client.get(reverse("availability-api:slots", args=[teacher.pk]))
+    counting.write()
+    counting.write()  # written once, not twice
     counted = dict(DoorCount.objects.values_list("door", "turned_away"))
     assert counted == {"page": 3, "api": 1}
 
@@ -270,6 +274,82 @@ def test_a_visitor_keeps_their_answer_by_a_signed_cookie(client: Client, db: Any
     client.cookies["visitor"] = cookie.value + "forged"
     third = client.get(reverse("enrollment:catalog"))
     assert third.cookies["visitor"].value != cookie.value
+
+
+def test_a_count_that_cannot_be_written_waits_and_hurts_nobody(
+    client: Client, db: Any, switches: Switches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switches.kill()
+    client.get(reverse("calendar:month"))
+    with monkeypatch.context() as broken:
+        broken.setattr(connection, "cursor", Mock(side_effect=InterfaceError("gone")))
+        counting.write()
+    counting.write()
+    assert DoorCount.objects.get().turned_away == 1
+
+
+def test_a_press_while_another_press_enrolls_is_not_an_error(
+    client: Client,
+    at: Any,
+    switches: Switches,
+    student: Student,
+    course: Course,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first press commits between the door's look and its save."""
+    switches.kill()
+    real = drafts.save
+
+    def save(**kwargs: Any) -> Any:
+        Enrollment.objects.get_or_create(student=student, course=course)
+        return real(**kwargs)
+
+    monkeypatch.setattr(drafts, "save", save)
+    response = client.post(at("scheduling:confirm"), {"note": "x"})
+    assert response.status_code == 303
+    assert client.get(response["Location"]).status_code == 302
+
+
+def test_the_sentence_is_shown_only_while_it_is_true(
+    client: Client, at: Any, switches: Switches, teacher: Teacher
+) -> None:
+    switches.kill()
+    client.post(at("scheduling:details"), answers_on_the_way(teacher))
+    assert S1 in client.get(at("enrollment:enroll")).content.decode()
+    Switches()
+    assert S1 not in client.get(at("enrollment:enroll")).content.decode()
+
+
+def test_what_could_not_be_kept_is_said(
+    client: Client, teacher: Teacher, switches: Switches
+) -> None:
+    client.force_login(teacher.user)
+    switches.kill()
+    page = client.post(reverse("scheduling:hours"), {"weekday": "1"}, follow=True)
+    assert "was not saved" in page.content.decode()
+
+
+def test_an_anonymous_visitor_with_an_old_session_keeps_one_answer(
+    client: Client, course: Course, switches: Switches
+) -> None:
+    switches.share(50)
+    client.cookies["sessionid"] = "left-over"
+    url = reverse("enrollment:course", args=[course.slug])
+    answers = {client.get(url).content.decode().count("/schedule/") for _time in range(12)}
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("query", ["s=weekly", "s=holiday&extended=1", "s=weekly&page=99&x", "s="])
+def test_the_search_of_the_admin_finds_nothing_that_is_off(
+    client: Client, admin: User, switches: Switches, query: str
+) -> None:
+    client.force_login(admin)
+    url = f"{reverse('admin:search')}?{query}"
+    if query != "s=":
+        assert "/admin/" in client.get(url).content.decode()
+    switches.kill()
+    assert "/admin/" not in client.get(url).content.decode()
+    assert client.get(url + "&page=abc").status_code == 200
 
 
 # ---------------------------------------------------------------- tasks
@@ -293,7 +373,17 @@ def test_a_task_of_a_feature_that_is_off_is_skipped_and_counted(switches: Switch
     assert run() == "ran"
     switches.kill(MASTER)
     assert run() != "ran"
+    counting.write()
     assert DoorCount.objects.get(door="task").turned_away == 1
+
+
+@pytest.mark.django_db
+def test_a_task_for_early_staff_agrees_with_their_pages(staff: User, switches: Switches) -> None:
+    switches.share(0.01)
+    switches.early_for_staff(MASTER)
+    assert switchboard.is_on(MASTER, staff)
+    assert run(for_user_id=staff.pk) == "ran"
+    assert run(for_user_id=10**9) != "ran"
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from rollback import drafts
 from rollback.domain import answers as pure
 from rollback.models import EnrollmentDraft
 from tests.conftest import make_student
+from tests.enrollment.crowd import at_once
 
 NOW = datetime(2026, 11, 30, 14, 2, tzinfo=UTC)
 texts = st.dictionaries(st.text(min_size=1, max_size=20), st.text(max_size=200), max_size=6)
@@ -160,6 +162,59 @@ def test_tabs_that_save_at_once_lose_nothing(student: Student, course: Course) -
     assert EnrollmentDraft.objects.get().answers == dict.fromkeys(names, "9")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_saving_and_enrolling_at_once_leave_no_draft_beside_the_enrollment(
+    student: Student, course: Course
+) -> None:
+    for _round in range(10):
+        Enrollment.objects.all().update(status="cancelled")
+        answers = at_once(
+            *[partial(save, student, course, note="late")] * 3,
+            partial(
+                enroll,
+                student=student,
+                course=course,
+                teacher=None,
+                wished_times="",
+                note="",
+                flow=Enrollment.Flow.OFFICE,
+                now=datetime.now(UTC),
+            ),
+        )
+        unexpected = [
+            a
+            for a in answers
+            if isinstance(a, Exception) and not isinstance(a, drafts.DraftRefused)
+        ]
+        assert unexpected == []
+        assert drafts.open_draft(student=student, course=course) is None
+    with pytest.raises(drafts.DraftRefused):
+        save(student, course, note="later still")
+
+
+def test_an_overtaken_save_changes_nothing(student: Student, course: Course) -> None:
+    def arrive(count: int, note: str, page: str = "one") -> None:
+        saving = drafts.Saving(page=page, count=count)
+        drafts.save(student=student, course=course, answers={"note": note}, now=NOW, saving=saving)
+
+    arrive(2, "newer")
+    arrive(1, "older, but late")
+    assert EnrollmentDraft.objects.get().answers == {"note": "newer"}
+    arrive(1, "another page", page="two")
+    assert EnrollmentDraft.objects.get().answers == {"note": "another page"}
+    for n in range(20):
+        arrive(1, "many pages", page=f"page {n}")
+    assert len(EnrollmentDraft.objects.get().heard) == 8
+
+
+@pytest.mark.parametrize("slot", ["9999-12-31T23:59:00+00:00", "0001-01-01T00:00:00+14:00"])
+def test_a_slot_at_the_ends_of_time_does_not_stop_the_original_form(
+    student: Student, course: Course, slot: str
+) -> None:
+    draft = save(student, course, slot=slot, note="n")
+    assert drafts.for_original_form(draft)["note"] == "n"
+
+
 # ---------------------------------------------------------------- the autosave endpoint
 
 
@@ -168,7 +223,7 @@ def test_autosave_answers_the_students_own_clock(
 ) -> None:
     student = make_student("noor@school.example", zone="Asia/Kolkata")
     client.force_login(student.user)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         response = client.post(
             reverse("drafts:save", args=[course.slug]), {"note": "hello", "slot": ""}
         )
@@ -176,6 +231,18 @@ def test_autosave_answers_the_students_own_clock(
     assert draft.answers == {"note": "hello", "slot": ""}
     local = draft.saved_at + timedelta(hours=5, minutes=30)
     assert response.json() == {"saved": f"{local:%H:%M}"}
+
+
+def test_autosave_tells_numbered_saves_apart(
+    client: Client, student: Student, course: Course
+) -> None:
+    client.force_login(student.user)
+    url = reverse("drafts:save", args=[course.slug])
+    for count, note in ((2, "newer"), (1, "older"), ("x", "without a number")):
+        client.post(url, {"note": note, "save_page": "p", "save_count": count})
+    assert EnrollmentDraft.objects.get().answers == {"note": "without a number"}
+    client.post(url, {"note": "oldest", "save_page": "p", "save_count": 1})
+    assert EnrollmentDraft.objects.get().answers == {"note": "without a number"}
 
 
 def test_autosave_refuses_strangers_and_wrong_ways(

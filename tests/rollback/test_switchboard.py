@@ -302,16 +302,38 @@ def test_changes_from_many_sides_at_once_do_not_deadlock(real_switchboard: Switc
     assert problems == []
 
 
-def test_a_change_behind_a_long_one_is_refused_in_words(real_switchboard: Switchboard) -> None:
+def other_session() -> psycopg.Connection[Any]:
     parameters = connection.get_connection_params()
-    with psycopg.connect(
-        dbname=parameters["dbname"],
-        host=parameters["host"],
-        port=parameters["port"],
-        user=parameters["user"],
-    ) as other:
+    names = ("dbname", "host", "port", "user", "password")
+    return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
+
+
+def test_a_change_behind_a_long_one_is_refused_in_words(real_switchboard: Switchboard) -> None:
+    with other_session() as other:
         other.execute("UPDATE rollback_flag SET percent = 1")
         with pytest.raises(ChangeRefused, match="try again"):
-            runner.kill(actor=ACTOR, reason="test")
+            set_share(MASTER, "5")
         other.rollback()
+    set_share(MASTER, "5")
+
+
+@pytest.mark.usefixtures("on")
+def test_a_kill_waits_for_nobody(user: User) -> None:
+    """A forgotten transaction at some terminal holds the flags; its session is ended."""
+    other = other_session()
+    other.execute("UPDATE rollback_flag SET percent = 1")
+    started = time.monotonic()
     assert len(runner.kill(actor=ACTOR, reason="test")) == 4
+    assert time.monotonic() - started < 3
+    assert eventually_off(user)
+    with pytest.raises(psycopg.OperationalError):
+        other.execute("SELECT 1")
+
+
+def test_a_locked_table_does_not_hang_a_new_process(real_switchboard: Switchboard) -> None:
+    with other_session() as other:
+        other.execute("LOCK TABLE rollback_flag IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        assert real_switchboard.snapshot() is OFF
+        assert real_switchboard.snapshot() is OFF
+        assert time.monotonic() - started < switchboard.PATIENCE + 1

@@ -1,5 +1,7 @@
 // Keeps what is being typed. A form with data-autosave="URL" is posted there 500 ms after a change,
-// when a field is left, and when the page goes away. Without JavaScript each step saves itself.
+// when a field is left, and when the page goes away: only the fields changed on this page, so that
+// an old tab does not undo what was typed elsewhere. Saves are numbered; an overtaken one is ignored.
+// A field with data-with="name" goes along whenever that other field does.
 
 const PAUSE = 500;
 const RETRY = 5000;
@@ -12,17 +14,19 @@ class Autosave {
   #timer;
   #saved;
   #beaconed;
-  #sending = false;
+  #request;
+  #page = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  #count = 0;
   #leaving = false;
 
   constructor(form) {
     this.#form = form;
     this.#state = form.querySelector("[data-save-state]");
     this.#saved = this.#typed();
-    form.addEventListener("input", () => this.#soon(PAUSE));
-    form.addEventListener("change", () => this.#soon(PAUSE));
+    form.addEventListener("input", () => this.#changed());
+    form.addEventListener("change", () => this.#changed());
     form.addEventListener("focusout", () => this.#save());
-    form.addEventListener("submit", () => { this.#leaving = true; });
+    form.addEventListener("submit", () => this.#leave());
     // Back from the next page the form may come as it was left, without being loaded again.
     addEventListener("pageshow", () => { this.#leaving = false; });
     addEventListener("pagehide", () => this.#beacon());
@@ -32,13 +36,36 @@ class Autosave {
     addEventListener("online", () => this.#save());
   }
 
-  #body() {
-    return new FormData(this.#form);
+  #typed() {
+    const fields = new Map(new FormData(this.#form));
+    fields.delete("csrfmiddlewaretoken");
+    return fields;
   }
 
-  #typed() {
-    const fields = [...this.#body()].filter(([name]) => name !== "csrfmiddlewaretoken");
-    return JSON.stringify(fields);
+  // The fields that are not on the server yet, or nothing.
+  #news(typed) {
+    const names = new Set([...typed.keys()].filter((name) => typed.get(name) !== this.#saved.get(name)));
+    if (!names.size) return null;
+    for (const field of this.#form.querySelectorAll("[data-with]")) {
+      if (names.has(field.dataset.with)) names.add(field.name);
+    }
+    const body = new FormData();
+    body.set("csrfmiddlewaretoken", this.#form.elements.csrfmiddlewaretoken.value);
+    body.set("save_page", this.#page);
+    body.set("save_count", String((this.#count += 1)));
+    for (const name of names) body.set(name, typed.get(name));
+    return body;
+  }
+
+  #changed() {
+    this.#leaving = false; // a submit that was stopped: the student types on
+    this.#soon(PAUSE);
+  }
+
+  #leave() {
+    this.#leaving = true;
+    clearTimeout(this.#timer);
+    this.#request?.abort(); // what is being submitted is newer
   }
 
   #soon(wait) {
@@ -48,35 +75,36 @@ class Autosave {
 
   async #save() {
     clearTimeout(this.#timer);
+    if (this.#leaving) return;
+    if (this.#request) return this.#soon(PAUSE);
     const typed = this.#typed();
-    if (typed === this.#saved || this.#leaving) return;
-    if (this.#sending) return this.#soon(PAUSE);
-    this.#sending = true;
+    const body = this.#news(typed);
+    if (!body) return;
+    this.#request = new AbortController();
     try {
       const response = await fetch(this.#form.dataset.autosave, {
         method: "POST",
-        body: this.#body(),
+        body,
         headers: { Accept: "application/json" },
-        signal: AbortSignal.timeout(PATIENCE),
+        signal: AbortSignal.any([this.#request.signal, AbortSignal.timeout(PATIENCE)]),
       });
       const answer = await response.json();
       if (response.ok) {
         this.#saved = typed;
         this.#say("saved", answer.saved);
       } else {
-        this.#failed(answer.error);
+        // Said, but not asked again until something else is typed: the answer would be the same.
+        this.#say("failed", answer.error || "");
       }
     } catch {
-      this.#failed();
+      if (!this.#leaving) {
+        this.#say("failed", "");
+        this.#soon(RETRY);
+      }
     } finally {
-      this.#sending = false;
+      this.#request = undefined;
     }
-    if (this.#typed() !== typed) this.#soon(PAUSE);
-  }
-
-  #failed(why) {
-    this.#say("failed", why || "");
-    this.#soon(RETRY);
+    if (this.#saved === typed && !same(this.#typed(), typed)) this.#soon(PAUSE);
   }
 
   // The words come from the page, so that they are translated: data-saved="Saved {}".
@@ -90,9 +118,14 @@ class Autosave {
   // Nobody hears whether a beacon arrived: a page that comes back still has to save by itself.
   #beacon() {
     const typed = this.#typed();
-    if (this.#leaving || typed === this.#saved || typed === this.#beaconed) return;
-    if (navigator.sendBeacon(this.#form.dataset.autosave, this.#body())) this.#beaconed = typed;
+    if (this.#leaving || (this.#beaconed && same(typed, this.#beaconed))) return;
+    const body = this.#news(typed);
+    if (body && navigator.sendBeacon(this.#form.dataset.autosave, body)) this.#beaconed = typed;
   }
+}
+
+function same(one, other) {
+  return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value);
 }
 
 for (const form of document.querySelectorAll("form[data-autosave]")) new Autosave(form);
