@@ -68,6 +68,9 @@ def enroll(
     :raises EnrollmentRefused: a subclass says which rule.
     :raises HoldExpired: the held slot is no longer held.
     """
+    # Student before course, everywhere. Whatever is still being saved for this student comes
+    # before or after this enrollment, never in the middle.
+    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
     # Serializes enrollments of one course: capacity cannot be counted without it.
     course = Course.objects.select_for_update(no_key=True).get(pk=course.pk)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
