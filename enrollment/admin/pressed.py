@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django import forms
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 
@@ -31,14 +31,35 @@ class PressedAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         try:
-            response: HttpResponse = super().changeform_view(
-                request, object_id, form_url, extra_context
-            )
+            return self._answer(request, object_id, form_url, extra_context)
         except Refused as refused:
-            self.message_user(request, str(refused), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
+            # Nothing was written. Asked once more, the form shows the refusal and what was typed.
+            request.refused = str(refused)  # type: ignore[attr-defined]
+            return self._answer(request, object_id, form_url, extra_context)
+
+    def _answer(self, request: HttpRequest, *page: Any) -> HttpResponse:
+        response: HttpResponse = super().changeform_view(request, *page)
         return response
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        why = getattr(request, "refused", None)
+        return form if why is None else refusing(form, why)
 
     def only(self, names: Sequence[str], actions: Sequence[Any]) -> list[Any]:
         """Of the buttons those called so."""
         return [one for one in actions if one.action_name.rsplit("_", 1)[-1] in names]
+
+
+def refusing(form: Any, why: str) -> Any:
+    """The form class, made to refuse whatever is typed."""
+
+    class Refusing(form):
+        def clean(self) -> dict[str, Any]:
+            answers: dict[str, Any] = super().clean()
+            # Where the form itself sees by now what is in the way, it says it better.
+            if not self.errors:
+                raise forms.ValidationError(why)
+            return answers
+
+    return Refusing

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from enrollment.domain.states import StepNotAllowed
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.enroll import CourseFull
 from enrollment.operations.lessons import hold_slot
@@ -75,9 +76,33 @@ def test_the_last_place_goes_between_check_and_writing(
     office: Client, student: Student, course: Course
 ) -> None:
     with patch("enrollment.admin.enrollments.enroll_by_office", side_effect=CourseFull):
-        response = office.post(page("enrollment", "add"), answers(student, course), follow=True)
+        typed = answers(student, course) | {"office_note": "Called on Tuesday."}
+        response = office.post(page("enrollment", "add"), typed)
     assert response.status_code == 200
-    assert "Every place of this course is taken." in response.content.decode()
+    content = response.content.decode()
+    assert "Every place of this course is taken." in content
+    assert "Called on Tuesday.</textarea>" in content
+    assert "Ada Vogel</option>" in content
+    assert not Enrollment.objects.exists()
+
+
+def test_a_button_that_comes_too_late_keeps_what_was_typed(
+    office: Client, enrollment: Enrollment
+) -> None:
+    """Somebody declined it meanwhile: said on the page, and nothing of it is saved in halves."""
+    typed = {"teacher": "", "wished_times": "", "note": "", "office_note": "Called on Tuesday."}
+    late = StepNotAllowed(before="declined", after="confirmed")
+    with patch("enrollment.admin.enrollments.move_enrollment", side_effect=late):
+        response = office.post(
+            page("enrollment", "change", enrollment.pk),
+            {**INLINE, **typed, "enrollment_enrollment_confirm": "1"},
+        )
+    content = response.content.decode()
+    assert response.status_code == 200
+    assert "A step from declined to confirmed is not allowed." in content
+    assert "Called on Tuesday.</textarea>" in content
+    enrollment.refresh_from_db()
+    assert enrollment.office_note == ""
 
 
 def press(client: Client, enrollment: Enrollment, button: str) -> str:

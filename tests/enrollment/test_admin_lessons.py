@@ -136,9 +136,27 @@ def test_somebody_is_faster_between_check_and_writing(
 ) -> None:
     with patch("enrollment.admin.lessons.plan_by_hand", side_effect=SlotTaken):
         response = plan(office, enrollment, teacher)
-    assert response.status_code == 302
-    page_after = office.get(response["Location"])
-    assert "This time has just been taken." in page_after.content.decode()
+    content = response.content.decode()
+    assert response.status_code == 200
+    assert "This time has just been taken." in content
+    for typed in ('value="2031-03-10"', 'value="16:00"', "Marta Rossi</option>", "Ada Vogel"):
+        assert typed in content
+    assert not Lesson.objects.exists()
+
+
+def test_the_page_names_who_was_faster(
+    office: Client, enrollment: Enrollment, teacher: Teacher
+) -> None:
+    """Asked once more, the form sees the lesson that it did not see before."""
+    plan(office, enrollment, teacher)
+    other = Enrollment.objects.create(
+        student=make_student("eve@school.example"), course=enrollment.course
+    )
+    seen = [None, Lesson.objects.get()]
+    with patch("enrollment.admin.lessons.clashing_lesson", side_effect=seen):
+        content = plan(office, other, teacher).content.decode()
+    assert "Marta Rossi already has a lesson then: Violin for beginners" in content
+    assert "This time has just been taken." not in content
 
 
 def change(client: Client, lesson: Lesson, **more: Any) -> Any:
@@ -171,6 +189,19 @@ def test_moving_onto_another_lesson_is_refused(
 def test_moving_a_little_does_not_clash_with_itself(office: Client, lesson: Lesson) -> None:
     assert change(office, lesson, local_start="16:15").status_code == 302
     assert lesson.local_start == time(16, 15)
+
+
+def test_a_lesson_that_cannot_be_moved_after_all_keeps_what_was_typed(
+    office: Client, lesson: Lesson
+) -> None:
+    before = lesson.starts_at
+    with patch("enrollment.admin.lessons.reschedule_lesson", side_effect=SlotTaken):
+        response = change(office, lesson, local_start="09:35")
+    content = response.content.decode()
+    assert response.status_code == 200
+    assert "This time has just been taken." in content
+    assert 'value="09:35"' in content
+    assert lesson.starts_at == before
 
 
 def test_another_teacher_means_another_clock(office: Client, lesson: Lesson) -> None:
