@@ -8,6 +8,9 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+LOCAL_HOSTS = {"localhost", ".localhost", "127.0.0.1", "[::1]"}
+DESK_KEY_PREFIX = "desk-only-"
+
 
 def text(env: environ.Env, name: str, default: str) -> str:
     """A variable that is set but empty counts as unset, so that .env.example can be copied as it is."""
@@ -87,22 +90,50 @@ def database(url: str, *, pooled: bool) -> dict[str, Any]:
 OWN_QUEUE = "pgmq://localhost"
 
 
+# A page that enqueues waits no longer than this for a queue that is away or hangs.
+BROKER_SECONDS = 2
+
+
 def broker_options(broker_url: str, database_url: str) -> dict[str, Any]:
-    """What kombu's pgmq transport needs; it wants libpq's form, not an address with ?host=."""
-    if not broker_url.startswith("pgmq:"):
-        return {}
+    """What kombu's transport needs so that no page waits long; pgmq's also what makes it quick."""
+    # One try: kombu would otherwise wait 2, 4, 6 … seconds between as many as its timeout holds.
+    options: dict[str, Any] = {"max_retries": 0}
+    scheme = broker_url.partition(":")[0]
+    if scheme == "pgmq":
+        return options | _pgmq_options(broker_url, database_url)
+    if scheme in {"redis", "rediss", "sentinel"}:
+        options |= {"socket_connect_timeout": BROKER_SECONDS, "socket_timeout": BROKER_SECONDS}
+    return options
+
+
+def _pgmq_options(broker_url: str, database_url: str) -> dict[str, Any]:
+    """It wants libpq's form of an address, not one with ?host=."""
     options: dict[str, Any] = {
         "init_extension": False,
         "use_notify": True,
         # Without it the transport waits at each empty queue in turn, and a task up to seconds.
         "wait_time_seconds": 0,
         "pool_size": 4,
-        # A page that enqueues must not wait for a database that hangs.
-        "pool_timeout": 3,
+        "pool_timeout": BROKER_SECONDS,
     }
     if broker_url == OWN_QUEUE:
-        options["conn_string"] = make_conninfo("", **conninfo_to_dict(database_url))
+        parts = {"connect_timeout": BROKER_SECONDS, **conninfo_to_dict(database_url)}
+        options["conn_string"] = make_conninfo("", **parts)
     return options
+
+
+def refuse_desk_key(*, secret_key: str, allowed_hosts: list[str]) -> None:
+    """Everybody knows the desk's key and could sign a session with it.
+
+    :raises ImproperlyConfigured: it would be used where others can reach the school.
+    """
+    public = sorted(set(allowed_hosts) - LOCAL_HOSTS)
+    if public and secret_key.startswith(DESK_KEY_PREFIX):
+        raise ImproperlyConfigured(
+            f"ALLOWED_HOSTS names {', '.join(public)}, and SECRET_KEY is the one every desk has: set "
+            "SECRET_KEY to at least 50 random characters, and SCHOOL_ENV=production if this is the "
+            "school's own server."
+        )
 
 
 def refuse_unsafe(
@@ -115,9 +146,9 @@ def refuse_unsafe(
 ) -> None:
     """:raises ImproperlyConfigured: naming every unsafe value at once."""
     problems = []
-    if len(secret_key) < 50 or len(set(secret_key)) < 10 or secret_key.startswith("desk-only-"):
+    if len(secret_key) < 50 or len(set(secret_key)) < 10 or secret_key.startswith(DESK_KEY_PREFIX):
         problems.append("SECRET_KEY must be at least 50 random characters of its own.")
-    if "*" in allowed_hosts or not set(allowed_hosts) - {"localhost", "127.0.0.1", "[::1]"}:
+    if "*" in allowed_hosts or not set(allowed_hosts) - LOCAL_HOSTS:
         problems.append("ALLOWED_HOSTS must name the school's own hosts, and never *.")
     if not site_url.startswith("https://"):
         problems.append("SITE_URL must begin with https://.")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import environ
 import structlog
+from celery.schedules import crontab
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL
 from django.templatetags.static import static
 from django.urls import reverse_lazy
@@ -31,8 +32,10 @@ DEBUG = False
 TESTING = "pytest" in sys.modules
 
 SITE_URL = environment.text(env, "SITE_URL", "http://localhost:8000").rstrip("/")
-SECRET_KEY = environment.text(env, "SECRET_KEY", "desk-only-" + "k" * 50)
+SECRET_KEY = environment.text(env, "SECRET_KEY", environment.DESK_KEY_PREFIX + "k" * 50)
 ALLOWED_HOSTS = environment.words(env, "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+if not PRODUCTION:
+    environment.refuse_desk_key(secret_key=SECRET_KEY, allowed_hosts=ALLOWED_HOSTS)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 PROXIES = environment.number(env, "PROXIES", 0)
 
@@ -44,6 +47,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = environment.text(env, "CELERY_BROKER_URL", "") or environment.OWN_QUEUE
 CELERY_BROKER_TRANSPORT_OPTIONS = environment.broker_options(CELERY_BROKER_URL, DATABASE_URL)
+CELERY_BROKER_CONNECTION_TIMEOUT = environment.BROKER_SECONDS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -60,7 +64,8 @@ CELERY_BEAT_SCHEDULE = {
     "delete-expired-holds": {"task": "enrollment.tasks.delete_expired_holds", "schedule": 60.0},
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
-        "schedule": 7 * 24 * 3600.0,
+        # An interval of a week would begin anew with every restart. The rows make it once a week.
+        "schedule": crontab(minute="0", hour="6"),
     },
 }
 
@@ -176,6 +181,8 @@ CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "django_cache",
+        # Django keeps 300, and whoever asks from enough addresses would throw out the counters.
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},
     }
 }
 
@@ -247,6 +254,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "School scheduling",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 

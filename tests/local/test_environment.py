@@ -1,5 +1,8 @@
 """config/environment.py: nonsense is refused with a sentence, unsafe production by name."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +42,28 @@ def test_each_unsafe_value_is_named_alone(name: str, value: object, sentence: st
         environment.refuse_unsafe(**{**SAFE, name: value})
     assert sentence in str(caught.value)
     assert str(caught.value).count("\n- ") == 1
+
+
+@pytest.mark.parametrize("hosts", [["school.example"], ["localhost", "192.0.2.7"], ["*"]])
+def test_the_key_of_every_desk_is_refused_where_others_can_come(hosts: list[str]) -> None:
+    key = f"{environment.DESK_KEY_PREFIX}{'k' * 50}"
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY .* SCHOOL_ENV=production"):
+        environment.refuse_desk_key(secret_key=key, allowed_hosts=hosts)
+    environment.refuse_desk_key(secret_key=SAFE["secret_key"], allowed_hosts=hosts)
+    environment.refuse_desk_key(secret_key=key, allowed_hosts=["localhost", "127.0.0.1", "[::1]"])
+
+
+def test_a_forgotten_school_env_does_not_start_in_public() -> None:
+    variables = {"SCHOOL_ENV": "", "SECRET_KEY": "", "ALLOWED_HOSTS": "school.example"}
+    started = subprocess.run(
+        [sys.executable, "-c", "import config.settings"],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert started.returncode != 0
+    assert "ALLOWED_HOSTS names school.example" in started.stderr
 
 
 NONSENSE = [
