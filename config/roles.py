@@ -30,7 +30,14 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("enrollment", "view_user"),
     },
 }
-ROLES["admin"] = ROLES["staff"] | _all("enrollment", ("user",))
+ROLES["admin"] = (
+    ROLES["staff"]
+    | _all("enrollment", ("user",))
+    | {
+        # Which groups a person is in is chosen in a list that asks for this one.
+        ("auth", "view_group"),
+    }
+)
 
 
 def give_permissions(**_kwargs: Any) -> None:
