@@ -30,6 +30,9 @@ class Keeper(Protocol):
 
     def begin(self, *, student: Student, course: Course) -> Beginning: ...
 
+    def keep(self, *, student: Student, course: Course, answers: Mapping[str, str]) -> None:
+        """What was typed when no enrollment came of it, by form field name, as it was posted."""
+
     def finished(self, *, enrollment: Enrollment) -> None:
         """Called inside the transaction that made the enrollment."""
 
@@ -37,6 +40,9 @@ class Keeper(Protocol):
 class KeepsNothing:
     def begin(self, *, student: Student, course: Course) -> Beginning:
         return Beginning()
+
+    def keep(self, *, student: Student, course: Course, answers: Mapping[str, str]) -> None:
+        return None
 
     def finished(self, *, enrollment: Enrollment) -> None:
         return None

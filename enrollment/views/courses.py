@@ -20,6 +20,7 @@ from enrollment.operations.enroll import (
 from enrollment.queries import courses as course_queries
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.refusals import why_refused
+from enrollment.views.login import login_first
 
 PAGE_SIZE = 24
 
@@ -58,7 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("enrollment:catalog")
 
 
-@login_required
+@login_first
 def enroll_in_course(request: HttpRequest, course: str) -> HttpResponse:
     found = get_object_or_404(Course, slug=course)
     student = student_of(request.user)
@@ -67,13 +68,23 @@ def enroll_in_course(request: HttpRequest, course: str) -> HttpResponse:
     existing = live_enrollment(student=student, course=found)
     if existing is not None:
         return redirect("enrollment:enrolled", existing.pk)
-    beginning = sockets.keeper().begin(student=student, course=found)
-    form = EnrollmentForm(request.POST or None, course=found, initial=dict(beginning.answers))
-    if request.method == "POST" and form.is_valid():
-        made = _try_to_enroll(form, student=student, course=found)
-        if made is not None:
-            return redirect("enrollment:enrolled", made.pk)
-    context = {"course": found, "form": form, "beginning": beginning}
+    form = EnrollmentForm(request.POST or None, course=found)
+    made = _try_to_enroll(form, student=student, course=found) if form.is_valid() else None
+    if made is not None:
+        return redirect("enrollment:enrolled", made.pk)
+    return _show_form(request, form, student=student, course=found)
+
+
+def _show_form(
+    request: HttpRequest, form: EnrollmentForm, *, student: Student, course: Course
+) -> HttpResponse:
+    if form.errors:
+        # Kept before it is answered: without JavaScript nothing else has saved it.
+        answers = request.POST.dict()
+        sockets.keeper().keep(student=student, course=course, answers=answers)
+    beginning = sockets.keeper().begin(student=student, course=course)
+    form.initial = dict(beginning.answers)
+    context = {"course": course, "form": form, "beginning": beginning}
     status = 422 if form.errors else 200
     return render(request, "enrollment/enroll.html", context, status=status)
 

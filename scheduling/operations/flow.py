@@ -1,5 +1,6 @@
 """The steps of the new flow. What was typed goes into the draft, the slot into a hold."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -51,6 +52,16 @@ def tell_details(
         "note": note,
     }
     drafts.save(student=student, course=course, answers=answers, step="confirm", now=now)
+
+
+def keep_typed(
+    *, student: Student, course: Course, typed: Mapping[str, str], step: str, now: datetime
+) -> None:
+    """What a refused page said, as it was posted; `step` is where the student goes on.
+
+    :raises DraftRefused: too much to be saved.
+    """
+    drafts.save(student=student, course=course, answers=typed, step=step, now=now)
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -38,18 +39,49 @@ def choose(request: HttpRequest, student: Student, course: Course) -> HttpRespon
 def _choose(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
     now, form = timezone.now(), ChoiceForm(request.POST, course=course)
     if not form.is_valid():
-        return _show_offer(request, student, course, now=now, form=form, status=422)
+        return _choose_again(request, student, course, form, now=now, status=422)
     teacher, starts_at = form.cleaned_data["teacher"], form.cleaned_data["slot"]
     try:
         flow.choose(student=student, course=course, teacher=teacher, starts_at=starts_at, now=now)
     except SlotTaken:
-        return _show_offer(request, student, course, now=now, form=form, status=409)
+        return _choose_again(request, student, course, form, now=now, status=409)
     except AlreadyEnrolled as already:
         return see_other("enrollment:enrolled", already.enrollment.pk)
-    except (EnrollmentRefused, DraftRefused) as refused:
+    except EnrollmentRefused as refused:
+        form.add_error(None, in_words(refused))
+        return _choose_again(request, student, course, form, now=now, status=422)
+    except DraftRefused as refused:
         form.add_error(None, in_words(refused))
         return _show_offer(request, student, course, now=now, form=form, status=422)
     return see_other("scheduling:details", course.slug)
+
+
+def _choose_again(
+    request: HttpRequest,
+    student: Student,
+    course: Course,
+    form: ChoiceForm,
+    *,
+    now: datetime,
+    status: int,
+) -> HttpResponse:
+    known = progress(student=student, course=course, now=now)
+    # A wish like any other, unless another time is held: that one stays the student's choice.
+    # A teacher alone is none, and beside the time of another teacher it would be a wrong one.
+    if known.hold is None and "slot" in form.cleaned_data:
+        _keep_typed(request, student, course, step="choose", now=now)
+    return _show_offer(request, student, course, now=now, form=form, status=status)
+
+
+def _keep_typed(
+    request: HttpRequest, student: Student, course: Course, *, step: str, now: datetime
+) -> None:
+    """Before a redirect or a refusal: without JavaScript nothing else has saved what was typed."""
+    typed = request.POST.dict()
+    try:
+        flow.keep_typed(student=student, course=course, typed=typed, step=step, now=now)
+    except DraftRefused as refused:
+        messages.error(request, in_words(refused))
 
 
 def _show_offer(
@@ -91,14 +123,17 @@ def _show_offer(
 @never_cache
 @student_step
 def details(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
-    now = timezone.now()
-    known = progress(student=student, course=course, now=now)
-    form = DetailsForm(request.POST or None, course=course, initial=dict(known.answers))
-    if request.method == "POST":
-        if form.is_valid() and _tell(form, student=student, course=course, now=now):
+    now, form = timezone.now(), DetailsForm(request.POST or None, course=course)
+    if form.is_valid():
+        if _tell(form, student=student, course=course, now=now):
             return see_other("scheduling:confirm", course.slug)
-        if not form.choice_is_valid:
+    elif request.method == "POST":
+        step = "details" if form.choice_is_valid else "choose"
+        _keep_typed(request, student, course, step=step, now=now)
+        if step == "choose":
             return see_other("scheduling:choose", course.slug)
+    known = progress(student=student, course=course, now=now)
+    form.initial = dict(known.answers)
     if known.teacher is None or known.starts_at is None:
         return see_other("scheduling:choose", course.slug)
     context = {"course": course, "student": student, "form": form, "progress": known}
@@ -121,9 +156,11 @@ def confirm(request: HttpRequest, student: Student, course: Course) -> HttpRespo
     posted = request.POST if request.method == "POST" else known.answers
     form = DetailsForm(posted, course=course)
     if not form.is_valid():
-        step = "scheduling:details" if form.choice_is_valid else "scheduling:choose"
-        return see_other(step, course.slug)
-    if request.method == "POST" and (done := _finish(form, student, course, now=now)):
+        step = "details" if form.choice_is_valid else "choose"
+        if request.method == "POST":
+            _keep_typed(request, student, course, step=step, now=now)
+        return see_other(f"scheduling:{step}", course.slug)
+    if request.method == "POST" and (done := _finish(request, form, student, course, now=now)):
         return done
     context = {
         "course": course,
@@ -137,7 +174,7 @@ def confirm(request: HttpRequest, student: Student, course: Course) -> HttpRespo
 
 
 def _finish(
-    form: DetailsForm, student: Student, course: Course, *, now: datetime
+    request: HttpRequest, form: DetailsForm, student: Student, course: Course, *, now: datetime
 ) -> HttpResponse | None:
     """None when it was refused; the form then says why."""
     try:
@@ -147,9 +184,10 @@ def _finish(
         made = already.enrollment
     except (SlotTaken, HoldExpired):
         # Kept first: the page to choose from then says what is gone, and names the nearest.
-        _tell(form, student=student, course=course, now=now)
+        _keep_typed(request, student, course, step="choose", now=now)
         return see_other("scheduling:choose", course.slug)
     except EnrollmentRefused as refused:
+        _keep_typed(request, student, course, step="confirm", now=now)
         form.add_error(None, in_words(refused))
         return None
     return see_other("enrollment:enrolled", made.pk)

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from enrollment.models import Course, Student, Teacher
 from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of, teacher_of
+from enrollment.views.login import login_first
 
 P = ParamSpec("P")
 
@@ -20,7 +20,7 @@ def student_step(
 ) -> Callable[..., HttpResponse]:
     """For students who are not enrolled in the course yet; the URL names it by `course`."""
 
-    @login_required
+    @login_first
     @wraps(view)
     def step(request: HttpRequest, course: str) -> HttpResponse:
         found = get_object_or_404(Course, slug=course)
@@ -38,7 +38,7 @@ def student_step(
 def teacher_page(
     view: Callable[Concatenate[HttpRequest, Teacher, P], HttpResponse],
 ) -> Callable[..., HttpResponse]:
-    @login_required
+    @login_first
     @wraps(view)
     def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         teacher = teacher_of(request.user)

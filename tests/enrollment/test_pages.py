@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core import mail
@@ -12,7 +13,7 @@ from django.utils import timezone
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.confirmations import confirmation
 from enrollment.operations.lessons import plan_lesson
-from enrollment.sockets import Beginning
+from enrollment.sockets import Beginning, KeepsNothing
 from tests.conftest import Switches, make_student, make_teacher
 
 NOON = datetime(2031, 1, 15, 11, 0, tzinfo=UTC)
@@ -182,6 +183,64 @@ def test_a_refused_enrollment_keeps_what_was_typed(
     assert response.status_code == 422
     assert "last place in this course has just been taken" in text
     assert "We met at the concert.</textarea>" in text
+
+
+def saved(client: Client, course: Course) -> str:
+    """What the form begins with on another device."""
+    phone = Client()
+    phone.cookies = client.cookies
+    return page(phone, f"/courses/{course.slug}/enroll/")
+
+
+def test_what_was_refused_is_saved_without_javascript_too(
+    client: Client, student: Student, course: Course
+) -> None:
+    Course.objects.update(capacity=0)
+    typed = {"teacher": "", "wished_times": "Fridays", "note": "We met at the concert."}
+    assert logged_in(client, student).post("/courses/violin/enroll/", typed).status_code == 422
+    text = saved(client, course)
+    assert "We met at the concert.</textarea>" in text
+    assert "Fridays</textarea>" in text
+
+
+def test_a_wrong_form_is_saved_without_javascript_too(
+    client: Client, student: Student, course: Course
+) -> None:
+    other = make_teacher("other@school.example")
+    typed = {"teacher": other.pk, "note": "x" * 4001}
+    response = logged_in(client, student).post("/courses/violin/enroll/", typed)
+    assert response.status_code == 422
+    assert "x" * 4001 in saved(client, course)
+
+
+def test_without_anybody_who_keeps_drafts_the_form_works_all_the_same(
+    client: Client, student: Student, course: Course
+) -> None:
+    Course.objects.update(capacity=0)
+    with patch("enrollment.sockets._keeper", KeepsNothing()):
+        response = logged_in(client, student).post("/courses/violin/enroll/", {"note": "Hello."})
+        assert response.status_code == 422
+        assert "Hello.</textarea>" in response.content.decode()
+        assert "Hello." not in saved(client, course)
+
+
+def test_who_was_logged_out_is_told_and_comes_back(
+    client: Client, student: Student, course: Course
+) -> None:
+    response = client.post("/courses/violin/enroll/", {"note": "Hello."}, follow=True)
+    assert response.redirect_chain == [("/accounts/login/?next=/courses/violin/enroll/", 302)]
+    assert "You were logged out, so the last page could not be saved." in response.content.decode()
+    login = {"login": "ada@school.example", "password": "correct horse"}
+    back = client.post("/accounts/login/", login | {"next": "/courses/violin/enroll/"})
+    assert back["Location"] == "/courses/violin/enroll/"
+    assert "You were logged out" not in page(client, "/courses/violin/enroll/")
+
+
+def test_whoever_only_looks_is_asked_to_log_in_without_a_warning(
+    client: Client, course: Course
+) -> None:
+    response = client.get("/courses/violin/enroll/", follow=True)
+    assert "You were logged out" not in response.content.decode()
 
 
 def test_enrolling_shows_what_happens_next(
