@@ -17,7 +17,9 @@ class EnrollmentForm(forms.Form):
     )
     wished_times = forms.CharField(
         required=False,
-        max_length=2000,
+        # A thousand more than where a time is chosen from a list: a draft from there comes with
+        # that time in words, and must not be refused because of words that are ours.
+        max_length=3000,
         label=_("Times that suit you"),
         help_text=_("In your own words, for example: Mondays after 16:00, or Saturday mornings."),
         widget=forms.Textarea(attrs={"rows": 3}),

@@ -208,7 +208,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "wished_times",
-                    models.TextField(blank=True, max_length=2000, verbose_name="wished times"),
+                    models.TextField(blank=True, max_length=3000, verbose_name="wished times"),
                 ),
                 ("note", models.TextField(blank=True, max_length=4000, verbose_name="note")),
                 (

@@ -37,7 +37,8 @@ class Enrollment(models.Model):
         null=True,
         blank=True,
     )
-    wished_times = models.TextField(_("wished times"), blank=True, max_length=2000)
+    # A student types up to 2,000; the rest is room for a chosen time that was put into words.
+    wished_times = models.TextField(_("wished times"), blank=True, max_length=3000)
     note = models.TextField(_("note"), blank=True, max_length=4000)
     office_note = models.TextField(
         _("note for the office"), blank=True, help_text=_("Never shown to the student.")

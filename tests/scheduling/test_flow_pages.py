@@ -7,11 +7,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from enrollment.models import Course, Lesson, Student, Teacher
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.enroll import enroll
 from rollback import drafts
 from scheduling.models import AvailabilityRule
-from tests.conftest import make_teacher
+from tests.conftest import Switches, make_teacher
 from tests.scheduling.conftest import NOW, MakeLesson
 from tests.scheduling.steps import (
     CHOOSE,
@@ -140,6 +140,123 @@ def test_confirming_a_text_that_is_too_long_leads_back_to_the_details(
     choose(as_student, teacher)
     drafts.save(student=student, course=course, answers={"note": "x" * 5000}, now=NOW)
     assert as_student.get(CONFIRM)["Location"] == DETAILS
+
+
+# ------------------------------------------------------------------ refused, and kept
+
+
+def kept(student: Student, course: Course) -> dict[str, str]:
+    draft = drafts.open_draft(student=student, course=course)
+    return draft.answers if draft else {}
+
+
+TYPED = {"wished_times": "Fridays", "note": "Left-handed"}
+
+
+@pytest.mark.parametrize("page", [DETAILS, CONFIRM])
+def test_a_teacher_who_has_left_meanwhile_takes_no_text_along(
+    as_student: Client, student: Student, course: Course, teacher: Teacher, page: str
+) -> None:
+    choose(as_student, teacher)
+    course.teachers.set([make_teacher("other@school.example")])
+    answer = as_student.post(page, everything(teacher, **TYPED))
+    assert (answer.status_code, answer["Location"]) == (303, CHOOSE)
+    assert TYPED.items() <= kept(student, course).items()
+    original = as_student.get(reverse("enrollment:enroll", args=["violin"])).content.decode()
+    assert "Left-handed</textarea>" in original
+    assert "Fridays</textarea>" in original
+
+
+@pytest.mark.parametrize("page", [DETAILS, CONFIRM])
+def test_too_long_a_text_is_saved_as_it_was_typed(
+    as_student: Client, student: Student, course: Course, teacher: Teacher, page: str
+) -> None:
+    choose(as_student, teacher)
+    as_student.post(page, everything(teacher, note="x" * 4001))
+    assert kept(student, course)["note"] == "x" * 4001
+    assert "x" * 4001 in as_student.get(DETAILS).content.decode()
+
+
+def test_a_full_course_at_the_last_step_saves_what_was_typed(
+    as_student: Client, student: Student, course: Course, teacher: Teacher
+) -> None:
+    choose(as_student, teacher)
+    Course.objects.update(capacity=0)
+    assert as_student.post(CONFIRM, everything(teacher, **TYPED)).status_code == 422
+    assert TYPED.items() <= kept(student, course).items()
+
+
+def test_a_time_that_is_taken_is_a_wish_all_the_same(
+    as_student: Client, student: Student, course: Course, teacher: Teacher
+) -> None:
+    assert choose(as_student, teacher, "2026-01-19T15:10:00Z").status_code == 409
+    assert kept(student, course) == {"teacher": str(teacher.pk), "slot": "2026-01-19T15:10:00Z"}
+
+
+def test_a_time_that_is_taken_does_not_replace_the_one_that_is_held(
+    as_student: Client, student: Student, course: Course, teacher: Teacher
+) -> None:
+    choose(as_student, teacher)
+    assert choose(as_student, teacher, "2026-01-19T15:10:00Z").status_code == 409
+    assert kept(student, course)["slot"] == FIRST
+
+
+def test_a_choice_in_a_full_course_is_a_wish_all_the_same(
+    as_student: Client, student: Student, course: Course, teacher: Teacher
+) -> None:
+    Course.objects.update(capacity=0)
+    assert choose(as_student, teacher).status_code == 422
+    assert kept(student, course)["slot"] == FIRST
+
+
+def test_a_teacher_without_a_time_is_no_choice(
+    as_student: Client, student: Student, course: Course, teacher: Teacher
+) -> None:
+    """It would stand beside the time that was chosen with another teacher."""
+    assert as_student.post(CHOOSE, {"teacher": teacher.pk}).status_code == 422
+    assert kept(student, course) == {}
+
+
+def test_too_much_to_be_saved_is_said_where_the_student_is_led(
+    as_student: Client, student: Student, course: Course, teacher: Teacher
+) -> None:
+    choose(as_student, teacher)
+    course.teachers.clear()
+    asked = everything(teacher, note="x" * 70_000)
+    page = as_student.post(DETAILS, asked, follow=True)
+    assert page.redirect_chain == [(CHOOSE, 303)]
+    assert "64 KB" in page.content.decode()
+
+
+@pytest.mark.parametrize("page", [CHOOSE, DETAILS, CONFIRM])
+def test_who_was_logged_out_is_told_and_comes_back_by_get(
+    client: Client, student: Student, course: Course, teacher: Teacher, page: str
+) -> None:
+    answer = client.post(page, everything(teacher, **TYPED), follow=True)
+    assert answer.redirect_chain == [(f"/accounts/login/?next={page}", 302)]
+    assert "You were logged out, so the last page could not be saved." in answer.content.decode()
+
+
+def test_our_own_words_do_not_make_the_original_form_too_long(
+    as_student: Client, course: Course, teacher: Teacher, switches: Switches
+) -> None:
+    """The chosen time becomes words before a text that was as long as it may be."""
+    choose(as_student, teacher)
+    longest = "\r\n".join(["Mondays!"] * 200)
+    assert len(longest) == 1998
+    told = as_student.post(DETAILS, everything(teacher, wished_times=longest))
+    assert told["Location"] == CONFIRM
+    Teacher.objects.update(display_name="M" * 120, zone="America/Argentina/ComodRivadavia")
+    switches.kill()
+    original = reverse("enrollment:enroll", args=["violin"])
+    filled_in = as_student.get(original).context["form"].initial
+    assert filled_in["wished_times"].endswith(longest)
+    assert len(filled_in["wished_times"]) > 2100
+    done = as_student.post(original, filled_in)
+    assert done.status_code == 302
+    made = Enrollment.objects.get()
+    assert made.wished_times == filled_in["wished_times"]
+    made.full_clean()
 
 
 # ------------------------------------------------------------------ what is shown
