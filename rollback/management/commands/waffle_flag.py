@@ -1,0 +1,3 @@
+from rollback.management.refused import RefusedCommand as Command
+
+__all__ = ["Command"]
