@@ -15,9 +15,12 @@ Known = TypeVar("Known", Teacher, Student, Course)
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
+    """logins_closed: of people who were there, and whose address nobody had confirmed."""
+
     created: int = 0
     changed: int = 0
     unchanged: int = 0
+    logins_closed: int = 0
 
 
 def _quiet(rows: int) -> None:

@@ -67,6 +67,12 @@ def _summary(report: Report, *, dry_run: bool) -> list[str]:
         f"{file}: {counts.created} created, {counts.changed} changed, {counts.unchanged} unchanged"
         for file, counts in report.counts.items()
     ]
+    if closed := sum(counts.logins_closed for counts in report.counts.values()):
+        whose = "1 person who had" if closed == 1 else f"{closed} people who had"
+        lines.append(
+            f"Password taken from {whose} signed up with an address that was never confirmed; "
+            "a new one is set with “Forgot your password?”."
+        )
     if report.ignored:
         lines.append(f"Not read: {', '.join(report.ignored)}.")
     if dry_run:

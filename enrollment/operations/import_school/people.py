@@ -1,6 +1,7 @@
 """Teachers and students. A person's natural key is the mail address."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db.models.functions import Lower
 from enrollment.domain.tables import PersonRow, TeacherRow
 from enrollment.importing.desk import Counts, Desk
 from enrollment.models import Student, Teacher, User
+from enrollment.operations.import_school.logins import close_doubtful, dealt_with, teaching
 from enrollment.operations.import_school.merge import Merge
 
 Role = TypeVar("Role", Teacher, Student)
@@ -25,13 +27,17 @@ class People:
 
     def save_teachers(self, rows: Sequence[TeacherRow], desk: Desk) -> Counts:
         users = _save_users(rows, group="teacher")
+        closed = close_doubtful((user for user, _changed in users.values()), known=teaching())
         self.named = {row.email: row for row in rows}
-        return _save_roles(Teacher, users, [(row, _teacher_fields(row)) for row in rows])
+        counts = _save_roles(Teacher, users, [(row, _teacher_fields(row)) for row in rows])
+        return replace(counts, logins_closed=closed)
 
     def save_students(self, rows: Sequence[PersonRow], desk: Desk) -> Counts:
         agreed = [row for row in rows if self._check_name(row, desk)]
         users = _save_users(agreed, group="student")
-        return _save_roles(Student, users, [(row, _student_fields(row)) for row in agreed])
+        closed = close_doubtful((user for user, _changed in users.values()), known=dealt_with())
+        counts = _save_roles(Student, users, [(row, _student_fields(row)) for row in agreed])
+        return replace(counts, logins_closed=closed)
 
     def _check_name(self, row: PersonRow, desk: Desk) -> bool:
         """Two names for one login would change to and fro with every import."""
