@@ -16,7 +16,8 @@ HORIZON_DAYS = 28
 # One statement that fetches integers only: range objects cost ten times as much to load. The casts
 # matter: btree_gist has no operator for bigint = integer and would scan every teacher's lessons.
 # Starts are rounded down and ends up, so a fraction of a second is never offered twice. What the
-# student holds for this very course does not count: choosing again gives it back first.
+# student holds for this very course does not count: choosing again gives it back first, unless an
+# enrollment names it to the office.
 RULES_AND_BUSY = """
 SELECT
   ARRAY(
@@ -40,7 +41,7 @@ SELECT
        AND period && tstzrange(%(since)s, %(until)s)
        AND status <> 'cancelled'
        AND (status <> 'held' OR expires_at > %(now)s)
-       AND NOT (status = 'held'
+       AND NOT (status = 'held' AND enrollment_id IS NULL
                 AND student_id = %(student)s::bigint AND course_id = %(course)s::bigint)
     UNION ALL
     SELECT ARRAY[floor(date_part('epoch', lower(period)))::bigint,
@@ -50,7 +51,7 @@ SELECT
        AND period && tstzrange(%(since)s, %(until)s)
        AND status <> 'cancelled'
        AND (status <> 'held' OR expires_at > %(now)s)
-       AND NOT (status = 'held' AND course_id = %(course)s::bigint)
+       AND NOT (status = 'held' AND enrollment_id IS NULL AND course_id = %(course)s::bigint)
   )
 """
 NOBODY = 0

@@ -47,13 +47,14 @@ def progress(*, student: Student, course: Course, now: datetime) -> Progress:
 def live_hold(
     *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
 ) -> Lesson | None:
-    """The student's hold of exactly this slot, if it has not run out."""
+    """The student's hold of exactly this slot, if it has not run out and is not the office's."""
     return Lesson.objects.filter(
         student=student,
         course=course,
         teacher=teacher,
         period__startswith=starts_at,
         status=Lesson.Status.HELD,
+        enrollment__isnull=True,
         expires_at__gt=now,
     ).first()
 

@@ -10,11 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from enrollment.models import Course, Lesson, Student, Teacher
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.lessons import hold_slot
 from scheduling import sockets
 from scheduling.models import AvailabilityRule
 from scheduling.queries.availability import RULES_AND_BUSY, free_slots, moment
+from scheduling.queries.progress import live_hold
 from tests.conftest import make_student, make_teacher
 from tests.scheduling.conftest import NOW, MakeLesson
 
@@ -62,7 +63,8 @@ def test_a_cancelled_lesson_is_free_again(ask: Ask, make_lesson: MakeLesson) -> 
 def test_a_live_hold_is_busy_an_old_one_is_not(ask: Ask, make_lesson: MakeLesson) -> None:
     hold = {"status": "held"}
     make_lesson(SLOTS[0], SLOTS[1], **hold, expires_at=NOW + timedelta(seconds=1))
-    make_lesson(SLOTS[2], SLOTS[2] + LESSON, **hold, expires_at=NOW)
+    late = make_student("late@school.example")
+    make_lesson(SLOTS[2], SLOTS[2] + LESSON, **hold, student=late, expires_at=NOW)
     assert ask() == SLOTS[1:]
 
 
@@ -75,6 +77,18 @@ def test_ones_own_hold_for_this_course_is_offered_again(
     hold.course = Course.objects.create(title="Another", slug="another")
     hold.save()
     assert ask(student_id=student.pk) == SLOTS[1:]
+
+
+def test_a_hold_that_is_named_to_the_office_is_not_offered_again(
+    ask: Ask, student: Student, course: Course, teacher: Teacher
+) -> None:
+    """Nothing gives it back before it runs out, so it could not be held."""
+    hold = hold_slot(student=student, course=course, teacher=teacher, starts_at=SLOTS[0], now=NOW)
+    hold.enrollment = Enrollment.objects.create(student=student, course=course)
+    hold.save()
+    assert ask(student_id=student.pk) == SLOTS[1:]
+    asked: dict[str, Any] = {"student": student, "course": course, "teacher": teacher}
+    assert live_hold(**asked, starts_at=SLOTS[0], now=NOW) is None
 
 
 def test_what_the_student_has_elsewhere_is_not_offered(
