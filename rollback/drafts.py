@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from enrollment.models import Course, Enrollment, Student, Teacher
 from enrollment.operations.enroll import live_enrollment
+from enrollment.operations.lessons import one_at_a_time
 from rollback.domain import answers as pure
 from rollback.models import EnrollmentDraft
 
@@ -53,7 +54,7 @@ def save(
     """
     # enroll() takes this lock first, too: either the enrollment is seen here, or the draft there.
     # And two tabs that save at once merge one after the other.
-    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+    one_at_a_time(student=student)
     if live_enrollment(student=student, course=course):
         raise DraftRefused(_("You are enrolled in this course; there is nothing to be saved."))
     draft, _made = EnrollmentDraft.objects.get_or_create(

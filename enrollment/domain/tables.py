@@ -140,7 +140,7 @@ ENROLLMENTS = Sheet(
             empty=str(EnrollmentStatus.CONFIRMED),
         ),
         Column(name="enrolled_on", read=cells.day, needed=False),
-        Column(name="wished_times", read=cells.lines(2000), needed=False, empty=""),
+        Column(name="wished_times", read=cells.lines(3000), needed=False, empty=""),
         Column(name="note", read=cells.lines(4000), needed=False, empty=""),
         Column(name="office_note", read=cells.lines(4000), needed=False, empty=""),
         Column(name="payment_reference", read=cells.line(64), needed=False, empty=""),

@@ -9,7 +9,7 @@ from enrollment import sockets
 from enrollment.domain.states import LIVE_ENROLLMENT, LessonStatus
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations import confirmations
-from enrollment.operations.lessons import describe, turn_hold_into_lesson
+from enrollment.operations.lessons import describe, one_at_a_time, turn_hold_into_lesson
 
 HOURLY_LIMIT = 20
 
@@ -70,7 +70,7 @@ def enroll(
     """
     # Student before course, everywhere. Whatever is still being saved for this student comes
     # before or after this enrollment, never in the middle.
-    Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+    one_at_a_time(student=student)
     # Serializes enrollments of one course: capacity cannot be counted without it.
     course = Course.objects.select_for_update(no_key=True).get(pk=course.pk)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)

@@ -138,6 +138,9 @@ def keep(request: HttpRequest, slug: str) -> None:
 
     Whoever has not begun, is no student, or is enrolled already gets the plain form's own answer.
     """
+    if request.method == "POST" and not request.user.is_authenticated:
+        messages.warning(request, str(NOT_SAVED))
+        return
     student = student_of(request.user)
     course = Course.objects.filter(slug=slug).first()
     if student is None or course is None or live_enrollment(student=student, course=course):

@@ -5,7 +5,6 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from enrollment.models import Teacher
 from scheduling.forms import HoursForm
@@ -33,9 +32,10 @@ def _save(form: HoursForm) -> bool:
     return not form.errors
 
 
-@require_POST
 @teacher_page
 def delete_hours(request: HttpRequest, teacher: Teacher, rule: int) -> HttpResponse:
+    if request.method != "POST":  # where a login in between leads back to
+        return see_other("scheduling:hours")
     if not operations.delete_hours(teacher=teacher, rule_id=rule):
         raise Http404
     messages.success(request, _("Removed. Lessons that are already planned stay."))
