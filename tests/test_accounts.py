@@ -5,13 +5,15 @@ import time
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.mail import EmailMessage
 from django.test import Client
+from django.urls import reverse
 
 from config.accounts import SignupNames, zone_choices
 from config.roles import give_permissions
 from enrollment.models import Student, User
-from tests.conftest import make_user
+from tests.conftest import make_student, make_user
 
 PASSWORD = "a long walk by the river"
 ANSWERS = {
@@ -243,3 +245,16 @@ def test_an_admin_puts_people_into_groups(client: Client) -> None:
     assert answer.status_code == 200
     assert [row["text"] for row in answer.json()["results"]] == ["teacher"]
     assert client.get("/admin/auth/group/add/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_the_old_address_stays_until_the_new_one_is_confirmed(client: Client) -> None:
+    for n in range(2):
+        user = make_student(f"old{n}@school.example").user
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=False)
+        client.force_login(user)
+        asked = {"email": f"new{n}@school.example", "action_add": ""}
+        assert client.post(reverse("account_email"), asked).status_code == 302
+        user.refresh_from_db()
+        assert user.email == f"old{n}@school.example"
+        assert client.get(reverse("account_email")).status_code == 200

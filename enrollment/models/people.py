@@ -57,6 +57,15 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """The address is the login, so it is replaced and never emptied.
+
+        allauth empties it while a new one waits to be confirmed; the old one stays until then.
+        """
+        if self.pk and not self.email:
+            self.email = User.objects.values_list("email", flat=True).get(pk=self.pk)
+        super().save(*args, **kwargs)
+
 
 class Teacher(models.Model):
     user = models.OneToOneField(User, on_delete=models.PROTECT, verbose_name=_("user"))
