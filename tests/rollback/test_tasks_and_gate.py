@@ -1,0 +1,91 @@
+"""Tasks behind the door, one answer through every door, and one feature used for another."""
+
+from typing import Any
+
+import pytest
+from celery import shared_task
+from django.test import Client
+from django.urls import reverse
+
+from enrollment.models import Course, Teacher, User
+from rollback import switchboard
+from rollback.doors import counting, gate
+from rollback.models import DoorCount
+from tests.conftest import Switches, make_student
+
+MASTER = "ENABLE_TEACHER_SCHEDULING"
+
+
+@shared_task(name="scheduling.tasks.for_this_test")
+def touched(*, for_user_id: int | None = None) -> str:
+    return "ran"
+
+
+def run(**kwargs: Any) -> Any:
+    from config.celery import app
+
+    return app.tasks["scheduling.tasks.for_this_test"].apply(kwargs=kwargs).result
+
+
+@pytest.mark.django_db
+def test_a_task_of_a_feature_that_is_off_is_skipped_and_counted(switches: Switches) -> None:
+    assert run() == "ran"
+    switches.share(50)
+    assert run() == "ran"
+    switches.kill(MASTER)
+    assert run() != "ran"
+    counting.write()
+    assert DoorCount.objects.get(door="task").turned_away == 1
+
+
+@pytest.mark.django_db
+def test_a_task_for_early_staff_agrees_with_their_pages(staff: User, switches: Switches) -> None:
+    switches.share(0.01)
+    switches.early_for_staff(MASTER)
+    assert switchboard.is_on(MASTER, staff)
+    assert run(for_user_id=staff.pk) == "ran"
+    assert run(for_user_id=10**9) != "ran"
+
+
+@pytest.mark.django_db
+def test_page_api_task_and_template_agree_for_every_user(
+    client: Client, course: Course, teacher: Teacher, switches: Switches
+) -> None:
+    """At 50 %, the master's answer through every door for forty students."""
+    switches.share(50)
+    answers = []
+    for n in range(40):
+        student = make_student(f"s{n}@school.example")
+        client.force_login(student.user)
+        page = client.get(reverse("scheduling:choose", args=[course.slug])).status_code == 200
+        slots = reverse("availability-api:slots", args=[teacher.pk])
+        api = client.get(slots, {"course": course.slug}).status_code == 200
+        task = run(for_user_id=student.user.pk) == "ran"
+        link = reverse("scheduling:choose", args=[course.slug])
+        shown = client.get(reverse("enrollment:course", args=[course.slug])).content.decode()
+        answers.append({page, api, task, link in shown})
+    assert all(len(answer) == 1 for answer in answers)
+    assert {True} in answers
+    assert {False} in answers
+
+
+# ---------------------------------------------------------------- gate.call
+
+
+@pytest.mark.django_db
+def test_gate_call_off_broken_and_even_off(switches: Switches) -> None:
+    def broken() -> int:
+        raise ZeroDivisionError
+
+    def breaks_the_transaction() -> int:
+        User.objects.get(pk=10**30)
+        return 1
+
+    assert gate.call(MASTER, lambda: 1, instead=0) == 1
+    assert gate.call(MASTER, broken, instead=7) == 7
+    assert gate.call(MASTER, breaks_the_transaction, instead=7) == 7
+    assert User.objects.count() == 0
+    assert gate.call("NO_SUCH_FLAG", lambda: 1, instead=0) == 0
+    switches.kill()
+    assert gate.call(MASTER, lambda: 1, instead=0) == 0
+    assert gate.call(MASTER, lambda: 1, instead=0, even_off=True) == 1
