@@ -88,6 +88,7 @@ class Autosave {
         headers: { Accept: "application/json" },
         signal: AbortSignal.any([this.#request.signal, AbortSignal.timeout(PATIENCE)]),
       });
+      if (response.status >= 500) throw new Error("try again");
       const answer = await response.json();
       if (response.ok) {
         this.#saved = typed;
