@@ -142,12 +142,14 @@ def _children(port: int, mail_ports: tuple[int, int] | None) -> list[Child]:
     web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --no-ws"
     web += " --blocking-threads 1 --blocking-threads-idle-timeout 600 --respawn-failed-workers"
     web += " --workers-kill-timeout 5 --access-log config.wsgi:application"
-    worker = "celery -A config worker --beat -P threads --concurrency 2 --loglevel INFO"
+    worker = "celery -A config worker -P threads --concurrency 2 --loglevel INFO"
     worker += " --without-gossip --without-mingle --without-heartbeat"
-    # Celery waits for running tasks on SIGTERM; without a supervisor it stops at once.
+    # Celery waits for running tasks on SIGTERM, and sometimes for ever; without a supervisor both
+    # end at once. That is why beat is no child of the worker's: nobody would end it then.
     children = [
         _child("web", web.split()),
-        _child("worker", worker.split(), signal.SIGQUIT),
+        _child("worker", worker.split(), signal.SIGKILL),
+        _child("beat", "celery -A config beat --loglevel INFO".split(), signal.SIGKILL),
     ]
     if mail_ports:
         words = [str(place.var() / "mail"), *map(str, mail_ports)]
