@@ -149,7 +149,7 @@ def _children(port: int, mail_ports: tuple[int, int] | None) -> list[Child]:
     children = [
         _child("web", web.split()),
         _child("worker", worker.split(), signal.SIGKILL),
-        _child("beat", "celery -A config beat --loglevel INFO".split(), signal.SIGKILL),
+        _child("beat", ["celery", "-A", "config", "beat", "--loglevel", "INFO"], signal.SIGKILL),
     ]
     if mail_ports:
         words = [str(place.var() / "mail"), *map(str, mail_ports)]
