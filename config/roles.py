@@ -28,6 +28,8 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_flagchange"),
         ("rollback", "view_enrollmentdraft"),
         ("enrollment", "view_user"),
+        ("enrollment", "view_apitoken"),
+        ("enrollment", "change_apitoken"),
     },
 }
 ROLES["admin"] = (

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "drf_spectacular",
+    "knox",
     "rest_framework",
     "waffle",
     # Last: after a migrate it gives the groups permissions that the other apps have just made.
@@ -115,6 +116,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "enrollment.token_login.TokenLogin",
     # Last on purpose: whoever is turned away has passed CSRF and login first.
     "rollback.doors.middleware.FeatureDoor",
 ]
@@ -149,7 +151,8 @@ WAFFLE_ENABLE_ADMIN_PAGES = False
 WAFFLE_LOG_MISSING_FLAGS = logging.ERROR
 # Our flag model replaces waffle's, and nothing uses its switches and samples: its migrations would
 # only leave empty tables behind that hold on to our groups and users by foreign keys.
-MIGRATION_MODULES = {"waffle": None}
+# The same goes for knox, whose token model is ours.
+MIGRATION_MODULES = {"waffle": None, "knox": None}
 
 # ---------------------------------------------------------------- people
 AUTH_USER_MODEL = "enrollment.User"
@@ -243,13 +246,18 @@ ADMIN_CONTENT_SECURITY_POLICY = {
 
 # ---------------------------------------------------------------- API
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    # The first one names the scheme in a 401.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "enrollment.token_login.ApiTokens",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+KNOX_TOKEN_MODEL = "enrollment.ApiToken"  # noqa: S105 - a model
 SPECTACULAR_SETTINGS = {
     "TITLE": "School scheduling",
     "VERSION": "1",

@@ -5,3 +5,6 @@ from django.utils.translation import gettext_lazy as _
 class EnrollmentConfig(AppConfig):
     name = "enrollment"
     verbose_name = _("School")
+
+    def ready(self) -> None:
+        from enrollment import token_schema  # noqa: F401 - drf-spectacular finds what is loaded

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -37,3 +38,15 @@ class EnrollmentForm(forms.Form):
         teachers = self.fields["teacher"]
         assert isinstance(teachers, forms.ModelChoiceField)
         teachers.queryset = course.teachers.all()
+
+
+class TokenForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"), max_length=60, help_text=_("What it is for, like: calendar on my phone.")
+    )
+    lifetime = forms.TypedChoiceField(
+        label=_("Valid for"),
+        choices=[(30, _("30 days")), (90, _("90 days")), (365, _("a year"))],
+        coerce=lambda days: timedelta(days=int(days)),
+        initial=90,
+    )

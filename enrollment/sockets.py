@@ -3,12 +3,12 @@
 Each socket has a working default, so the school runs with nothing plugged in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from enrollment.models import Course, Enrollment, Student
+from enrollment.models import Course, Enrollment, Student, User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +58,32 @@ def plug_keeper(keeper: Keeper) -> None:
 
 def keeper() -> Keeper:
     return _keeper
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A page of a floor above. url: from the site's root."""
+
+    label: str
+    url: str
+
+
+# What else there is for this person just now: mails lead there, as the pages' navigation does.
+# Never raises: no mail may depend on it.
+LinksFor = Callable[[User], Sequence[Link]]
+
+
+def _no_links(user: User) -> Sequence[Link]:
+    return ()
+
+
+_links_for: LinksFor = _no_links
+
+
+def plug_links(find: LinksFor) -> None:
+    global _links_for
+    _links_for = find
+
+
+def links_for(user: User) -> Sequence[Link]:
+    return _links_for(user)

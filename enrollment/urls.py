@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollment.views import courses, mine
+from enrollment.views import courses, mine, tokens
 
 app_name = "enrollment"
 
@@ -12,4 +12,6 @@ urlpatterns = [
     path("enrollments/<int:enrollment>/", courses.enrolled, name="enrolled"),
     path("my/courses/", mine.my_courses, name="my_courses"),
     path("my/lessons/", mine.my_lessons, name="my_lessons"),
+    path("my/tokens/", tokens.my_tokens, name="tokens"),
+    path("my/tokens/<slug:key>/revoke/", tokens.revoke, name="revoke_token"),
 ]

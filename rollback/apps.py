@@ -9,7 +9,9 @@ class RollbackConfig(AppConfig):
     def ready(self) -> None:
         from enrollment import sockets
         from rollback import switchboard
+        from rollback.doors.context import links_for
         from rollback.doors.ground import DraftKeeper
 
         switchboard.plug_waffle()
         sockets.plug_keeper(DraftKeeper())
+        sockets.plug_links(links_for)

@@ -29,7 +29,7 @@ class TeacherSlots(APIView):
         responses={
             200: SlotsAnswer,
             400: OpenApiResponse(description="The query is not understood; the body says where."),
-            403: OpenApiResponse(description="Not logged in."),
+            401: OpenApiResponse(description="Not logged in, and no token that is known."),
             404: OpenApiResponse(description="This teacher does not teach this course."),
             503: OpenApiResponse(description="Switched off; see Retry-After."),
         },

@@ -4,8 +4,10 @@ from enrollment.admin.courses import CourseAdmin
 from enrollment.admin.enrollments import EnrollmentAdmin
 from enrollment.admin.lessons import LessonAdmin
 from enrollment.admin.people import StudentAdmin, TeacherAdmin, UserAdmin
+from enrollment.admin.tokens import ApiTokenAdmin
 
 __all__ = [
+    "ApiTokenAdmin",
     "CourseAdmin",
     "EnrollmentAdmin",
     "LessonAdmin",

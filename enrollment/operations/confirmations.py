@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
+from enrollment import sockets
 from enrollment.models import Enrollment, Lesson
 
 log = structlog.get_logger(__name__)
@@ -149,6 +150,8 @@ def confirmation(enrollment: Enrollment) -> EmailMultiAlternatives:
         ),
         "zone": enrollment.student.zone,
         "url": f"{settings.SITE_URL}{path}",
+        "links": sockets.links_for(enrollment.student.user),
+        "site": settings.SITE_URL,
     }
     mail = EmailMultiAlternatives(
         subject=_("Your enrollment in %(course)s") % {"course": enrollment.course},

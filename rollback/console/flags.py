@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from rollback import exposure, runner
 from rollback.console.forms import EarlyForm, ReasonForm, ShareForm
+from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
 
@@ -25,7 +25,7 @@ Change = Callable[[dict[str, Any]], list[FlagChange]]
 
 
 @admin.register(Flag)
-class FlagAdmin(ModelAdmin):
+class FlagAdmin(WhoPage):
     form = EarlyForm
     list_display = ("title", "state", "share", "on_now", "turned_away", "master")
     list_display_links = ("title",)
@@ -36,7 +36,7 @@ class FlagAdmin(ModelAdmin):
     actions_detail = ("set_share", "kill", "restore", "audit")
     # Django's own history would be empty: FlagChange is the audit.
     actions_detail_hide_default = True
-    actions_list = ("kill_everything",)
+    actions_list = ("kill_everything", "who")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -24,6 +25,28 @@ class Subject(NamedTuple):
 
 
 NOBODY = Subject(key="")
+
+
+class Why(StrEnum):
+    """What made the answer of one flag."""
+
+    UNKNOWN = "unknown"
+    KILLED = "killed"
+    NO_SHARE = "no share"
+    OUTSIDE = "outside the share"
+    MASTER = "master"
+    INSIDE = "inside the share"
+    EARLY = "early"
+
+
+class Answer(NamedTuple):
+    """bucket: 0..9999, or None for nobody. share: 0..10000. master: the flag above that is off."""
+
+    on: bool
+    why: Why
+    bucket: int | None
+    share: int
+    master: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +76,15 @@ class FlagState:
             or subject.user_id in self.users
         )
 
+    def why_for(self, subject: Subject, bucket: int) -> Why:
+        if self.killed:
+            return Why.KILLED
+        if not self.share:
+            return Why.NO_SHARE
+        if bucket < self.share:
+            return Why.INSIDE
+        return Why.EARLY if self.on_for(subject, bucket) else Why.OUTSIDE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
@@ -75,6 +107,19 @@ class Snapshot:
             return False
         bucket = bucket_of(self.salt, subject.key) if subject.key else BUCKETS
         return self._all_on(chain, subject, bucket)
+
+    def explain(self, name: str, subject: Subject) -> Answer:
+        """The answer of `is_on`, and what made it."""
+        chain = self.chains.get(name)
+        if not chain:
+            return Answer(on=False, why=Why.UNKNOWN, bucket=None, share=0)
+        bucket = bucket_of(self.salt, subject.key) if subject.key else None
+        at = BUCKETS if bucket is None else bucket
+        off = next((state for state in chain if not state.on_for(subject, at)), None)
+        own, *_masters = chain
+        if off is None or off is own:
+            return Answer(off is None, own.why_for(subject, at), bucket, own.share)
+        return Answer(False, Why.MASTER, bucket, own.share, master=off.name)
 
     def count_on(self, subjects: Iterable[Subject]) -> dict[str, int]:
         """Flag name → for how many it is on. One hash each, and none of them is remembered:

@@ -1,19 +1,17 @@
 """What templates may ask: `features.calendar`, `features.nav`, `features.scripts`."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 
+from enrollment.sockets import Link
 from rollback import registry, switchboard
 
-
-@dataclass(frozen=True)
-class Link:
-    label: str
-    url: str
+log = structlog.get_logger(__name__)
 
 
 class Features:
@@ -34,14 +32,28 @@ class Features:
 
     @cached_property
     def nav(self) -> list[Link]:
-        return [
-            Link(label=str(item.label), url=reverse(item.url_name))
-            for feature in registry.features()
-            if feature.flag in self._on
-            for item in feature.nav
-            if item.shown_to(self._request.user)
-        ]
+        return _links(self._on, self._request.user)
 
 
 def features(request: HttpRequest) -> dict[str, Any]:
     return {"features": Features(request)}
+
+
+def links_for(user: Any) -> Sequence[Link]:
+    """The navigation's links without a page: for mails, which a worker writes."""
+    try:
+        return _links(switchboard.flags_on(user), user)
+    except Exception:
+        # The door: a mail of the ground floor goes out without them.
+        log.exception("links.broken", user=user.pk)
+        return ()
+
+
+def _links(on: frozenset[str], user: Any) -> list[Link]:
+    return [
+        Link(label=str(item.label), url=reverse(item.url_name))
+        for feature in registry.features()
+        if feature.flag in on
+        for item in feature.nav
+        if item.shown_to(user)
+    ]

@@ -37,6 +37,7 @@ class FeatureDoor:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         known = switchboard.visitor_from_cookie(request.COOKIES.get(switchboard.VISITOR_COOKIE))
         request.visitor = known or uuid4().hex  # type: ignore[attr-defined]
+        request.visitor_is_new = known is None  # type: ignore[attr-defined]
         request.entries = SimpleLazyObject(  # type: ignore[attr-defined]
             partial(entries_for, request)
         )
@@ -50,9 +51,23 @@ class FeatureDoor:
     ) -> HttpResponse | None:
         match = request.resolver_match
         feature = feature_behind(request, match) if match else None
-        if match is None or feature is None or switchboard.is_on(feature.flag, request):
+        if match is None or feature is None or is_let_in(request, match, feature):
             return None
         return turn_away(request, match, feature)
+
+
+def is_let_in(request: HttpRequest, match: ResolverMatch, feature: Feature) -> bool:
+    """A program that keeps no cookie and has not logged in would be somebody else each time. While
+    anybody has the feature it is let in, where it is told to log in.
+    """
+    unknown = getattr(request, "visitor_is_new", True) and is_visitor(request)
+    if unknown and is_program(match, feature):
+        return switchboard.is_on_for_anyone(feature.flag)
+    return switchboard.is_on(feature.flag, request)
+
+
+def is_program(match: ResolverMatch, feature: Feature) -> bool:
+    return any(space in feature.api_namespaces for space in match.namespaces)
 
 
 def is_visitor(request: HttpRequest) -> bool:
@@ -91,10 +106,12 @@ def admin_app(request: HttpRequest, match: ResolverMatch) -> str:
 
 
 def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
-    is_program = any(space in feature.api_namespaces for space in match.namespaces)
+    asked_by_program = is_program(match, feature)
     # First what was typed is kept, then anything else.
-    response = problem(request, feature) if is_program else _to_fallback(request, match, feature)
-    door = "api" if is_program else "admin" if "admin" in match.namespaces else "page"
+    response = (
+        problem(request, feature) if asked_by_program else _to_fallback(request, match, feature)
+    )
+    door = "api" if asked_by_program else "admin" if "admin" in match.namespaces else "page"
     counting.turned_away(feature=feature.flag, door=door, now=timezone.now())
     response.headers["Cache-Control"] = "no-store"
     return response

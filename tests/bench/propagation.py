@@ -22,7 +22,7 @@ PROCESSES = 4
 KILLS = 200
 KILLS_WITHOUT_LISTEN = 25
 # The anonymous answers of a gated address: "log in first" while it is on, "switched off" else.
-ON, OFF = 403, 503
+ON, OFF = 401, 503
 LIMIT = 10.0
 # How long it is watched that nobody answers "on" again.
 AFTERWARDS = 0.05

@@ -1,13 +1,17 @@
 """Tasks behind the door, one answer through every door, and one feature used for another."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from celery import shared_task
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from enrollment.models import Course, Teacher, User
+from enrollment.models import Course, Enrollment, Teacher, User
+from enrollment.operations.confirmations import confirmation
+from enrollment.operations.tokens import make_token
 from rollback import switchboard
 from rollback.doors import counting, gate
 from rollback.models import DoorCount
@@ -48,22 +52,29 @@ def test_a_task_for_early_staff_agrees_with_their_pages(staff: User, switches: S
 
 
 @pytest.mark.django_db
-def test_page_api_task_and_template_agree_for_every_user(
+def test_page_api_token_task_mail_and_template_agree_for_every_user(
     client: Client, course: Course, teacher: Teacher, switches: Switches
 ) -> None:
     """At 50 %, the master's answer through every door for forty students."""
     switches.share(50)
     answers = []
+    now = timezone.now()
     for n in range(40):
         student = make_student(f"s{n}@school.example")
         client.force_login(student.user)
+        _row, token = make_token(user=student.user, name="x", lifetime=timedelta(days=1), now=now)
+        program = Client(headers={"Authorization": f"Token {token}"})
+        mail = confirmation(Enrollment(pk=n, student=student, course=Course(title="Lute")))
         page = client.get(reverse("scheduling:choose", args=[course.slug])).status_code == 200
         slots = reverse("availability-api:slots", args=[teacher.pk])
         api = client.get(slots, {"course": course.slug}).status_code == 200
         task = run(for_user_id=student.user.pk) == "ran"
         link = reverse("scheduling:choose", args=[course.slug])
         shown = client.get(reverse("enrollment:course", args=[course.slug])).content.decode()
-        answers.append({page, api, task, link in shown})
+        by_token = program.get(slots, {"course": course.slug}).status_code == 200
+        told = reverse("calendar:month") in mail.body
+        told_in_html = reverse("calendar:month") in str(mail.alternatives[0][0])
+        answers.append({page, api, by_token, task, link in shown, told, told_in_html})
     assert all(len(answer) == 1 for answer in answers)
     assert {True} in answers
     assert {False} in answers

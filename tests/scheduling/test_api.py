@@ -92,7 +92,7 @@ def test_only_teachers_of_that_course(as_student: Client) -> None:
 
 
 def test_who_may(client: Client, teacher: Teacher, as_student: Client) -> None:
-    assert ask(Client(), teacher, course="violin").status_code == 403
+    assert ask(Client(), teacher, course="violin").status_code == 401
     for_teacher = Client()
     for_teacher.force_login(teacher.user)
     assert len(ask(for_teacher, teacher, course="violin").json()["slots"]) == 12

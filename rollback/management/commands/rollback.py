@@ -17,6 +17,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
         commands.add_parser("status", help="every flag: state, share, for how many it is on")
+        who = commands.add_parser("who", help="what one person, token or visitor has, and why")
+        who.add_argument(
+            "who", help="a mail address, a token's first characters, or a visitor's id"
+        )
         share = commands.add_parser("set", help="set a share, 0 to 100 %%")
         share.add_argument("flag")
         share.add_argument("share")
@@ -31,6 +35,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
             self._status()
+            return
+        if what == "who":
+            self._who(options["who"])
             return
         try:
             made = self._change(what, options)
@@ -62,6 +69,19 @@ class Command(BaseCommand):
                 f"{numbers.on.get(flag.name, 0)} of {numbers.users}",
                 str(numbers.turned_away.get(flag.name, 0)),
             )
+        self._print(table)
+
+    def _who(self, who: str) -> None:
+        try:
+            known = exposure.find(who)
+        except exposure.NobodyFound as nobody:
+            raise CommandError(str(nobody)) from nobody
+        table = Table("Flag", "For them", "Why", title=known.name)
+        for flag, answer in exposure.answers(known.subject).items():
+            table.add_row(flag, "on" if answer.on else "off", exposure.in_words(answer))
+        self._print(table)
+
+    def _print(self, table: Table) -> None:
         console = Console(width=100 if not self.stdout.isatty() else None)
         with console.capture() as shown:
             console.print(table)
