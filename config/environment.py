@@ -1,6 +1,7 @@
 """Reading the environment: each value checked where it enters, with a sentence that tells what to do."""
 
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import environ
@@ -37,6 +38,17 @@ def number(env: environ.Env, name: str, default: int) -> int:
 
 def boolean(env: environ.Env, name: str, *, default: bool) -> bool:
     return choice(env, name, ("true", "false"), str(default).lower()) == "true"
+
+
+def socket_address(env: environ.Env, name: str) -> str:
+    """Without a slash at the end; empty where none is set."""
+    value = text(env, name, "").rstrip("/")
+    parts = urlsplit(value)
+    if value and not (parts.scheme in ("ws", "wss") and parts.hostname):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; set it to an address like wss://school.example, or leave it empty."
+        )
+    return value
 
 
 def zone(env: environ.Env, name: str, default: str) -> str:

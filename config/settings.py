@@ -37,6 +37,8 @@ ALLOWED_HOSTS = environment.words(env, "ALLOWED_HOSTS", ["localhost", "127.0.0.1
 if not PRODUCTION:
     environment.refuse_desk_key(secret_key=SECRET_KEY, allowed_hosts=ALLOWED_HOSTS)
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
+# Pages that may open a websocket learn of a switch at once; without, with the next click.
+SOCKET_URL = environment.socket_address(env, "SOCKET_URL")
 PROXIES = environment.number(env, "PROXIES", 0)
 
 # ---------------------------------------------------------------- database, queue, mail
@@ -232,6 +234,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
         "img-src": [SELF, "data:"],
+        "connect-src": [SELF, *([SOCKET_URL] if SOCKET_URL else [])],
         "object-src": [NONE],
         "base-uri": [SELF],
         "form-action": [SELF],

@@ -38,7 +38,8 @@ class Feature:
     """One kill switch and all that hangs on it.
 
     name: short, for templates (`features.calendar`). flag: the waffle flag. phases: which of the
-    rollback's phases take it away. namespaces, admin_apps, task_prefixes: what its doors cover.
+    rollback's phases take it away. namespaces, admin_apps, task_prefixes, sockets (the beginnings of
+    their paths): what its doors cover.
     entries: ground entry name → the URL name that serves it better while the feature is on.
     """
 
@@ -52,6 +53,7 @@ class Feature:
     api_namespaces: tuple[str, ...] = ()
     admin_apps: tuple[str, ...] = ()
     task_prefixes: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     nav: tuple[NavItem, ...] = ()
 
@@ -85,6 +87,10 @@ def for_task(task_name: str) -> Feature | None:
     return next(
         (feature for feature in features() if task_name.startswith(feature.task_prefixes)), None
     )
+
+
+def for_socket(path: str) -> Feature | None:
+    return next((feature for feature in features() if path.startswith(feature.sockets)), None)
 
 
 def get(flag: str) -> Feature | None:

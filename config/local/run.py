@@ -23,6 +23,7 @@ from config.local.children import Child
 # 8025 beside 8000. By the school's own port, so that two that start at once do not take the same.
 MAIL_ABOVE = 25
 HIGHEST_MAIL = 65_000
+SOCKETS_ABOVE = 27
 WEB_SECONDS = 60.0
 LOOK_EVERY = 0.2
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -47,8 +48,9 @@ def main() -> int:
 
 def _run(port: int, database_url: str) -> None:
     mail_ports = _name_addresses(port)
+    socket_port = _name_sockets(port)
     _prepare()
-    children = _children(port, mail_ports)
+    children = _children(port, mail_ports, socket_port)
     try:
         # The worker loads the same code; on two cores both at once would only be later.
         children[0].start()
@@ -128,6 +130,15 @@ def _name_addresses(port: int) -> tuple[int, int] | None:
     return smtp, reader
 
 
+def _name_sockets(port: int) -> int | None:
+    """A port of their own beside the pages; where an address is given, somebody else serves them."""
+    if place.setting("SOCKET_URL") or place.setting("SCHOOL_ENV") == "production":
+        return None
+    sockets = ports.next_free(min(port + SOCKETS_ABOVE, HIGHEST_MAIL))
+    os.environ["SOCKET_URL"] = f"ws://localhost:{sockets}"
+    return sockets
+
+
 def _prepare() -> None:
     sample = [] if place.setting("SCHOOL_ENV") == "production" else ["--sample"]
     command = [sys.executable, str(place.BASE_DIR / "manage.py"), "setup", *sample]
@@ -136,7 +147,9 @@ def _prepare() -> None:
         raise place.Problem("The school could not be set up; the reason stands above.")
 
 
-def _children(port: int, mail_ports: tuple[int, int] | None) -> list[Child]:
+def _children(
+    port: int, mail_ports: tuple[int, int] | None, socket_port: int | None
+) -> list[Child]:
     """The web server first: it is the one whose readiness we wait for."""
     logs = place.var() / "log"
     web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --no-ws"
@@ -151,6 +164,10 @@ def _children(port: int, mail_ports: tuple[int, int] | None) -> list[Child]:
         _child("worker", worker.split(), signal.SIGKILL),
         _child("beat", ["celery", "-A", "config", "beat", "--loglevel", "INFO"], signal.SIGKILL),
     ]
+    if socket_port:
+        sockets = f"uvicorn --host 127.0.0.1 --port {socket_port} --ws websockets-sansio"
+        sockets += " --lifespan off --timeout-graceful-shutdown 2 config.asgi:application"
+        children.append(_child("sockets", sockets.split()))
     if mail_ports:
         words = [str(place.var() / "mail"), *map(str, mail_ports)]
         children.append(_child("mail", ["config.local.mailcatcher", *words]))

@@ -1,27 +1,56 @@
-"""What templates may ask: `features.calendar`, `features.nav`, `features.scripts`."""
+"""What templates may ask: `features.calendar`, `.nav`, `.page`, `.scripts`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
 
 from enrollment.sockets import Link
 from rollback import registry, switchboard
+from rollback.doors.middleware import feature_behind
+from rollback.doors.words import TURNED_AWAY
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LivePage:
+    """name: as the socket calls the feature. words: for the person on the page, when it goes off."""
+
+    name: str
+    words: registry.Text
+    socket: str
 
 
 class Features:
     """The features that are on for this visitor; every question answered from one snapshot."""
 
-    # Keeps what is typed into any form that names a place to save it.
-    scripts = ("rollback/autosave.js",)
-
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
+
+    @cached_property
+    def scripts(self) -> tuple[str, ...]:
+        # The first keeps what is typed into any form that names a place to save it.
+        always = ("rollback/autosave.js",)
+        return (*always, "rollback/live.js") if self.page else always
+
+    @cached_property
+    def page(self) -> LivePage | None:
+        """The feature whose page this is, where the page can be told that it goes off."""
+        match = self._request.resolver_match
+        feature = feature_behind(self._request, match) if match and settings.SOCKET_URL else None
+        if match is None or feature is None:
+            return None
+        saved = feature.fallback.to_draft and "course" in match.kwargs
+        words = TURNED_AWAY if saved else feature.fallback.words
+        return LivePage(
+            name=feature.name, words=words, socket=f"{settings.SOCKET_URL}/ws/features/"
+        )
 
     @cached_property
     def _on(self) -> frozenset[str]:

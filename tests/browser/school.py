@@ -28,7 +28,15 @@ END_SECONDS = 30
 # Away from the schools that the tests of `make run` start at the same time.
 FIRST_PORT = 18_600
 # What a fresh terminal has not; a variable that is set but empty counts as unset.
-UNSET = ("CELERY_BROKER_URL", "EMAIL_URL", "MAIL_READER_URL", "SITE_URL", "SCHOOL_ENV", "LOG_LEVEL")
+UNSET = (
+    "CELERY_BROKER_URL",
+    "EMAIL_URL",
+    "MAIL_READER_URL",
+    "SITE_URL",
+    "SOCKET_URL",
+    "SCHOOL_ENV",
+    "LOG_LEVEL",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

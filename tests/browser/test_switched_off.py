@@ -201,3 +201,34 @@ def _two_sides_of_half(school: School) -> tuple[str, str]:
 def _crlf(text: str) -> str:
     """As browsers post it."""
     return text.replace("\n", "\r\n")
+
+
+def test_an_open_page_says_so_by_itself(school: School, visit: Visit) -> None:
+    """By the websocket: nothing is clicked and nothing moves, and the link leads on."""
+    email = fresh_student(school)
+    student, course = visit(email), course_for(school, email)
+    choose(student, course)
+    student.page.get_by_label("Anything we should know").fill("Typed before the kill")
+    expect_saved(student)
+    school.kill_all()
+    notice = student.page.get_by_text("Technical update in progress.")
+    expect(notice).to_be_visible()
+    expect(student.page.get_by_label("Anything we should know")).to_have_value(
+        "Typed before the kill"
+    )
+    student.page.get_by_role("link", name="Go on there").click()
+    student.page.wait_for_url(f"**{course.original}")
+    expect(student.page.get_by_label("Anything we should know")).to_have_value(
+        "Typed before the kill"
+    )
+
+
+def test_the_words_go_when_the_feature_is_back(school: School, visit: Visit) -> None:
+    student = visit(STUDENT)
+    student.go("/calendar/")
+    notice = student.page.get_by_text("The calendar is switched off at the moment")
+    expect(notice).to_have_count(0)
+    school.kill_all()
+    expect(notice).to_be_visible()
+    school.all_on()
+    expect(notice).to_have_count(0)

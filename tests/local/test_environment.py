@@ -71,6 +71,8 @@ NONSENSE = [
     (lambda env: environment.number(env, "X", 0), "-1", "a whole number"),
     (lambda env: environment.boolean(env, "X", default=False), "yes", "one of true, false"),
     (lambda env: environment.zone(env, "X", "UTC"), "Mars/Base", "no IANA time zone"),
+    (lambda env: environment.socket_address(env, "X"), "https://school.example", "like wss://"),
+    (lambda env: environment.socket_address(env, "X"), "wss:", "like wss://"),
 ]
 
 

@@ -1,0 +1,31 @@
+"""The websockets, for any ASGI server: `uvicorn config.asgi:application`. Pages are WSGI's: faster."""
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+get_asgi_application()  # sets Django up; what follows needs its models
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from enrollment.socket_login import SocketLogin  # noqa: E402
+from rollback.doors.sockets import Changes, FeaturesSocket, SocketDoor  # noqa: E402
+
+
+async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 404, "headers": []})
+    await send({"type": "http.response.body", "body": b"Only websockets are served here.\n"})
+
+
+changes = Changes()
+sockets = URLRouter([path("ws/features/", FeaturesSocket(changes))])  # type: ignore[arg-type]
+application = ProtocolTypeRouter(
+    {
+        "websocket": SocketLogin(SocketDoor(sockets, changes), origins=[settings.SITE_URL]),
+        "http": nothing_here,
+    }
+)

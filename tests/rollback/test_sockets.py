@@ -1,0 +1,213 @@
+"""The door of the websockets: a real server, real sockets, the real switchboard."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import uvicorn
+from channels.db import database_sync_to_async
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+from django.urls import path
+from django.utils import timezone
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from config.local import ports
+from enrollment.models import User
+from enrollment.operations.tokens import make_token
+from enrollment.socket_login import SocketLogin
+from rollback import registry, runner, switchboard
+from rollback.domain.shares import Subject
+from rollback.doors import counting
+from rollback.doors.sockets import SWITCHED_OFF_CODE, Changes, FeaturesSocket, SocketDoor
+from rollback.models import Flag
+from rollback.runner import Actor
+from rollback.switchboard import Switchboard
+from tests.conftest import make_student
+
+CALENDAR = "ENABLE_CALENDAR_DISPLAY"
+ACTOR = Actor(name="a test")
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Echo:
+    """A feature's socket: says back what it hears, and notes how it ended."""
+
+    ended: threading.Event
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+        self.ended.set()
+
+
+@pytest.fixture
+def echo() -> Echo:
+    echo = Echo()
+    echo.ended = threading.Event()
+    return echo
+
+
+async def let_go(scope: Any, receive: Any, send: Any) -> None:
+    """The server's own connections would keep the test's database from being dropped."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await database_sync_to_async(connections.close_all)()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+@pytest.fixture
+def server(
+    real_switchboard: Switchboard, echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """uvicorn with the doors as in config/asgi.py, and one socket of the calendar."""
+    calendar = registry.get(CALENDAR)
+    monkeypatch.setattr(
+        registry, "for_socket", lambda path: calendar if path.startswith("/ws/calendar/") else None
+    )
+    changes = Changes()
+    routes: dict[str, Any] = {"ws/calendar/echo/": echo, "ws/features/": FeaturesSocket(changes)}
+    router = URLRouter([path(route, app) for route, app in routes.items()])
+    sockets = SocketLogin(SocketDoor(router, changes), origins=[settings.SITE_URL])
+    app = ProtocolTypeRouter({"websocket": sockets, "lifespan": let_go})
+    port = ports.next_free(19_700)
+    config = uvicorn.Config(app, port=port, log_level="warning", ws="websockets-sansio")
+    serving = uvicorn.Server(config)
+    thread = threading.Thread(target=serving.run, daemon=True)
+    thread.start()
+    _until(lambda: serving.started)
+    yield f"ws://127.0.0.1:{port}"
+    serving.should_exit = True
+    thread.join(10)
+
+
+def _until(true: Callable[[], bool], within: float = 10) -> None:
+    deadline = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def student(real_switchboard: Switchboard) -> User:
+    share(100)
+    return make_student().user
+
+
+def share(percent: int) -> None:
+    Flag.objects.update(percent=percent)
+    switchboard.board.refresh()
+
+
+@contextmanager
+def opened(url: str, user: User | None = None, **options: Any) -> Iterator[ClientConnection]:
+    headers = {}
+    if user is not None:
+        client = Client()
+        client.force_login(user)
+        headers["Cookie"] = f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}"
+    options = {"origin": settings.SITE_URL, "additional_headers": headers, **options}
+    with connect(url, proxy=None, **options) as socket:
+        yield socket
+
+
+def on(socket: ClientConnection) -> list[str]:
+    names: list[str] = json.loads(socket.recv(timeout=10))["on"]
+    return names
+
+
+def test_a_socket_of_a_feature_lives_while_it_is_on(server: str, student: User, echo: Echo) -> None:
+    with opened(f"{server}/ws/calendar/echo/", student) as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=10) == "hello"
+        killed_at = time.monotonic()
+        runner.kill(flag=CALENDAR, actor=ACTOR, reason="test")
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+        assert time.monotonic() - killed_at < 3
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == SWITCHED_OFF_CODE
+    assert echo.ended.wait(5), "the feature's own code was told that its socket is gone"
+
+
+def test_while_off_a_socket_is_refused_with_a_code_and_counted(server: str, student: User) -> None:
+    share(0)
+    with (
+        opened(f"{server}/ws/calendar/echo/", student) as socket,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        socket.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == SWITCHED_OFF_CODE
+    assert [key[:2] for key in counting._counts] == [(CALENDAR, "socket")]
+
+
+def test_the_features_socket_tells_at_once_and_after_each_change(
+    server: str, student: User
+) -> None:
+    with opened(f"{server}/ws/features/", student) as socket:
+        assert "calendar" in on(socket)
+        runner.kill(flag=CALENDAR, actor=ACTOR, reason="test")
+        assert on(socket) == ["scheduling", "availability", "holidays"]
+        runner.kill(actor=ACTOR, reason="test")
+        assert on(socket) == []
+
+
+def test_socket_and_page_agree_for_every_student(server: str, student: User) -> None:
+    """At 50 %: by cookie and by token, the answer of the rule."""
+    share(50)
+    seen = set()
+    now = timezone.now()
+    for n in range(12):
+        user = make_student(f"s{n}@school.example").user
+        _row, token = make_token(user=user, name="x", lifetime=timedelta(days=1), now=now)
+        with opened(f"{server}/ws/features/", user) as by_cookie:
+            answers = {tuple(on(by_cookie))}
+        headers = {"Authorization": f"Token {token}"}
+        address = f"{server}/ws/features/"
+        with opened(address, origin=None, additional_headers=headers) as by_token:
+            answers.add(tuple(on(by_token)))
+        assert len(answers) == 1
+        assert ("calendar" in answers.pop()) is switchboard.is_on(CALENDAR, user)
+        seen.add(switchboard.is_on(CALENDAR, user))
+    assert seen == {True, False}
+
+
+def test_a_visitor_keeps_the_answer_of_the_cookie(server: str, student: User) -> None:
+    share(50)
+    seen = set()
+    for n in range(12):
+        visitor = f"{n:032x}"
+        cookie = {"Cookie": f"visitor={switchboard.visitor_cookie(visitor)}"}
+        with opened(f"{server}/ws/features/", additional_headers=cookie) as socket:
+            answer = "calendar" in on(socket)
+        subject = Subject(key=f"a:{visitor}")
+        assert answer is switchboard.is_on(CALENDAR, subject)
+        seen.add(answer)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": None},
+        {"origin": None, "additional_headers": {"Authorization": "Token nonsense"}},
+    ],
+    ids=["another site", "no origin", "no such token"],
+)
+def test_strangers_are_refused(server: str, student: User, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidStatus), opened(f"{server}/ws/features/", **options):
+        pass
