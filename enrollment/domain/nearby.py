@@ -5,9 +5,9 @@ Periods are half-open and in whole epoch seconds, as the database hands them out
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
-from enrollment.domain.clock import NoSuchTime, instant
+from enrollment.domain.clock import NoSuchTime, instant, instant_or_instead
 
 Period = tuple[int, int]
 
@@ -29,11 +29,7 @@ class Wish:
     length: timedelta
 
     def starts_at(self) -> datetime:
-        """Where the clocks leave the time out, what they show instead."""
-        try:
-            return instant(on=self.on, at=self.at, zone=self.zone)
-        except NoSuchTime as error:
-            return error.instead.astimezone(UTC)
+        return instant_or_instead(on=self.on, at=self.at, zone=self.zone)
 
 
 def is_free(busy: Iterable[Period], *, starts_at: datetime, length: timedelta) -> bool:

@@ -153,7 +153,7 @@ def test_the_page_names_who_was_faster(
         student=make_student("eve@school.example"), course=enrollment.course
     )
     seen = [None, Lesson.objects.get()]
-    with patch("enrollment.admin.lessons.clashing_lesson", side_effect=seen):
+    with patch("enrollment.admin.lesson_form.clashing_lesson", side_effect=seen):
         content = plan(office, other, teacher).content.decode()
     assert "Marta Rossi already has a lesson then: Violin for beginners" in content
     assert "This time has just been taken." not in content
