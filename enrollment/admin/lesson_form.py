@@ -62,7 +62,7 @@ class LessonForm(forms.ModelForm):  # type: ignore[type-arg]
     given: Mapping[str, Any] = {}
 
     reason = forms.CharField(
-        label=_("reason"),
+        label=_("Reason"),
         required=False,
         max_length=200,
         widget=UnfoldAdminTextInputWidget,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -13,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
@@ -22,7 +22,7 @@ from enrollment.admin.fields import ClockField, DayField
 from enrollment.admin.words import day_and_time, name_clash, no_such_time
 from enrollment.domain.states import LIVE_ENROLLMENT
 from enrollment.domain.weeks import every
-from enrollment.models import Enrollment, Lesson, Teacher
+from enrollment.models import Enrollment, Lesson, Student, Teacher
 from enrollment.operations.lessons import SlotTaken
 from enrollment.operations.office import EnrollmentNotLive
 from enrollment.operations.series import plan_series
@@ -39,9 +39,9 @@ class SeriesForm(forms.Form):
         empty_label=gettext_lazy("Choose a teacher"),
     )
     first_on = DayField(label=gettext_lazy("First day"))
-    at = ClockField(label=gettext_lazy("Time"))
+    at = ClockField(label=gettext_lazy("Time on the teacher's clock"), help_text="")
     every = forms.IntegerField(
-        label=gettext_lazy("Every … weeks"),
+        label=gettext_lazy("Weeks from one to the next"),
         initial=1,
         min_value=1,
         max_value=8,
@@ -58,9 +58,12 @@ class SeriesForm(forms.Form):
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
+    """starts_at: None skips the week."""
+
     value: str
     words: str
     chosen: bool
+    starts_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +77,8 @@ class Row:
     error: str = ""
 
     @property
-    def chosen(self) -> str:
-        return next((option.value for option in self.options if option.chosen), "")
+    def starts_at(self) -> datetime | None:
+        return next((option.starts_at for option in self.options if option.chosen), None)
 
 
 def series_page(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -111,9 +114,9 @@ class Page:
     def plan(self) -> HttpResponse:
         """All that was chosen, or nothing and the preview once more."""
         rows = self._rows()
-        starts = [_moment(row.chosen) for row in rows if row.chosen != SKIP]
         if any(row.error for row in rows):
             return self._already_there() or self.show(rows, _("Some weeks need another choice."))
+        starts = [row.starts_at for row in rows if row.starts_at]
         if not starts:
             return self.show(rows, _("Every week is skipped, so there is nothing to plan."))
         try:
@@ -168,7 +171,7 @@ class Page:
     def _already_there(self) -> HttpResponse | None:
         """The button was pressed twice: what was asked for is all there, and that is no failure."""
         posted = [value for name, value in self.request.POST.items() if name.startswith("week-")]
-        starts = {moment for value in posted if (moment := _moment_or_none(value))}
+        starts = {moment for value in posted if (moment := _moment_or_none(str(value)))}
         planned = Lesson.objects.filter(
             enrollment=self.enrollment,
             teacher=self.teacher,
@@ -185,7 +188,8 @@ class Page:
         words = ngettext("%(count)d lesson planned.", "%(count)d lessons planned.", len(made))
         done = words % {"count": len(made)}
         lessons = Lesson.objects.select_related("course").filter(pk__in=[one.pk for one in made])
-        LogEntry.objects.log_actions(self.request.user.pk, lessons, ADDITION, _("In a series."))
+        actor = int(self.request.user.pk or 0)
+        LogEntry.objects.log_actions(actor, lessons, ADDITION, _("In a series."))
         self.admin.log_change(self.request, self.enrollment, done)
         self.admin.message_user(self.request, done, messages.SUCCESS)
         return HttpResponseRedirect(self._back())
@@ -195,19 +199,20 @@ class Page:
 
 
 def row_of(
-    week: Week, *, name: str, teacher: Teacher, student: Any, posted: Mapping[str, str] | None
+    week: Week, *, name: str, teacher: Teacher, student: Student, posted: Mapping[str, str] | None
 ) -> Row:
     """A free week is planned unless somebody skips it; of any other somebody chooses."""
-    times = [week.starts_at] if week.is_free and week.starts_at else [*week.nearby]
-    values = {value_of(start): start for start in times}
-    asked = (
-        posted.get(name, "") if posted is not None else value_of(times[0]) if week.is_free else ""
-    )
+    planned = {value_of(week.starts_at): week.starts_at} if week.is_free and week.starts_at else {}
+    instead = {value_of(start): start for start in week.nearby}
+    asked = next(iter(planned), "") if posted is None else posted.get(name, "")
+    # Who has chosen another time keeps it, also when the planned one has become free meanwhile.
+    values = planned if planned and asked not in instead else planned | instead
     options = [
         Option(
             value=value,
-            words=words_for(start, teacher_zone=teacher.zone, student_zone=student.zone),
+            words=words_for(start, week, teacher=teacher, student=student),
             chosen=value == asked,
+            starts_at=start,
         )
         for value, start in values.items()
     ]
@@ -238,10 +243,11 @@ def what_is_missing(asked: str, zone: str) -> str:
     return taken % {"time": day_and_time(moment, zone)}
 
 
-def words_for(start: datetime, *, teacher_zone: str, student_zone: str) -> str:
-    words = day_and_time(start, teacher_zone)
-    theirs = timezone.localtime(start, ZoneInfo(student_zone))
-    if theirs.utcoffset() == timezone.localtime(start, ZoneInfo(teacher_zone)).utcoffset():
+def words_for(start: datetime, week: Week, *, teacher: Teacher, student: Student) -> str:
+    """The time alone on the week's own day, which stands above it."""
+    mine, theirs = (timezone.localtime(start, ZoneInfo(who.zone)) for who in (teacher, student))
+    words = f"{mine:%H:%M}" if mine.date() == week.on else date_format(mine, "D j F, H:i")
+    if mine.utcoffset() == theirs.utcoffset():
         return words
     both = _("%(time)s (for the student %(theirs)s)")
     return both % {"time": words, "theirs": f"{theirs:%H:%M}"}
@@ -249,10 +255,6 @@ def words_for(start: datetime, *, teacher_zone: str, student_zone: str) -> str:
 
 def value_of(start: datetime) -> str:
     return start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _moment(value: str) -> datetime:
-    return datetime.fromisoformat(value)
 
 
 def _moment_or_none(value: str) -> datetime | None:

@@ -73,9 +73,8 @@ class MoveForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
-        if answers.get("days") == 0 and not answers.get("at") and not answers.get("teacher"):
-            if not {"at", "teacher"} & self.errors.keys():
-                self.add_error("days", gettext("Like this every lesson stays where it is."))
+        if not self.errors and not any(answers[name] for name in ("days", "at", "teacher")):
+            self.add_error("days", gettext("Like this every lesson stays where it is."))
         return answers
 
     def move(self) -> Move:

@@ -1,7 +1,7 @@
 """Every week of a series before it is planned: whether it is free, why not, and what is free instead."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from enrollment.domain.clock import NoSuchTime, comes_twice, instant
@@ -19,7 +19,7 @@ AROUND = timedelta(days=WEEK + 1)
 class Week:
     """starts_at: None where the clocks leave the time out that night, as `no_such_time` says.
 
-    clash: the first lesson or hold in the way. nearby: what is free instead, where this is not.
+    clash: the first lesson or hold in the way. nearby: what is free besides, the nearest first.
     """
 
     on: date
@@ -27,7 +27,7 @@ class Week:
     no_such_time: NoSuchTime | None = None
     twice: bool = False
     clash: Lesson | None = None
-    nearby: Sequence[datetime] = field(default_factory=list)
+    nearby: Sequence[datetime] = ()
 
     @property
     def is_free(self) -> bool:
@@ -70,7 +70,7 @@ def _week(
         starts_at=starts_at,
         twice=comes_twice(on=wish.on, at=wish.at, zone=wish.zone),
         clash=lessons.get(over.lesson_id) if over else None,
-        nearby=_nearby(wish, busy, now) if over else [],
+        nearby=_nearby(wish, busy, now),
     )
 
 

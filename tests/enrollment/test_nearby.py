@@ -157,7 +157,7 @@ def test_the_hour_that_comes_twice(on: date, at: time, twice: bool) -> None:
 moments = st.integers(0, 24 * 60).map(
     lambda minute: datetime(2031, 3, 10, tzinfo=UTC) + timedelta(minutes=minute)
 )
-periods = st.lists(st.tuples(moments, moments).map(sorted).map(tuple), max_size=8)  # type: ignore[arg-type]
+periods = st.lists(st.tuples(moments, moments).map(sorted).map(tuple), max_size=8)
 
 
 @given(periods, moments, moments)
