@@ -381,9 +381,11 @@ def test_an_address_that_fills_in_nonsense(office: Client, lesson: Lesson, given
 def test_the_plan_uses_both_columns_of_the_exclusion_indexes(
     teacher: Teacher, student: Student, many_lessons: None
 ) -> None:
-    asked = {"teacher": teacher.pk, "student": student.pk, "now": NOW, "apart_from": 0}
+    asked: dict[str, Any] = {"teacher": teacher.pk, "student": student.pk, "apart_from": 0}
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {BUSY}", asked | {"since": NOW, "until": NOW + timedelta(days=9)})
+        cursor.execute(
+            f"EXPLAIN {BUSY}", asked | {"now": NOW, "since": NOW, "until": NOW + timedelta(days=9)}
+        )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     for index, column in (
         ("lesson_teacher_once", "teacher_id"),

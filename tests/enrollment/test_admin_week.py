@@ -30,7 +30,8 @@ def plan(enrollment: Enrollment, teacher: Teacher, on: date, at: time) -> Lesson
 
 
 def week(client: Client, teacher: Teacher, /, **asked: Any) -> str:
-    response = client.get(reverse(WEEK), {"teacher": teacher.pk, "on": "2031-03-12"} | asked)
+    question: dict[str, Any] = {"teacher": teacher.pk, "on": "2031-03-12"}
+    response = client.get(reverse(WEEK), question | asked)
     assert response.status_code == 200
     return " ".join(response.content.decode().split())
 
