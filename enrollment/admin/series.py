@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from enrollment.admin.fields import ClockField, DayField
 from enrollment.admin.words import day_and_time, name_clash, no_such_time
 from enrollment.domain.states import LIVE_ENROLLMENT
-from enrollment.domain.weeks import every
+from enrollment.domain.weeks import FIRST_DAY, every
 from enrollment.models import Enrollment, Lesson, Student, Teacher
 from enrollment.operations.lessons import SlotTaken
 from enrollment.operations.office import EnrollmentNotLive
@@ -258,11 +258,12 @@ def value_of(start: datetime) -> str:
 
 
 def _moment_or_none(value: str) -> datetime | None:
+    """None for what no page of ours has offered: nonsense, no zone, the ends of all calendars."""
     try:
-        moment = datetime.fromisoformat(value)
-        return moment.astimezone(UTC) if moment.tzinfo else None
+        moment = datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return moment if FIRST_DAY <= moment.date() < date.max - timedelta(days=1) else None
 
 
 def _too_late() -> str:
