@@ -194,6 +194,10 @@ class EnrollmentAdmin(PressedAdmin):
         except StepNotAllowed as refused:
             raise Refused(str(refused)) from refused
 
+    def has_plan_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Named by its codename, unfold would look it up in the database at every system check."""
+        return request.user.has_perm("enrollment.add_lesson")
+
     @action(description=_("Plan a lesson"), permissions=["change"], icon="event")
     def plan_lesson(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         page = reverse("admin:enrollment_lesson_add")
@@ -202,7 +206,7 @@ class EnrollmentAdmin(PressedAdmin):
     @action(
         description=_("Plan a series"),
         url_path="plan-series",
-        permissions=["change", "enrollment.add_lesson"],
+        permissions=["change", "plan"],
         icon="event_repeat",
     )
     def plan_series(self, request: HttpRequest, object_id: str) -> HttpResponse:

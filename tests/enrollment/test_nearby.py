@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrollment.domain.clock import NoSuchTime, comes_twice, instant
@@ -22,6 +22,8 @@ ZONES = (
 )
 CHANGES = (date(2031, 3, 30), date(2031, 10, 26), date(2031, 4, 6), date(2031, 3, 9))
 HOUR = timedelta(hours=1)
+# A machine that is busy with other tests is no finding.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 days = st.sampled_from(CHANGES).flatmap(
     lambda day: st.integers(-2, 2).map(lambda by: day + timedelta(days=by))
@@ -50,6 +52,7 @@ def wall(start: datetime, wish: Wish) -> datetime:
     return start.astimezone(ZoneInfo(wish.zone)).replace(tzinfo=None)
 
 
+@unhurried
 @given(wish_and_busy())
 def test_nothing_offered_overlaps_and_nothing_twice(asked: tuple[Wish, list[Period]]) -> None:
     wish, busy = asked
@@ -59,6 +62,7 @@ def test_nothing_offered_overlaps_and_nothing_twice(asked: tuple[Wish, list[Peri
     assert wish.starts_at() not in offered
 
 
+@unhurried
 @given(wish_and_busy())
 def test_the_nearest_of_the_day_come_first_and_none_is_left_out(
     asked: tuple[Wish, list[Period]],
@@ -90,6 +94,7 @@ def brute_force(wish: Wish, busy: list[Period]) -> list[datetime]:
     return sorted(found - {wished_at}, key=lambda start: (abs(start - wished_at), start))
 
 
+@unhurried
 @given(wish_and_busy())
 def test_other_days_show_the_same_time_on_the_clock(asked: tuple[Wish, list[Period]]) -> None:
     wish, busy = asked
@@ -100,6 +105,7 @@ def test_other_days_show_the_same_time_on_the_clock(asked: tuple[Wish, list[Peri
     assert all(1 <= (start.date() - wish.on).days <= 7 for start in others)
 
 
+@unhurried
 @given(wish_and_busy(), st.integers(-600, 600))
 def test_nothing_is_offered_that_is_over(asked: tuple[Wish, list[Period]], minutes: int) -> None:
     wish, busy = asked
@@ -160,6 +166,7 @@ moments = st.integers(0, 24 * 60).map(
 periods = st.lists(st.tuples(moments, moments).map(sorted).map(tuple), max_size=8)
 
 
+@unhurried
 @given(periods, moments, moments)
 def test_gaps_and_lessons_together_fill_the_day(
     busy: list[Any], one: datetime, other: datetime
