@@ -275,7 +275,10 @@ UNFOLD = {
     "SITE_SYMBOL": "school",
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda request: static("rollback/admin.css")],
+    "STYLES": [
+        lambda request: static("rollback/admin.css"),
+        lambda request: static("enrollment/office.css"),
+    ],
     "SCRIPTS": [lambda request: static("rollback/admin.js")],
     "SITE_FAVICONS": [
         {

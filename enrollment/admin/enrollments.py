@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -15,6 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from enrollment.admin.pressed import PressedAdmin, Refused
+from enrollment.admin.series import series_page
 from enrollment.domain.states import ENROLLMENT_STEPS, LIVE_ENROLLMENT, StepNotAllowed
 from enrollment.models import Enrollment, Lesson
 from enrollment.operations.enroll import (
@@ -108,7 +109,7 @@ class EnrollmentAdmin(PressedAdmin):
     inlines = (LessonInline,)
     actions = ("confirm_selected", "decline_selected")
     actions_submit_line = tuple(BUTTONS)
-    actions_detail = ("plan_lesson",)
+    actions_detail = ("plan_lesson", "plan_series")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Enrollment]:
         # An enrollment's name is its student's and its course's, in autocompletes too.
@@ -193,10 +194,23 @@ class EnrollmentAdmin(PressedAdmin):
         except StepNotAllowed as refused:
             raise Refused(str(refused)) from refused
 
+    def has_plan_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Named by its codename, unfold would look it up in the database at every system check."""
+        return request.user.has_perm("enrollment.add_lesson")
+
     @action(description=_("Plan a lesson"), permissions=["change"], icon="event")
     def plan_lesson(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
         page = reverse("admin:enrollment_lesson_add")
         return HttpResponseRedirect(f"{page}?enrollment={int(object_id)}")
+
+    @action(
+        description=_("Plan a series"),
+        url_path="plan-series",
+        permissions=["change", "plan"],
+        icon="event_repeat",
+    )
+    def plan_series(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return series_page(self, request, object_id)
 
     @admin.action(description=_("Confirm selected"), permissions=["change"])
     def confirm_selected(self, request: HttpRequest, queryset: QuerySet[Enrollment]) -> None:

@@ -1,118 +1,28 @@
-"""Lessons, planned by hand: this page needs nothing but the ground floor."""
+"""Lessons, planned by hand: these pages need nothing but the ground floor."""
 
-import re
-from datetime import date, datetime, time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from enrollment.admin import several, week
+from enrollment.admin.lesson_form import TIMED, Given, LessonForm
 from enrollment.admin.pressed import PressedAdmin, Refused
-from enrollment.domain.clock import NoSuchTime, instant
+from enrollment.admin.words import because, moved, place
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
-from enrollment.models import Enrollment, Lesson, Teacher
+from enrollment.models import Enrollment, Lesson
 from enrollment.operations.lessons import SlotTaken, describe, move_lesson
-from enrollment.operations.office import (
-    EnrollmentNotLive,
-    check_can_have_lessons,
-    plan_by_hand,
-    reschedule_lesson,
-)
-from enrollment.queries.clashes import clashing_lesson, lesson_end
+from enrollment.operations.office import plan_by_hand, reschedule_lesson
 
-TIMED = ("teacher", "local_on", "local_start")
 FACTS = ("course", "student", "enrollment", "status", "agreed", "expires_at")
 BUTTONS = {"done": Lesson.Status.DONE, "cancel": Lesson.Status.CANCELLED}
-
-
-class LessonForm(ModelForm):  # type: ignore[type-arg]
-    """Asks for the teacher's wall clock; period, zone, student and course follow from it."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "enrollment" in self.fields:
-            # Only a hold, which nobody plans by hand, has none.
-            self.fields["enrollment"].required = True
-        if "local_start" in self.fields:
-            self.fields["local_start"].help_text = gettext("On the teacher's clock.")
-        lesson = self.instance
-        if lesson.pk and "local_on" in self.fields:
-            # An imported lesson may have been agreed on another clock than its teacher's.
-            local = timezone.localtime(lesson.starts_at, ZoneInfo(lesson.teacher.zone))
-            self.initial["local_on"], self.initial["local_start"] = local.date(), local.time()
-
-    def clean(self) -> dict[str, Any]:
-        answers: dict[str, Any] = super().clean() or self.cleaned_data
-        enrollment = answers.get("enrollment") or self.instance.enrollment
-        if all(answers.get(name) is not None for name in TIMED) and enrollment:
-            self._check_enrollment(enrollment)
-            self._check_time(enrollment, *(answers[name] for name in TIMED))
-        return answers
-
-    def _check_enrollment(self, enrollment: Enrollment) -> None:
-        if self.instance.pk:
-            return
-        try:
-            check_can_have_lessons(enrollment)
-        except EnrollmentNotLive:
-            self.add_error("enrollment", gettext("This enrollment is over; nothing is planned."))
-
-    def _check_time(self, enrollment: Enrollment, teacher: Teacher, on: date, at: time) -> None:
-        try:
-            starts_at = instant(on=on, at=at, zone=teacher.zone)
-        except NoSuchTime as error:
-            self.add_error("local_start", no_such_time(error, teacher))
-            return
-        clash = self._clash(enrollment, teacher, starts_at)
-        if clash is not None:
-            self.add_error("local_start", name_clash(clash, teacher))
-
-    def _clash(
-        self, enrollment: Enrollment, teacher: Teacher, starts_at: datetime
-    ) -> Lesson | None:
-        lesson = self.instance if self.instance.pk else None
-        return clashing_lesson(
-            teacher=teacher,
-            student=enrollment.student,
-            starts_at=starts_at,
-            ends_at=lesson_end(lesson or enrollment.course, starts_at=starts_at),
-            now=timezone.now(),
-            apart_from=lesson,
-        )
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # The guard's own check would repeat, without a name, what `_check_time` has said.
-        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return exclusions | {"teacher", "student", "period"}
-
-
-def no_such_time(error: NoSuchTime, teacher: Teacher) -> str:
-    words = gettext("In %(zone)s the clocks go forward that night: choose %(time)s instead.")
-    return words % {"zone": teacher.zone, "time": f"{error.instead:%H:%M}"}
-
-
-def name_clash(clash: Lesson, teacher: Teacher) -> str:
-    facts = {
-        "who": clash.teacher if clash.teacher_id == teacher.pk else clash.student,
-        "course": clash.course,
-        "when": describe(clash),
-        "student": clash.student,
-        "teacher": clash.teacher,
-    }
-    if clash.status == LessonStatus.HELD:
-        words = gettext("%(who)s: a slot is being held just now for %(student)s, %(when)s.")
-    else:
-        words = gettext(
-            "%(who)s already has a lesson then: %(course)s, %(when)s, %(student)s with %(teacher)s."
-        )
-    return words % facts
 
 
 @admin.register(Lesson)
@@ -134,26 +44,38 @@ class LessonAdmin(PressedAdmin):
     date_hierarchy = "local_on"
     ordering = ("-local_on", "-local_start", "-pk")
     show_full_result_count = False
-    actions = ("cancel_selected",)
+    actions = ("move_selected", "cancel_selected")
+    actions_list = ("week", "day")
     actions_submit_line = tuple(BUTTONS)
+    change_form_before_template = "admin/enrollment/lesson/offers.html"
+    # Pages of their own that the index and the side bar name beside the list.
+    pages = (("week", _("Week by teacher")), ("day", _("Day of all teachers")))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lesson]:
         lessons: QuerySet[Lesson] = super().get_queryset(request)
         return lessons.select_related("course", "teacher", "student__user", "enrollment")
 
     def get_fields(self, request: HttpRequest, obj: Lesson | None = None) -> Any:
-        return ("enrollment", *TIMED) if obj is None else (*TIMED, *FACTS)
+        if obj is None:
+            return ("enrollment", *TIMED)
+        can_step = bool(LESSON_STEPS[obj.status])
+        return (*TIMED, "reason", *FACTS) if can_step else (*TIMED, *FACTS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Lesson | None = None) -> Any:
         if obj is None:
             return ()
         return FACTS if obj.status == LessonStatus.PLANNED else (*TIMED, *FACTS)
 
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(request, *args, **kwargs)
+        if request.method == "GET":
+            # Never with a POST: what was typed would be compared with it, and found unchanged.
+            form.given = Given.read(request.GET)
+        return form
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The enrollment's own teacher too, where an enrollment is given in the address."""
-        given: dict[str, Any] = super().get_changeform_initial_data(request)
-        # An autocomplete asks the database for whatever stands there.
-        initial = {name: given[name] for name in given if re.fullmatch("[0-9]{1,18}", given[name])}
+        initial = Given.read(request.GET)
         if "enrollment" in initial and "teacher" not in initial:
             found = Enrollment.objects.filter(pk=initial["enrollment"])
             initial["teacher"] = found.values_list("teacher", flat=True).first()
@@ -176,21 +98,34 @@ class LessonAdmin(PressedAdmin):
         return lesson.status, lesson.get_status_display()
 
     def save_model(self, request: HttpRequest, obj: Lesson, form: Any, change: bool) -> None:
-        try:
-            if not change:
-                made = plan_by_hand(**_answers(form), now=timezone.now())
-                obj.pk = made.pk
-            elif form.changed_data:
-                reschedule_lesson(lesson=obj, **_answers(form), now=timezone.now())
-        except SlotTaken as taken:
-            raise Refused(
-                gettext("This time has just been taken. Please choose another.")
-            ) from taken
-        except StepNotAllowed as refused:
-            raise Refused(str(refused)) from refused
+        if not change:
+            self._plan(obj, form)
+            return
+        known = Lesson.objects.select_related("teacher").get(pk=obj.pk)
+        before = place(known)
+        if set(TIMED) & set(form.changed_data):
+            self._reschedule(obj, form)
         obj.refresh_from_db()
-        if change:
-            self.run_pressed(request, obj)
+        self.run_pressed(request, obj)
+        form.story = _story(obj, before=before, status=known.status)
+
+    def _plan(self, obj: Lesson, form: Any) -> None:
+        with _refusals():
+            made = plan_by_hand(**_answers(form), now=timezone.now())
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def _reschedule(self, obj: Lesson, form: Any) -> None:
+        with _refusals():
+            reschedule_lesson(lesson=obj, **_answers(form), now=timezone.now())
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """From where to where, and why: a list of changed fields would not say."""
+        if add:
+            return super().construct_change_message(request, form, formsets, add)
+        return because(form.story, form.cleaned_data.get("reason", ""))
 
     def get_actions_submit_line(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """The steps the state table allows from here."""
@@ -208,28 +143,43 @@ class LessonAdmin(PressedAdmin):
         self._move(obj, Lesson.Status.CANCELLED)
 
     def _move(self, lesson: Lesson, status: str) -> None:
-        try:
+        with _refusals():
             move_lesson(lesson=lesson, status=status)
-        except StepNotAllowed as refused:
-            raise Refused(str(refused)) from refused
+
+    @admin.action(description=_("Move selected lessons"), permissions=["change"])
+    def move_selected(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> HttpResponse:
+        return several.move(self, request, queryset)
 
     @admin.action(description=_("Cancel selected lessons"), permissions=["change"])
-    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> None:
-        planned = queryset.filter(status=LessonStatus.PLANNED).order_by("pk")
-        others = queryset.exclude(status=LessonStatus.PLANNED).count()
-        count = 0
-        for lesson in planned:
-            move_lesson(lesson=lesson, status=LessonStatus.CANCELLED)
-            count += 1
-        done = ngettext("%(count)d lesson cancelled.", "%(count)d lessons cancelled.", count)
-        self.message_user(request, done % {"count": count}, messages.SUCCESS)
-        if others:
-            left = ngettext(
-                "%(count)d was not planned and stays.",
-                "%(count)d were not planned and stay.",
-                others,
-            )
-            self.message_user(request, left % {"count": others}, messages.WARNING)
+    def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> HttpResponse:
+        return several.cancel(self, request, queryset)
+
+    @action(description=_("Week"), url_path="week", permissions=["view"], icon="calendar_view_week")
+    def week(self, request: HttpRequest) -> HttpResponse:
+        return week.week_page(self, request)
+
+    @action(description=_("Day"), url_path="day", permissions=["view"], icon="calendar_view_day")
+    def day(self, request: HttpRequest) -> HttpResponse:
+        return week.day_page(self, request)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except SlotTaken as taken:
+        raise Refused(gettext("This time has just been taken. Please choose another.")) from taken
+    except StepNotAllowed as refused:
+        raise Refused(str(refused)) from refused
+
+
+def _story(lesson: Lesson, *, before: str, status: str) -> str:
+    """What was done to it, for its history."""
+    after = place(lesson)
+    done = [moved(before=before, after=after)] if before != after else []
+    if lesson.status != status:
+        done.append(gettext("Now: %(status)s.") % {"status": lesson.get_status_display()})
+    return " ".join(done) or gettext("Nothing was changed.")
 
 
 def _answers(form: Any) -> dict[str, Any]:

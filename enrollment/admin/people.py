@@ -7,9 +7,12 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from enrollment.models import Student, Teacher, User
@@ -113,6 +116,7 @@ class TeacherAdmin(ModelAdmin):
     search_fields = ("display_name", "user__email", "user__first_name", "user__last_name")
     autocomplete_fields = ("user",)
     fields = ("user", "display_name", "zone", "bio")
+    actions_detail = ("week",)
 
     @admin.display(description=_("e-mail address"), ordering="user__email")
     def user_email(self, teacher: Teacher) -> str:
@@ -120,6 +124,20 @@ class TeacherAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Teacher, form: Any, change: bool) -> None:
         save_teacher(teacher=obj)
+
+    def has_timetable_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Named by its codename, unfold would look it up in the database at every system check."""
+        return request.user.has_perm("enrollment.view_lesson")
+
+    @action(
+        description=_("Week"),
+        url_path="week",
+        permissions=["timetable"],
+        icon="calendar_view_week",
+    )
+    def week(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        page = reverse("admin:enrollment_lesson_week")
+        return HttpResponseRedirect(f"{page}?{urlencode({'teacher': object_id})}")
 
 
 @admin.register(Student)

@@ -23,3 +23,17 @@ def instant(*, on: date, at: time, zone: str) -> datetime:
     if back.replace(tzinfo=None) != local.replace(tzinfo=None):
         raise NoSuchTime(back)
     return moment
+
+
+def instant_or_instead(*, on: date, at: time, zone: str) -> datetime:
+    """In UTC; where the clocks leave the time out, what they show then."""
+    try:
+        return instant(on=on, at=at, zone=zone)
+    except NoSuchTime as error:
+        return error.instead.astimezone(UTC)
+
+
+def comes_twice(*, on: date, at: time, zone: str) -> bool:
+    """The hour that the clocks repeat in autumn."""
+    first, second = (datetime.combine(on, at.replace(fold=fold), ZoneInfo(zone)) for fold in (0, 1))
+    return first.utcoffset() > second.utcoffset()  # type: ignore[operator]

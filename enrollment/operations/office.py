@@ -18,7 +18,7 @@ from enrollment.domain.states import (
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.enroll import enroll
 from enrollment.operations.lessons import SlotTaken, plan_lesson
-from enrollment.queries.clashes import lesson_end
+from enrollment.queries.clashes import lesson_length
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
 
@@ -109,7 +109,7 @@ def reschedule_lesson(
     """
     check_step(LESSON_STEPS, before=lesson.status, after=LessonStatus.PLANNED)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
-    period = DateTimeTZRange(starts_at, lesson_end(lesson, starts_at=starts_at))
+    period = DateTimeTZRange(starts_at, starts_at + lesson_length(lesson))
     try:
         with transaction.atomic():
             _delete_expired_holds_in_the_way(lesson, teacher, period, now=now)

@@ -9,11 +9,11 @@ from enrollment.domain.states import LessonStatus
 from enrollment.models import Course, Lesson, Student, Teacher
 
 
-def lesson_end(of: Lesson | Course, *, starts_at: datetime) -> datetime:
+def lesson_length(of: Lesson | Course) -> timedelta:
     """A known lesson keeps its length; a new one has its course's."""
     if isinstance(of, Course):
-        return starts_at + timedelta(minutes=of.lesson_minutes)
-    return starts_at + (of.ends_at - of.starts_at)
+        return timedelta(minutes=of.lesson_minutes)
+    return of.ends_at - of.starts_at
 
 
 def clashing_lesson(

@@ -1,9 +1,11 @@
+from collections.abc import Iterator
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from unfold.sites import UnfoldAdminSite
 
@@ -30,12 +32,29 @@ class OfficeSite(UnfoldAdminSite):
     ) -> list[dict[str, Any]]:
         apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
         covered = registry.by_admin_app()
+        for app in apps:
+            app["models"] = [page for model in app["models"] for page in self._pages(model)]
         return [
             app
             for app in apps
             if app["app_label"] not in covered
             or switchboard.is_on(covered[app["app_label"]].flag, request)
         ]
+
+    def _pages(self, model: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The list, and the further pages that a model's admin names in `pages`."""
+        yield model
+        opts = model["model"]._meta
+        for name, title in getattr(self._registry[model["model"]], "pages", ()):
+            url = reverse(f"{self.name}:{opts.app_label}_{opts.model_name}_{name}")
+            yield {
+                **model,
+                "name": title,
+                "object_name": f"{model['object_name']}-{name}",
+                "admin_url": url,
+                "add_url": None,
+                "view_only": True,
+            }
 
     def search(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

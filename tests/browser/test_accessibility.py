@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 STUDENT = "student@school.example"
 TEACHER = "teacher@school.example"
+STAFF = "staff@school.example"
 DESKTOP = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
 SMALL_PHONE = ViewportSize(width=320, height=640)
@@ -62,6 +63,19 @@ def test_the_original_form_after_being_turned_away(visit: Visit, school: School)
 
 def test_pages_of_a_teacher(visit: Visit) -> None:
     _are_accessible(visit(TEACHER, **CALM), "/my/lessons/", "/schedule/my/hours/", "/calendar/")
+
+
+def test_pages_of_the_office(visit: Visit, school: School) -> None:
+    [(enrollment, teacher, on)] = school.rows(
+        """SELECT l.enrollment_id, l.teacher_id, l.local_on FROM enrollment_lesson l
+             JOIN enrollment_enrollment e ON e.id = l.enrollment_id
+            WHERE l.status = 'planned' AND e.status = 'confirmed'
+            ORDER BY l.period DESC, l.id LIMIT 1"""
+    )
+    lessons = "/admin/enrollment/lesson"
+    series = f"/admin/enrollment/enrollment/{enrollment}/plan-series/?teacher={teacher}&every=1"
+    pages = (f"{lessons}/week/?teacher={teacher}&on={on}", f"{lessons}/day/?on={on}")
+    _are_accessible(visit(STAFF, **CALM), *pages, f"{series}&first_on={on}&at=16:00&count=3")
 
 
 def _are_accessible(person: Person, *paths: str) -> None:

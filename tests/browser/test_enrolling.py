@@ -14,39 +14,38 @@ from tests.browser.enrolling import (
     tell,
     to_confirm,
 )
+from tests.browser.keyboard import tab_to
 from tests.browser.mails import only_mail_to, text_of
 from tests.browser.office import Office
-from tests.browser.people import Person, Visit
+from tests.browser.people import Visit
 from tests.browser.prober import wait_until_off
 from tests.browser.school import School
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-MOST_TABS = 120
 WITHOUT_JAVASCRIPT = {"java_script_enabled": False}
-FOCUSED = "document.activeElement.matches({selector!r})"
 
 
 def test_the_new_flow_by_keyboard_alone(school: School, visit: Visit) -> None:
     email = fresh_student(school)
     student, course = visit(email), course_for(school, email)
     student.go(f"/courses/{course.slug}/")
-    _tab_to(student, f"main a[href='{course.step()}']")
+    tab_to(student, f"main a[href='{course.step()}']")
     student.page.keyboard.press("Enter")
     expect(student.page.get_by_role("heading", name="Choose your first lesson")).to_be_visible()
-    _tab_to(student, "input[type=radio]")
+    tab_to(student, "input[type=radio]")
     student.page.keyboard.press("Space")
     student.page.keyboard.press("ArrowDown")
     slot = student.page.locator("input[type=radio]:checked").get_attribute("value")
-    _tab_to(student, "main form[method=post] button")
+    tab_to(student, "main form[method=post] button")
     student.page.keyboard.press("Enter")
     expect(student.page.get_by_role("heading", name="Tell us more")).to_be_visible()
-    _tab_to(student, "[name=note]")
+    tab_to(student, "[name=note]")
     student.page.keyboard.type("No mouse was used.")
-    _tab_to(student, "main button[type=submit]")
+    tab_to(student, "main button[type=submit]")
     student.page.keyboard.press("Enter")
     expect(student.page.get_by_role("heading", name="Is everything right?")).to_be_visible()
-    _tab_to(student, "main button[type=submit]")
+    tab_to(student, "main button[type=submit]")
     student.page.keyboard.press("Space")
     expect_enrolled(student, course)
 
@@ -92,15 +91,6 @@ def test_the_new_flow_without_javascript(school: School, visit: Visit) -> None:
     assert (made["flow"], made["teacher"]) == ("scheduling", choice.teacher)
     assert made["note"].splitlines() == NOTE.splitlines()
     assert _lessons(school, made["id"]) == [(choice.value, "planned")]
-
-
-def _tab_to(student: Person, selector: str) -> None:
-    """From where the focus is, forwards, as far as it takes."""
-    for _press in range(MOST_TABS):
-        student.page.keyboard.press("Tab")
-        if student.page.evaluate(FOCUSED.format(selector=selector)):
-            return
-    raise AssertionError(f"{selector} cannot be reached by {MOST_TABS} tabs")
 
 
 def _lessons(school: School, enrollment: int) -> list[tuple[str, str]]:

@@ -5,7 +5,9 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Enrollment, Lesson, Student, Teacher
@@ -153,7 +155,7 @@ def test_the_page_names_who_was_faster(
         student=make_student("eve@school.example"), course=enrollment.course
     )
     seen = [None, Lesson.objects.get()]
-    with patch("enrollment.admin.lessons.clashing_lesson", side_effect=seen):
+    with patch("enrollment.admin.lesson_form.clashing_lesson", side_effect=seen):
         content = plan(office, other, teacher).content.decode()
     assert "Marta Rossi already has a lesson then: Violin for beginners" in content
     assert "This time has just been taken." not in content
@@ -233,20 +235,58 @@ def test_buttons_move_along_the_table(
     assert lesson.local_start == time(16), "what is over stays where it was"
 
 
-def test_cancelling_several(office: Client, lesson: Lesson, enrollment: Enrollment) -> None:
-    plan(office, enrollment, lesson.teacher)
-    Lesson.objects.exclude(pk=lesson.pk).update(status="done")
-    response = office.post(
-        page("lesson", "changelist"),
-        {
-            "action": "cancel_selected",
-            "_selected_action": list(Lesson.objects.values_list("pk", flat=True)),
-        },
-        follow=True,
+@pytest.mark.parametrize("on", ["0001-01-01", "1999-12-31", "2100-01-01", "9999-12-31"])
+def test_days_beyond_all_clocks(
+    office: Client, enrollment: Enrollment, teacher: Teacher, on: str
+) -> None:
+    content = plan(office, enrollment, teacher, local_on=on).content.decode()
+    assert "No day before" in content or "No day after" in content
+
+
+def history(lesson: Lesson) -> list[str]:
+    entries = LogEntry.objects.filter(object_id=str(lesson.pk)).order_by("pk")
+    return [entry.get_change_message() for entry in entries]
+
+
+def test_a_move_stays_visible_with_its_reason(
+    office: Client, lesson: Lesson, enrollment: Enrollment
+) -> None:
+    Lesson.objects.filter(pk=lesson.pk).update(
+        local_on="2031-03-10", period=("2031-03-10T15:00Z", "2031-03-10T15:45Z")
     )
-    content = response.content.decode()
-    assert "1 lesson cancelled." in content
-    assert "1 was not planned and stays." in content
+    lesson.refresh_from_db()
+    other = make_teacher("ines@school.example", "Europe/Lisbon")
+    Teacher.objects.filter(pk=other.pk).update(display_name="Inês Sá")
+    change(office, lesson, teacher=other.pk, local_start="17:30", reason="Marta is ill.")
+    assert history(lesson) == [
+        "Moved from Monday 10 March 2031, 16:00–16:45 (Europe/Berlin) with Marta Rossi "
+        "to Monday 10 March 2031, 17:30–18:15 (Europe/Lisbon) with Inês Sá. Reason: Marta is ill."
+    ]
+    page_of_history = office.get(page("lesson", "history", lesson.pk)).content.decode()
+    assert "Marta is ill." in page_of_history
+
+
+def test_a_cancelled_lesson_keeps_the_reason_for_the_office_alone(
+    office: Client, client: Client, lesson: Lesson
+) -> None:
+    change(office, lesson, enrollment_lesson_cancel="1", reason="The roof leaks.")
+    assert history(lesson) == ["Now: Cancelled. Reason: The roof leaks."]
+    client.force_login(lesson.student.user)
+    for seen in ("enrollment:my_courses", "enrollment:my_lessons"):
+        assert "The roof leaks." not in client.get(reverse(seen)).content.decode()
+
+
+def test_a_reason_alone_moves_nothing(office: Client, lesson: Lesson) -> None:
+    Lesson.objects.update(zone="Asia/Kolkata", local_start=time(20, 30))
+    change(office, lesson, local_start="16:00", reason="Just so.")
+    assert lesson.zone == "Asia/Kolkata"
+    assert history(lesson) == ["Nothing was changed. Reason: Just so."]
+
+
+def test_a_reason_that_is_too_long(office: Client, lesson: Lesson) -> None:
+    content = change(office, lesson, enrollment_lesson_cancel="1", reason="x" * 201).content
+    assert "at most 200 characters" in content.decode()
+    assert lesson.status == "planned"
 
 
 def test_lessons_are_never_deleted(office: Client, lesson: Lesson) -> None:

@@ -1,0 +1,41 @@
+"""Many lessons of one enrollment at once: all of them, or none."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import OperationalError, transaction
+from psycopg.errors import DeadlockDetected
+
+from enrollment.models import Enrollment, Lesson, Teacher
+from enrollment.operations.lessons import SlotTaken, plan_lesson
+from enrollment.operations.office import check_can_have_lessons
+
+
+def plan_series(
+    *, enrollment: Enrollment, teacher: Teacher, starts: Sequence[datetime], now: datetime
+) -> list[Lesson]:
+    """In order of time, so that two series in each other's way wait once and never block each other.
+
+    :raises EnrollmentNotLive:
+    :raises SlotTaken: nothing was written.
+    """
+    try:
+        return _plan_all(enrollment, teacher, sorted(starts), now)
+    except OperationalError as error:
+        # A lesson moved by hand at the same moment: an UPDATE cannot say ON CONFLICT DO NOTHING.
+        if isinstance(error.__cause__, DeadlockDetected):
+            raise SlotTaken from error
+        raise
+
+
+@transaction.atomic
+def _plan_all(
+    enrollment: Enrollment, teacher: Teacher, starts: Sequence[datetime], now: datetime
+) -> list[Lesson]:
+    # The same button pressed twice: the second waits here, and then meets the first one's lessons.
+    locked = Enrollment.objects.select_for_update(of=("self",), no_key=True)
+    live = locked.select_related("student", "course").get(pk=enrollment.pk)
+    check_can_have_lessons(live)
+    return [
+        plan_lesson(enrollment=live, teacher=teacher, starts_at=start, now=now) for start in starts
+    ]
