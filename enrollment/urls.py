@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollment.views import courses, mine
+from enrollment.views import courses, messages, mine, teaching
 
 app_name = "enrollment"
 
@@ -12,4 +12,9 @@ urlpatterns = [
     path("enrollments/<int:enrollment>/", courses.enrolled, name="enrolled"),
     path("my/courses/", mine.my_courses, name="my_courses"),
     path("my/lessons/", mine.my_lessons, name="my_lessons"),
+    path("my/students/", teaching.my_students, name="my_students"),
+    path("my/students/<int:enrollment>/", teaching.progress, name="progress"),
+    path("my/students/<int:enrollment>/units/<int:unit>/", teaching.tick_unit, name="tick"),
+    path("messages/", messages.inbox, name="inbox"),
+    path("messages/<int:enrollment>/", messages.thread, name="thread"),
 ]

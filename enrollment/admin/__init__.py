@@ -3,13 +3,16 @@
 from enrollment.admin.courses import CourseAdmin
 from enrollment.admin.enrollments import EnrollmentAdmin
 from enrollment.admin.lessons import LessonAdmin
+from enrollment.admin.messages import MessageAccessAdmin, ThreadAdmin
 from enrollment.admin.people import StudentAdmin, TeacherAdmin, UserAdmin
 
 __all__ = [
     "CourseAdmin",
     "EnrollmentAdmin",
     "LessonAdmin",
+    "MessageAccessAdmin",
     "StudentAdmin",
     "TeacherAdmin",
+    "ThreadAdmin",
     "UserAdmin",
 ]

@@ -142,9 +142,7 @@ def tell_office(enrollment_id: int, note: str) -> None:
     )
 
 
-def _failed(
-    mailing: Mailing[Row], row: Row, error: OSError | ValueError, *, now: datetime
-) -> None:
+def _failed(mailing: Mailing[Row], row: Row, error: OSError | ValueError, *, now: datetime) -> None:
     tries, words = mailing.tries(row), _in_words(error)
     log.warning(f"{mailing.name}.failed", row=row.pk, tries=tries, error=words)
     if tries >= MAX_TRIES:
