@@ -48,7 +48,6 @@ def ways(request: HttpRequest) -> list[Way]:
         found.append(Way(label=_("My courses"), url=reverse("enrollment:my_courses")))
     if teacher_of(user):
         found.append(Way(label=_("My lessons"), url=reverse("enrollment:my_lessons")))
-        found.append(Way(label=_("My students"), url=reverse("enrollment:my_students")))
     if student_of(user) or teacher_of(user):
         url, count = reverse("enrollment:inbox"), unread(user).count()
         found.append(Way(label=_("Messages"), url=url, count=count))

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +23,21 @@ from enrollment.operations.progress import take_back, tick
 from enrollment.queries.progress import Step, progress_of, with_progress
 
 
+class UnitForm(forms.ModelForm):  # type: ignore[type-arg]
+    def has_changed(self) -> bool:
+        """A new line without a title is no line, whatever position was proposed for it."""
+        changed: bool = super().has_changed()
+        return changed and (self.instance.pk is not None or "title" in self.changed_data)
+
+
 class UnitFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """A new unit is proposed as the last one."""
+        super().add_fields(form, index)
+        if form.instance.pk is None:
+            last = max((unit.position for unit in self.get_queryset()), default=0)
+            form.initial["position"] = last + 1
+
     def clean(self) -> None:
         super().clean()
         leaving = [form.instance.pk for form in self.deleted_forms if form.instance.pk]
@@ -46,6 +61,7 @@ def _why_it_stays(unit: CourseUnit) -> str:
 
 class UnitInline(TabularInline):
     model = CourseUnit
+    form = UnitForm
     formset = UnitFormSet
     fields = ("position", "title")
     ordering_field = "position"
@@ -135,5 +151,5 @@ def progress_in_words(enrollment: Enrollment) -> str:
 
 def _step_in_words(step: Step) -> str:
     assert step.done is not None
-    day = f"{timezone.localdate(step.done.done_at):%Y-%m-%d}"
+    day = date_format(timezone.localdate(step.done.done_at))
     return ", ".join(str(part) for part in (step.unit, day, step.done.by) if part)
