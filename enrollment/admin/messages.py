@@ -101,9 +101,7 @@ class ThreadAdmin(ReadOnlyAdmin):
         found = open_for_office(
             enrollment=thread, user=request.user, reason=reason, now=timezone.now()
         )
-        page = self._page(request, thread, "opened", found=found, reason=reason)
-        page["Cache-Control"] = "no-store"
-        return page
+        return self._page(request, thread, "opened", found=found, reason=reason)
 
     def _page(
         self, request: HttpRequest, thread: Thread, name: str, **more: Any

@@ -19,7 +19,6 @@ from enrollment.operations.enroll import (
 )
 from enrollment.queries import courses as course_queries
 from enrollment.queries.people import student_of, teacher_of
-from enrollment.queries.progress import with_progress
 from enrollment.refusals import why_refused
 from enrollment.views.login import login_first
 
@@ -113,7 +112,7 @@ def _try_to_enroll(form: EnrollmentForm, *, student: Student, course: Course) ->
 @login_required
 def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
     found = get_object_or_404(
-        with_progress(Enrollment.objects.select_related("course", "teacher", "student__user")),
+        Enrollment.objects.select_related("course", "teacher", "student__user"),
         pk=enrollment,
         student__user=request.user,
     )

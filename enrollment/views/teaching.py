@@ -20,7 +20,6 @@ from enrollment.queries.progress import (
     lessons_to_note,
     progress_of,
     students_of_teacher,
-    with_progress,
 )
 from enrollment.queries.teaching import taught_by
 from enrollment.refusals import why_not_ticked
@@ -96,7 +95,7 @@ def _taught(request: HttpRequest, enrollment: int) -> tuple[Teacher, Enrollment]
     teacher = teacher_of(request.user)
     if teacher is None:
         raise Http404
-    taught = with_progress(taught_by(teacher)).select_related("course", "student__user")
+    taught = taught_by(teacher).select_related("course", "student__user")
     return teacher, get_object_or_404(taught, pk=enrollment)
 
 
