@@ -49,6 +49,6 @@ def ways(request: HttpRequest) -> list[Way]:
     if teacher_of(user):
         found.append(Way(label=_("My lessons"), url=reverse("enrollment:my_lessons")))
     if student_of(user) or teacher_of(user):
-        url, count = reverse("enrollment:inbox"), unread(user).count()
+        url, count = reverse("enrollment:inbox"), unread(user)
         found.append(Way(label=_("Messages"), url=url, count=count))
     return found

@@ -8,12 +8,12 @@ from django.db.models import (
     Count,
     Exists,
     F,
-    FilteredRelation,
     Max,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
+    Sum,
 )
 from django.db.models.functions import Coalesce
 
@@ -31,39 +31,41 @@ def threads_of(user: User) -> QuerySet[Enrollment]:
     return Enrollment.objects.filter(pk__in=thread_ids(user))
 
 
-def unread(user: User) -> QuerySet[Message]:
-    """What others wrote in this person's threads, and they have not seen."""
-    mine = FilteredRelation("enrollment__readers", condition=Q(enrollment__readers__user=user))
-    return (
-        Message.objects.filter(enrollment__in=thread_ids(user))
-        .exclude(sender=user)
-        .annotate(mine=mine)
-        .filter(Q(mine__isnull=True) | Q(pk__gt=F("mine__seen_to")))
-    )
+def unread(user: User) -> int:
+    """How many messages of others this person has not seen, in one query.
+
+    Thread by thread, and only above what was seen: what was read long ago costs nothing.
+    """
+    counted = _with_unread(threads_of(user), user).aggregate(all=Sum("unread_count"))
+    return counted["all"] or 0
 
 
 def inbox(user: User) -> QuerySet[Enrollment]:
     """Newest message first; threads without any after them, while their enrollment goes on.
 
-    Each with `last_at`, `last_body`, `last_sender`, `unread_count` and `teacher`.
+    Each with `last_at`, `last_body`, `last_sender` and `unread_count`.
     """
     last = Message.objects.filter(enrollment=OuterRef("pk")).order_by("-pk")
-    seen = Reader.objects.filter(enrollment=OuterRef("pk"), user=user).values("seen_to")
-    new = Message.objects.filter(enrollment=OuterRef("pk"), pk__gt=OuterRef("seen"))
-    counted = new.exclude(sender=user).order_by().values("enrollment").annotate(new=Count("pk"))
     return (
-        threads_of(user)
+        _with_unread(threads_of(user), user)
         .annotate(
-            seen=Coalesce(Subquery(seen), 0, output_field=BigIntegerField()),
             last_at=Subquery(last.values("sent_at")[:1]),
             last_body=Subquery(last.values("body")[:1]),
             last_sender=Subquery(last.values("sender")[:1]),
         )
-        .annotate(unread_count=Coalesce(Subquery(counted.values("new")), 0))
         .filter(Q(last_at__isnull=False) | Q(status__in=LIVE_ENROLLMENT))
         .select_related("course", "teacher", "student__user")
         .order_by(F("last_at").desc(nulls_last=True), "-created_at", "-pk")
     )
+
+
+def _with_unread(threads: QuerySet[Enrollment], user: User) -> QuerySet[Enrollment]:
+    seen = Reader.objects.filter(enrollment=OuterRef("pk"), user=user).values("seen_to")
+    new = Message.objects.filter(enrollment=OuterRef("pk"), pk__gt=OuterRef("seen"))
+    counted = new.exclude(sender=user).order_by().values("enrollment").annotate(new=Count("pk"))
+    return threads.annotate(
+        seen=Coalesce(Subquery(seen), 0, output_field=BigIntegerField())
+    ).annotate(unread_count=Coalesce(Subquery(counted.values("new")), 0))
 
 
 def messages_of(enrollment: Enrollment) -> QuerySet[Message]:

@@ -168,12 +168,12 @@ def test_a_long_conversation_comes_in_pages_newest_first(
     earlier = text_of(client.get(f"{thread(enrollment)}?page=2"))
     assert "No. 00" in earlier
     assert "Later messages" in earlier
-    assert unread(student.user).count() == 50
+    assert unread(student.user) == 50
     newest = text_of(client.get(thread(enrollment)))
     assert newest.index("No. 10") < newest.index("No. 59")
     assert "No. 09" not in newest
     assert "?page=2" in newest
-    assert unread(student.user).count() == 0
+    assert unread(student.user) == 0
 
 
 def test_an_enrollment_without_a_teacher_says_who_will_read_it(
@@ -185,9 +185,9 @@ def test_an_enrollment_without_a_teacher_says_who_will_read_it(
     assert client.post(thread(enrollment), {"body": "Hello?"}).status_code == 303
     assert "No teacher yet" in text_of(client.get("/messages/"))
     late = make_teacher("late@school.example")
-    assert unread(late.user).count() == 0
+    assert unread(late.user) == 0
     Enrollment.objects.update(teacher=late)
-    assert unread(late.user).count() == 1
+    assert unread(late.user) == 1
     assert "no teacher yet" not in text_of(client.get(thread(enrollment)))
 
 
@@ -274,9 +274,9 @@ def test_a_teacher_of_one_lesson_belongs_to_the_conversation(
     other = make_teacher("other@school.example")
     plan_lesson(enrollment=enrollment, teacher=other, starts_at=NOON, now=NOON)
     write(enrollment, student, "To both of you")
-    assert unread(other.user).count() == unread(teacher.user).count() == 1
+    assert unread(other.user) == unread(teacher.user) == 1
     assert "To both of you" in text_of(logged_in(client, other).get(thread(enrollment)))
-    assert (unread(other.user).count(), unread(teacher.user).count()) == (0, 1)
+    assert (unread(other.user), unread(teacher.user)) == (0, 1)
 
 
 # ---------------------------------------------------------------- unread
@@ -289,7 +289,7 @@ def test_seen_is_kept_for_each_person_and_thread_and_never_goes_back(
     mark_read(enrollment=enrollment, user=teacher.user, up_to=second.pk)
     mark_read(enrollment=enrollment, user=teacher.user, up_to=first.pk)
     assert Reader.objects.get(user=teacher.user).seen_to == second.pk
-    assert unread(student.user).count() == 0, "one's own are not new to oneself"
+    assert unread(student.user) == 0, "one's own are not new to oneself"
 
 
 def test_lists_and_navigation_ask_the_same_for_many(
@@ -313,7 +313,7 @@ def test_lists_and_navigation_ask_the_same_for_many(
     assert asked() == few <= 9
     with CaptureQueriesContext(connection) as queries:
         found = list(inbox(teacher.user))
-        assert unread(teacher.user).count() == 25
+        assert unread(teacher.user) == 25
     assert len(queries) == 2
     assert [getattr(one, "unread_count", 0) for one in found] == [2] * 12 + [1]
 
