@@ -11,15 +11,17 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from enrollment.queries.messages import unread
 from enrollment.queries.people import student_of, teacher_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """An item of the navigation."""
+    """An item of the navigation. count: how much is new there."""
 
     label: str
     url: str
+    count: int = 0
 
 
 def school_name() -> str:
@@ -41,9 +43,12 @@ def site(request: HttpRequest) -> dict[str, Any]:
 def ways(request: HttpRequest) -> list[Way]:
     """The ground floor's own pages for this visitor. What features add comes from their own processor."""
     found = [Way(label=_("Courses"), url=reverse("enrollment:catalog"))]
-    user = getattr(request, "user", None) or AnonymousUser()
+    user: Any = getattr(request, "user", None) or AnonymousUser()
     if student_of(user):
         found.append(Way(label=_("My courses"), url=reverse("enrollment:my_courses")))
     if teacher_of(user):
         found.append(Way(label=_("My lessons"), url=reverse("enrollment:my_lessons")))
+    if student_of(user) or teacher_of(user):
+        url, count = reverse("enrollment:inbox"), unread(user)
+        found.append(Way(label=_("Messages"), url=url, count=count))
     return found

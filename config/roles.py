@@ -6,7 +6,15 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
 OFFICE = {
-    "enrollment": ("teacher", "student", "course", "enrollment", "lesson"),
+    "enrollment": (
+        "teacher",
+        "student",
+        "course",
+        "courseunit",
+        "enrollment",
+        "lesson",
+        "unitdone",
+    ),
     "scheduling": ("availabilityrule",),
     "holidays": ("holiday",),
 }
@@ -30,12 +38,16 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("enrollment", "view_user"),
         ("enrollment", "view_apitoken"),
         ("enrollment", "change_apitoken"),
+        # Who writes to whom, never what. To open a conversation is to add to the log of openings.
+        ("enrollment", "view_thread"),
+        ("enrollment", "add_messageaccess"),
     },
 }
 ROLES["admin"] = (
     ROLES["staff"]
     | _all("enrollment", ("user",))
     | {
+        ("enrollment", "view_messageaccess"),
         # Which groups a person is in is chosen in a list that asks for this one.
         ("auth", "view_group"),
     }

@@ -63,6 +63,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.send_due_confirmations",
         "schedule": 30.0,
     },
+    "send-due-notices": {"task": "enrollment.tasks.send_due_notices", "schedule": 30.0},
     "delete-expired-holds": {"task": "enrollment.tasks.delete_expired_holds", "schedule": 60.0},
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",

@@ -2,9 +2,11 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.models import Course, Teacher
+from enrollment.domain.messages import LONGEST
+from enrollment.models import Course, Lesson, Teacher
 
 
 class EnrollmentForm(forms.Form):
@@ -50,3 +52,33 @@ class TokenForm(forms.Form):
         coerce=lambda days: timedelta(days=int(days)),
         initial=90,
     )
+
+
+class PlainText(forms.CharField):
+    """What PostgreSQL can store, counted as the browser counts it: a line break is one character."""
+
+    def to_python(self, value: Any) -> str:
+        text = str(value or "").replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
+        return super().to_python(text) or ""
+
+
+class MessageForm(forms.Form):
+    body = PlainText(
+        max_length=LONGEST,
+        label=_("Your message"),
+        error_messages={"required": _("There is nothing in it yet. Write something first.")},
+        widget=forms.Textarea(attrs={"rows": 5}),
+    )
+
+
+class TickForm(forms.Form):
+    """One button at a unit: it is done (in that lesson), or it is not."""
+
+    done = forms.ChoiceField(choices=[("yes", _("Done")), ("no", _("Not done"))])
+    lesson = forms.ModelChoiceField(queryset=Lesson.objects.none(), required=False)
+
+    def __init__(self, *args: Any, lessons: QuerySet[Lesson], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["lesson"]
+        assert isinstance(field, forms.ModelChoiceField)
+        field.queryset = lessons

@@ -1,13 +1,15 @@
-"""Why no enrollment was made, in words for the student. Both flows say the same."""
+"""Why something was not done, in words for students and teachers. Both flows say the same."""
 
 from django.utils.translation import gettext as _
 
+from enrollment.domain.messages import HOURLY_LIMIT, ThreadClosed
 from enrollment.operations.enroll import (
     CourseClosed,
     CourseFull,
     EnrollmentRefused,
     TooManyEnrollments,
 )
+from enrollment.operations.messages import TooManyMessages
 
 
 def why_refused(refused: EnrollmentRefused) -> str:
@@ -21,3 +23,16 @@ def why_refused(refused: EnrollmentRefused) -> str:
     if isinstance(refused, TooManyEnrollments):
         return _("You have enrolled very often within an hour. Please try again later.")
     return _("This teacher no longer teaches this course. Choose another, or no preference.")
+
+
+def why_not_sent(refused: ThreadClosed | TooManyMessages) -> str:
+    if isinstance(refused, TooManyMessages):
+        return _(
+            "You have sent %(count)d messages within an hour, and that is the limit. "
+            "Your text is still here: please send it a little later."
+        ) % {"count": HOURLY_LIMIT}
+    return _("This enrollment has been over for a while, so nothing can be written here any more.")
+
+
+def why_not_ticked() -> str:
+    return _("This enrollment was declined or cancelled; its progress stays as it is.")

@@ -1,8 +1,11 @@
+from collections.abc import Callable
+from datetime import datetime
+
 from celery import shared_task
 from django.utils import timezone
 
-from enrollment.operations import confirmations, lessons
-from enrollment.operations.confirmations import Outcome
+from enrollment.operations import confirmations, lessons, notices
+from enrollment.operations.mailing import Outcome
 
 # With the server away each mail would wait for its timeout; beat comes again in half a minute.
 ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
@@ -11,12 +14,23 @@ ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
 @shared_task
 def send_due_confirmations() -> int:
     """:returns: how many mails went out."""
-    sent = 0
-    while (outcome := confirmations.send_next(now=timezone.now())) not in ENOUGH:
-        sent += outcome is Outcome.SENT
-    return sent
+    return _send_all(lambda now: confirmations.send_next(now=now))
+
+
+@shared_task
+def send_due_notices() -> int:
+    """:returns: how many mails went out."""
+    notices.seat_new_teachers(now=timezone.now())
+    return _send_all(lambda now: notices.send_next(now=now))
 
 
 @shared_task
 def delete_expired_holds() -> int:
     return lessons.delete_expired_holds(now=timezone.now())
+
+
+def _send_all(send_next: Callable[[datetime], Outcome]) -> int:
+    sent = 0
+    while (outcome := send_next(timezone.now())) not in ENOUGH:
+        sent += outcome is Outcome.SENT
+    return sent

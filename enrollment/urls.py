@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollment.views import courses, mine, tokens
+from enrollment.views import courses, messages, mine, teaching, tokens
 
 app_name = "enrollment"
 
@@ -14,4 +14,9 @@ urlpatterns = [
     path("my/lessons/", mine.my_lessons, name="my_lessons"),
     path("my/tokens/", tokens.my_tokens, name="tokens"),
     path("my/tokens/<slug:key>/revoke/", tokens.revoke, name="revoke_token"),
+    path("my/students/", teaching.my_students, name="my_students"),
+    path("my/students/<int:enrollment>/", teaching.progress, name="progress"),
+    path("my/students/<int:enrollment>/units/<int:unit>/", teaching.tick_unit, name="tick"),
+    path("messages/", messages.inbox, name="inbox"),
+    path("messages/<int:enrollment>/", messages.thread, name="thread"),
 ]

@@ -3,6 +3,7 @@
 from enrollment.admin.courses import CourseAdmin
 from enrollment.admin.enrollments import EnrollmentAdmin
 from enrollment.admin.lessons import LessonAdmin
+from enrollment.admin.messages import MessageAccessAdmin, ThreadAdmin
 from enrollment.admin.people import StudentAdmin, TeacherAdmin, UserAdmin
 from enrollment.admin.tokens import ApiTokenAdmin
 
@@ -11,7 +12,9 @@ __all__ = [
     "CourseAdmin",
     "EnrollmentAdmin",
     "LessonAdmin",
+    "MessageAccessAdmin",
     "StudentAdmin",
     "TeacherAdmin",
+    "ThreadAdmin",
     "UserAdmin",
 ]

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from enrollment.admin.progress import UnitInline
 from enrollment.models import Course, Teacher
 from enrollment.queries.courses import with_places
 
@@ -25,6 +26,8 @@ class CourseAdmin(ModelAdmin):
         ("lesson_minutes", "capacity"),
         ("opens_on", "closes_on"),
     )
+
+    inlines = (UnitInline,)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         teachers = Prefetch("teachers", queryset=Teacher.objects.only("id", "display_name"))

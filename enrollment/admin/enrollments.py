@@ -15,6 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from enrollment.admin.pressed import PressedAdmin, Refused
+from enrollment.admin.progress import TickMixin, progress_in_words
 from enrollment.admin.series import series_page
 from enrollment.domain.states import ENROLLMENT_STEPS, LIVE_ENROLLMENT, StepNotAllowed
 from enrollment.models import Enrollment, Lesson
@@ -28,6 +29,7 @@ from enrollment.operations.enroll import (
 from enrollment.operations.office import enroll_by_office, move_enrollment
 
 ENTERED_ONCE = ("student", "course")
+FACTS = ("status", "progress", "flow", "created_at", "confirmation_sent_at")
 KEPT = ("teacher", "wished_times", "note", "office_note", "payment_reference")
 BUTTONS = {
     "confirm": Enrollment.Status.CONFIRMED,
@@ -93,7 +95,7 @@ class LessonInline(TabularInline):
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(PressedAdmin):
+class EnrollmentAdmin(TickMixin, PressedAdmin):
     form = EnrollmentForm
     list_display = ("student", "course", "teacher", "state", "flow", "created_at")
     list_display_links = ("student", "course")
@@ -109,7 +111,7 @@ class EnrollmentAdmin(PressedAdmin):
     inlines = (LessonInline,)
     actions = ("confirm_selected", "decline_selected")
     actions_submit_line = tuple(BUTTONS)
-    actions_detail = ("plan_lesson", "plan_series")
+    actions_detail = ("plan_lesson", "plan_series", "tick_units")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Enrollment]:
         # An enrollment's name is its student's and its course's, in autocompletes too.
@@ -126,12 +128,14 @@ class EnrollmentAdmin(PressedAdmin):
         return found, repeated
 
     def get_fields(self, request: HttpRequest, obj: Enrollment | None = None) -> Any:
-        facts = ("status", "flow", "created_at", "confirmation_sent_at")
-        return (*ENTERED_ONCE, *KEPT) if obj is None else (*ENTERED_ONCE, *facts, *KEPT)
+        return (*ENTERED_ONCE, *KEPT) if obj is None else (*ENTERED_ONCE, *FACTS, *KEPT)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Enrollment | None = None) -> Any:
-        facts = ("status", "flow", "created_at", "confirmation_sent_at")
-        return () if obj is None else (*ENTERED_ONCE, *facts)
+        return () if obj is None else (*ENTERED_ONCE, *FACTS)
+
+    @admin.display(description=_("progress"))
+    def progress(self, enrollment: Enrollment) -> str:
+        return progress_in_words(enrollment)
 
     @display(
         description=_("status"),

@@ -1,4 +1,7 @@
-"""The five files the school imports: their columns and rows. docs/import.md describes them."""
+"""The files the school imports: their columns and rows. docs/import.md describes them.
+
+Those of units and progress stand in unit_tables.py.
+"""
 
 from dataclasses import dataclass
 from datetime import date, time

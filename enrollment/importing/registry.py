@@ -1,6 +1,6 @@
 """Where a floor above lets its own file be imported along with the school.
 
-The ground floor imports five files and knows of no others. An app upstairs describes its file and
+The ground floor imports files of its own and knows of no others. An app upstairs describes its file and
 says how its rows are saved, and registers both from its `AppConfig.ready`:
 
     @dataclass(frozen=True, kw_only=True)
@@ -38,8 +38,8 @@ says how its rows are saved, and registers both from its `AppConfig.ready`:
         def ready(self) -> None:
             registry.register(HOURS)
 
-`save` runs inside the import's one transaction, after teachers, students, courses, enrollments and
-lessons, with the rows that could be read. It writes as if all went well: when anything was
+`save` runs inside the import's one transaction, after the ground floor's own files, with
+the rows that could be read. It writes as if all went well: when anything was
 refused, here or elsewhere, or on a dry run, everything is rolled back. It never raises for a bad
 row. The same file again must create and change nothing. Readers of cells: `enrollment.domain.cells`.
 """

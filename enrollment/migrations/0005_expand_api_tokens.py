@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("enrollment", "0001_expand_school")]
+    dependencies = [("enrollment", "0003_expand_messages")]
 
     operations = [
         migrations.CreateModel(

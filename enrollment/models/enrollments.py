@@ -51,6 +51,8 @@ class Enrollment(models.Model):
         _("came through"), max_length=12, choices=Flow.choices, default=Flow.ORIGINAL
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    # Completed, declined or cancelled then. Empty: it goes on, or it was over before this was kept.
+    ended_at = models.DateTimeField(_("over since"), null=True, blank=True, editable=False)
     # A row without it has not been told to the student yet; beat finds it, whatever the queue did.
     confirmation_sent_at = models.DateTimeField(
         _("confirmation mailed"), null=True, blank=True, editable=False

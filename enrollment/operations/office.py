@@ -65,8 +65,10 @@ def move_enrollment(*, enrollment: Enrollment, status: str, now: datetime) -> No
     """
     locked = Enrollment.objects.select_for_update(no_key=True).get(pk=enrollment.pk)
     check_step(ENROLLMENT_STEPS, before=locked.status, after=status)
+    if status != locked.status and status not in LIVE_ENROLLMENT:
+        locked.ended_at = now
     locked.status = enrollment.status = status
-    locked.save(update_fields=["status"])
+    locked.save(update_fields=["status", "ended_at"])
     if status in ENDS_LESSONS:
         _free_coming_lessons(locked, now=now)
 

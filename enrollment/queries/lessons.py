@@ -3,16 +3,17 @@ from datetime import datetime
 from django.db.models import Prefetch, QuerySet
 
 from enrollment.models import Enrollment, Lesson, Student, Teacher
+from enrollment.queries.progress import with_progress
 
 
 def enrollments_of(student: Student) -> QuerySet[Enrollment]:
-    """Newest first, each with its planned, done and cancelled lessons in order of time."""
+    """Newest first, each with its planned, done and cancelled lessons in order of time, and progress."""
     lessons = (
         Lesson.objects.exclude(status=Lesson.Status.HELD)
         .select_related("teacher")
         .order_by("period")
     )
-    return (
+    return with_progress(
         Enrollment.objects.filter(student=student)
         .select_related("course", "teacher")
         .prefetch_related(Prefetch("lessons", queryset=lessons))

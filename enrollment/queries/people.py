@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils import timezone
+
 from enrollment.models import Student, Teacher
 
 
@@ -25,3 +27,9 @@ def teacher_of(user: Any) -> Teacher | None:
             user.known_teacher.user = user
     teacher: Teacher | None = user.known_teacher
     return teacher
+
+
+def zone_of(user: Any) -> str:
+    """The clock somebody lives by; the school's own for everybody else."""
+    person = student_of(user) or teacher_of(user)
+    return person.zone if person else timezone.get_default_timezone_name()

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
 
+from enrollment.sample import progress
 from enrollment.sample.school import WEEKDAYS, Person
 from enrollment.sample.timetable import School
 
@@ -18,8 +19,10 @@ def texts(school: School) -> dict[str, str]:
             ("teachers.csv", _teachers(school)),
             ("students.csv", map(_person, school.students)),
             ("courses.csv", _courses(school)),
+            ("units.csv", _units(school)),
             ("enrollments.csv", _enrollments(school)),
             ("lessons.csv", _lessons(school)),
+            ("progress.csv", _progress(school)),
             ("availability.csv", _availability(school)),
         )
     }
@@ -63,6 +66,12 @@ def _courses(school: School) -> Iterator[dict[str, object]]:
         }
 
 
+def _units(school: School) -> Iterator[dict[str, object]]:
+    for slug, titles in progress.units(school.courses).items():
+        for position, title in enumerate(titles, start=1):
+            yield {"course": slug, "title": title, "position": position}
+
+
 def _enrollments(school: School) -> Iterator[dict[str, object]]:
     for one in school.enrollments:
         yield {
@@ -87,6 +96,17 @@ def _lessons(school: School) -> Iterator[dict[str, object]]:
             "time": f"{one.at:%H:%M}",
             "zone": one.teacher.zone,
             "status": one.status,
+        }
+
+
+def _progress(school: School) -> Iterator[dict[str, object]]:
+    for one in progress.done(school):
+        yield {
+            "student": one.student.email,
+            "course": one.course.slug,
+            "unit": one.unit,
+            "done_on": one.on,
+            "teacher": one.teacher.email,
         }
 
 

@@ -87,7 +87,7 @@ def teachers() -> tuple[Person, ...]:
 def students() -> tuple[Person, ...]:
     roll = dice("students")
     addresses = _Addresses({"Nora Lindqvist": STUDENT})
-    regions = _data("people.toml")["region"]
+    regions = read_toml("people.toml")["region"]
     weights = [region["weight"] for region in regions]
     drawn = roll.choices(regions, weights, k=STUDENTS - 1)
     named = [
@@ -108,7 +108,7 @@ def courses(people: Sequence[Person], *, today: date) -> tuple[Course, ...]:
     roll = dice("courses")
     load = dict.fromkeys((person.email for person in people), 0)
     made = []
-    for subject in _data("courses.toml")["subject"]:
+    for subject in read_toml("courses.toml")["subject"]:
         for title, minutes, capacity, description in subject["courses"]:
             able = [person for person in people if person.subject == subject["name"]]
             roll.shuffle(able)
@@ -135,13 +135,13 @@ def _season(today: date) -> date:
     return date((today - timedelta(days=365)).year - 1, 9, 1)
 
 
-def _data(name: str) -> dict[str, Any]:
+def read_toml(name: str) -> dict[str, Any]:
     return tomllib.loads(files("enrollment.sample").joinpath(name).read_text("utf-8"))
 
 
 def _teacher_names() -> Iterator[tuple[str, str, str]]:
     """Zone, subject, name."""
-    for place in _data("people.toml")["teacher"]:
+    for place in read_toml("people.toml")["teacher"]:
         for subject, names in place.items():
             if subject != "zone":
                 yield from ((place["zone"], subject, name) for name in names)

@@ -1,12 +1,16 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from django import template
 
 from enrollment.domain.states import LessonStatus
-from enrollment.models import Lesson
+from enrollment.models import Enrollment, Lesson
+from enrollment.queries.progress import Progress, progress_of
 
 register = template.Library()
+
+T = TypeVar("T")
 
 
 @register.filter
@@ -18,6 +22,17 @@ def coming(lessons: Iterable[Lesson], now: datetime) -> list[Lesson]:
 @register.filter
 def past(lessons: Iterable[Lesson], now: datetime) -> list[Lesson]:
     return [lesson for lesson in lessons if _is_past(lesson, now)]
+
+
+@register.filter
+def progress(enrollment: Enrollment) -> Progress:
+    return progress_of(enrollment)
+
+
+@register.filter
+def of(values: Mapping[int, T], key: int) -> T | None:
+    """What a view has looked up for a whole page at once."""
+    return values.get(key)
 
 
 def _is_past(lesson: Lesson, now: datetime) -> bool:

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -5,6 +7,10 @@ from django.utils import timezone
 
 from enrollment.queries import lessons as lesson_queries
 from enrollment.queries.people import student_of, teacher_of
+from enrollment.queries.progress import lessons_given
+
+# A teacher notes what was done in a lesson after it, or at the end of the week.
+LATELY = timedelta(days=8)
 
 
 @login_required
@@ -28,5 +34,10 @@ def my_lessons(request: HttpRequest) -> HttpResponse:
     teacher = teacher_of(request.user)
     if teacher is None:
         return redirect("enrollment:home")
-    lessons = lesson_queries.lessons_of_teacher(teacher, since=timezone.now())[:200]
-    return render(request, "enrollment/my_lessons.html", {"lessons": lessons, "zone": teacher.zone})
+    now = timezone.now()
+    context = {
+        "lessons": lesson_queries.lessons_of_teacher(teacher, since=now)[:200],
+        "given": lessons_given(teacher, since=now - LATELY, until=now),
+        "zone": teacher.zone,
+    }
+    return render(request, "enrollment/my_lessons.html", context)

@@ -3,22 +3,12 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 
+from enrollment.admin.reading import ReadOnlyAdmin
 from rollback.models import EnrollmentDraft, FlagChange
 
-
-class ReadOnlyAdmin(ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+__all__ = ["EnrollmentDraftAdmin", "FlagChangeAdmin", "ReadOnlyAdmin"]
 
 
 @admin.register(FlagChange)

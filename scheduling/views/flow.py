@@ -13,13 +13,14 @@ from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.enroll import AlreadyEnrolled, EnrollmentRefused, check_can_enroll
 from enrollment.operations.lessons import HoldExpired, SlotTaken
 from enrollment.refusals import why_refused
+from enrollment.views.see_other import see_other
 from rollback.drafts import DraftRefused
 from scheduling.domain.choice import as_text
 from scheduling.forms import ChoiceForm, DetailsForm, FilterForm
 from scheduling.operations import flow
 from scheduling.queries.offers import offer_for
 from scheduling.queries.progress import progress
-from scheduling.views.who import see_other, student_step
+from scheduling.views.who import student_step
 
 
 @never_cache

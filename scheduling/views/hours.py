@@ -7,10 +7,11 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from enrollment.models import Teacher
+from enrollment.views.see_other import see_other
 from scheduling.forms import HoursForm
 from scheduling.operations import hours as operations
 from scheduling.queries.hours import week_of
-from scheduling.views.who import see_other, teacher_page
+from scheduling.views.who import teacher_page
 
 
 @teacher_page

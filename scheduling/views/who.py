@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -47,10 +47,3 @@ def teacher_page(
         return view(request, teacher, *args, **kwargs)
 
     return page
-
-
-def see_other(name: str, *args: Any) -> HttpResponse:
-    """303: the browser asks with GET, whatever it did before."""
-    response = redirect(name, *args)
-    response.status_code = 303
-    return response

@@ -41,7 +41,9 @@ def test_pages_of_a_student(visit: Visit, school: School) -> None:
     course = course_for(school, STUDENT)
     pages = ("/my/courses/", "/calendar/", "/holidays/", "/accounts/email/")
     own = (f"/enrollments/{mine}/", f"/courses/{course.slug}/", course.original)
-    _are_accessible(visit(STUDENT, **CALM), *pages, *own)
+    student = visit(STUDENT, **CALM)
+    _say(student, mine, "Shall we play the second piece on Thursday?")
+    _are_accessible(student, *pages, *own, "/messages/", f"/messages/{mine}/")
 
 
 def test_steps_of_the_new_flow(visit: Visit, school: School) -> None:
@@ -61,8 +63,25 @@ def test_the_original_form_after_being_turned_away(visit: Visit, school: School)
     _are_accessible(student, course.step("details/"))
 
 
-def test_pages_of_a_teacher(visit: Visit) -> None:
-    _are_accessible(visit(TEACHER, **CALM), "/my/lessons/", "/schedule/my/hours/", "/calendar/")
+def test_pages_of_a_teacher(visit: Visit, school: School) -> None:
+    [(taught,)] = school.rows(
+        """SELECT e.id FROM enrollment_enrollment e JOIN enrollment_teacher t ON t.id = e.teacher_id
+             JOIN enrollment_user u ON u.id = t.user_id
+            WHERE u.email = %s AND e.status = 'confirmed' ORDER BY e.id LIMIT 1""",
+        TEACHER,
+    )
+    teacher = visit(TEACHER, **CALM)
+    _say(teacher, taught, "Bring the blue book, please.")
+    pages = ("/my/lessons/", "/my/students/", "/schedule/my/hours/", "/calendar/")
+    own = (f"/my/students/{taught}/", "/messages/", f"/messages/{taught}/")
+    _are_accessible(teacher, *pages, *own)
+
+
+def _say(person: Person, enrollment: int, words: str) -> None:
+    person.go(f"/messages/{enrollment}/")
+    person.field("Your message").fill(words)
+    person.button("Send").click()
+    person.page.wait_for_url("**#message-*")
 
 
 def test_pages_of_the_office(visit: Visit, school: School) -> None:

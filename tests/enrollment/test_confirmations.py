@@ -1,70 +1,27 @@
 """Confirmation mails: one bad address or a slow server keeps nothing from anybody else."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
-from aiosmtpd.controller import Controller
 from celery import current_app
 from django.db import connection, connections, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from config.local import ports
 from enrollment import tasks
 from enrollment.models import Course, Enrollment, Student
-from enrollment.operations import confirmations
-from enrollment.operations.confirmations import LEASE, MAX_TRIES, Outcome, send_next
+from enrollment.operations import confirmations, mailing
+from enrollment.operations.confirmations import CONFIRMATIONS, send_next
 from enrollment.operations.enroll import enroll
+from enrollment.operations.mailing import LEASE, MAX_TRIES, Outcome
 from enrollment.operations.office import move_enrollment
 from tests.conftest import make_student
+from tests.enrollment.post_office import BAD, PostOffice, post_office
 
-BAD = "typo@school.example"
-
-
-class PostOffice:
-    """A real SMTP server that knows no BAD, and that can be told to take its time."""
-
-    def __init__(self) -> None:
-        self.delivered: list[str] = []
-        self.reached = threading.Event()
-        self.go_on = threading.Event()
-        self.go_on.set()
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, server: Any, session: Any, envelope: Any, address: str, options: Any
-    ) -> str:
-        if address == BAD:
-            return "550 no such mailbox"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.reached.set()
-        await server.loop.run_in_executor(None, self.go_on.wait, 20)
-        self.delivered.extend(envelope.rcpt_tos)
-        return "250 OK"
-
-
-@pytest.fixture
-def post_office(settings: Any) -> Iterator[PostOffice]:
-    handler = PostOffice()
-    port = ports.next_free(19_025)
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST = "127.0.0.1"
-    settings.EMAIL_PORT = port
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    try:
-        yield handler
-    finally:
-        handler.go_on.set()
-        controller.stop()
+__all__ = ["post_office"]
 
 
 def untold(student: Student, course: Course) -> Enrollment:
@@ -108,7 +65,7 @@ def test_after_the_last_try_the_office_is_told_and_nothing_more_is_sent(
         if refused.confirmation_next_at:
             waits.append(round((refused.confirmation_next_at - now) / timedelta(minutes=1)))
             make_due(refused)
-    assert waits == list(confirmations.WAITS)
+    assert waits == list(mailing.WAITS)
     assert refused.office_note == (
         f"Sibling discount\nThe confirmation could not be delivered to {BAD}: 550 no such mailbox."
     )
@@ -201,7 +158,7 @@ def test_two_workers_at_once_claim_two_rows(student: Student, course: Course) ->
 
     def work() -> None:
         try:
-            claimed.append(confirmations._claim(now=timezone.now()))
+            claimed.append(mailing.claim(CONFIRMATIONS, now=timezone.now()))
         finally:
             connections.close_all()
 
@@ -232,7 +189,7 @@ def test_a_queue_in_disorder_is_no_error_after_the_enrollment(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
-    def fail(_name: str) -> None:
+    def fail(_name: str, **_options: Any) -> None:
         raise error
 
     monkeypatch.setattr(current_app, "send_task", fail)

@@ -11,7 +11,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from enrollment.importing.desk import Counts
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
+from enrollment.models import (
+    Course,
+    CourseUnit,
+    Enrollment,
+    Lesson,
+    Student,
+    Teacher,
+    UnitDone,
+    User,
+)
 from enrollment.operations.import_school import import_school
 from tests.enrollment import school_files
 from tests.enrollment.school_files import NOW, load
@@ -21,7 +30,10 @@ pytestmark = pytest.mark.django_db
 
 def everything() -> dict[str, list[dict[str, Any]]]:
     """Every row of the school with every column, ids too."""
-    models = (User, Teacher, Student, Course, Course.teachers.through, Enrollment, Lesson)
+    models = (
+        *(User, Teacher, Student, Course, Course.teachers.through),
+        *(CourseUnit, Enrollment, Lesson, UnitDone),
+    )
     rows: dict[str, Any] = {
         model.__name__: list(model._default_manager.order_by("pk").values()) for model in models
     }

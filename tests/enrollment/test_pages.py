@@ -344,7 +344,7 @@ def test_my_courses_ask_few_questions(
         enrollment = Enrollment.objects.create(student=student, course=course)
         plan(enrollment, teacher, *(NOON + timedelta(days=n, hours=number) for n in range(5)))
     logged_in(client, student)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(10):
         page(client, "/my/courses/")
 
 

@@ -29,7 +29,7 @@ class Bars:
 
 
 class Command(BaseCommand):
-    help = "Import teachers, students, courses, enrollments and lessons from CSV files."
+    help = "Import people, courses, enrollments, lessons and progress from CSV files."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", metavar="DIR", type=Path, help="where the files lie")

@@ -40,6 +40,10 @@ def save_enrollments(rows: Sequence[EnrollmentRow], desk: Desk) -> Counts:
                 added[row.course].append(row)
         elif not _may_step(found, row, desk):
             continue
+        elif found.status in LIVE_ENROLLMENT and row.record.has("status") and not row.is_live:
+            # It ends by this import; how long the past ones have been over, their lessons say.
+            found.ended_at = desk.now
+            merge.fields.add("ended_at")
         merge.take(found, wanted, row.record)
     merge.write()
     _check_places(added, desk)

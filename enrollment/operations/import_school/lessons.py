@@ -61,7 +61,7 @@ def save_lessons(rows: Sequence[LessonRow], desk: Desk) -> Counts:
 
 
 def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
-    enrollments = _enrollments(desk)
+    enrollments = enrollments_by_pair(desk)
     lines: dict[Key, int] = {}
     found = []
     for row in rows:
@@ -77,7 +77,7 @@ def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
     return found
 
 
-def _enrollments(desk: Desk) -> dict[tuple[int, int], int]:
+def enrollments_by_pair(desk: Desk) -> dict[tuple[int, int], int]:
     """By student and course: the live enrollment, else the last one."""
     found = Enrollment.objects.values_list("student_id", "course_id", "pk", "status")
     by_age = list(found.order_by("created_at", "pk"))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from django.db import transaction
 
-from enrollment.domain import cells, tables
+from enrollment.domain import cells, tables, unit_tables
 from enrollment.domain.sheets import Parsed, Problem, Record, Sheet, parse
 from enrollment.importing.desk import Counts, Desk
 from enrollment.importing.registry import Table, registered
@@ -16,6 +16,7 @@ from enrollment.operations.import_school.courses import save_courses
 from enrollment.operations.import_school.enrollments import save_enrollments
 from enrollment.operations.import_school.lessons import save_lessons
 from enrollment.operations.import_school.people import People
+from enrollment.operations.import_school.progress import save_progress, save_units
 
 
 class Progress(Protocol):
@@ -78,8 +79,10 @@ def _known_tables() -> tuple[Table[Any], ...]:
         Table(sheet=tables.TEACHERS, save=people.save_teachers),
         Table(sheet=tables.STUDENTS, save=people.save_students),
         Table(sheet=tables.COURSES, save=save_courses),
+        Table(sheet=unit_tables.UNITS, save=save_units),
         Table(sheet=tables.ENROLLMENTS, save=save_enrollments),
         Table(sheet=tables.LESSONS, save=save_lessons),
+        Table(sheet=unit_tables.PROGRESS, save=save_progress),
         *registered(),
     )
 
@@ -159,6 +162,8 @@ def _raw_key(record: Record) -> str:
     text = record.cells
     if record.file == tables.COURSES.file:
         return text.get("slug") or cells.slug_of(text.get("title", ""))
+    if record.file == unit_tables.UNITS.file:
+        return f"{text.get('course', '')} {text.get('title', '')}"
     if record.file == tables.ENROLLMENTS.file:
         return f"{text.get('student', '').lower()} {text.get('course', '')}"
     return text.get("email", "").lower()

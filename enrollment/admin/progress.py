@@ -1,0 +1,157 @@
+"""Units at their course, and an enrollment's progress: to be seen there, ticked on a page of its own."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms.formsets import DELETION_FIELD_NAME
+from django.forms.models import BaseInlineFormSet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
+
+from enrollment.domain.progress import CourseGivenUp
+from enrollment.models import CourseUnit, Enrollment, User
+from enrollment.operations.progress import take_back, tick
+from enrollment.queries.progress import Step, progress_of
+
+
+class UnitForm(forms.ModelForm):  # type: ignore[type-arg]
+    def has_changed(self) -> bool:
+        """A new line without a title is no line, whatever position was proposed for it."""
+        changed: bool = super().has_changed()
+        return changed and (self.instance.pk is not None or "title" in self.changed_data)
+
+    def is_valid(self) -> bool:
+        """Where the admin refuses what is protected, in a sentence that lists rows; ours is first."""
+        valid: bool = super().is_valid()
+        if self.cleaned_data.get(DELETION_FIELD_NAME) and (why := _why_it_stays(self.instance)):
+            raise ValidationError(why)
+        return valid
+
+
+class UnitFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """A new unit is proposed as the last one."""
+        super().add_fields(form, index)
+        if form.instance.pk is None:
+            last = max((unit.position for unit in self.get_queryset()), default=0)
+            form.initial["position"] = last + 1
+
+
+def _why_it_stays(unit: CourseUnit) -> str:
+    """Empty: nobody has done it, and it may go."""
+    students = unit.done.count() if unit.pk else 0
+    if not students:
+        return ""
+    words = ngettext(
+        "“%(unit)s” cannot be deleted: %(count)d student has done it. Take the tick back at the "
+        "enrollment first, or give the unit another title.",
+        "“%(unit)s” cannot be deleted: %(count)d students have done it. Take the ticks back at the "
+        "enrollments first, or give the unit another title.",
+        students,
+    )
+    return words % {"unit": unit, "count": students}
+
+
+class UnitInline(TabularInline):
+    model = CourseUnit
+    form = UnitForm
+    formset = UnitFormSet
+    fields = ("position", "title")
+    ordering_field = "position"
+    extra = 1
+    tab = True
+
+
+class TickMixin(ModelAdmin):
+    """What `EnrollmentAdmin` shows and does about units."""
+
+    @action(description=_("Tick units"), url_path="units", permissions=["view"], icon="checklist")
+    def tick_units(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        enrollment: Enrollment | None = self.get_object(request, object_id)
+        if enrollment is None:
+            raise Http404
+        may_tick = _may_tick(request)
+        if request.method == "POST":
+            if not may_tick:
+                raise PermissionDenied
+            return self._press(request, enrollment)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Units of %(enrollment)s") % {"enrollment": enrollment},
+            "progress": progress_of(enrollment),
+            "may_tick": may_tick,
+            "back": reverse("admin:enrollment_enrollment_change", args=[enrollment.pk]),
+        }
+        return TemplateResponse(request, "admin/enrollment/units.html", context)
+
+    def _press(self, request: HttpRequest, enrollment: Enrollment) -> HttpResponse:
+        form = PressForm(request.POST, enrollment=enrollment)
+        if not form.is_valid():
+            self.message_user(request, gettext("Nothing was changed: choose a unit."), "ERROR")
+            return HttpResponseRedirect(request.path)
+        unit = form.cleaned_data["done"] or form.cleaned_data["back"]
+        try:
+            if form.cleaned_data["done"]:
+                assert isinstance(request.user, User)
+                tick(enrollment=enrollment, unit=unit, by=request.user, now=timezone.now())
+                words = gettext("Done: %(unit)s.")
+            else:
+                take_back(enrollment=enrollment, unit=unit)
+                words = gettext("Taken back: %(unit)s.")
+            self.message_user(request, words % {"unit": unit}, "SUCCESS")
+        except CourseGivenUp:
+            words = gettext(
+                "This enrollment was declined or cancelled; its progress stays as it is."
+            )
+            self.message_user(request, words, "ERROR")
+        return HttpResponseRedirect(request.path)
+
+
+class PressForm(forms.Form):
+    """Which button was pressed: exactly one of both."""
+
+    done = forms.ModelChoiceField(queryset=CourseUnit.objects.none(), required=False)
+    back = forms.ModelChoiceField(queryset=CourseUnit.objects.none(), required=False)
+
+    def __init__(self, *args: Any, enrollment: Enrollment, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("done", "back"):
+            field = self.fields[name]
+            assert isinstance(field, forms.ModelChoiceField)
+            field.queryset = enrollment.course.units.all()
+
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if bool(answers.get("done")) == bool(answers.get("back")):
+            raise ValidationError(gettext("Choose a unit."))
+        return answers
+
+
+def _may_tick(request: HttpRequest) -> bool:
+    return request.user.has_perms(["enrollment.add_unitdone", "enrollment.delete_unitdone"])
+
+
+def progress_in_words(enrollment: Enrollment) -> str:
+    """For the enrollment's page: how many, and which."""
+    progress = progress_of(enrollment)
+    if not progress.all:
+        return gettext("This course has no units.")
+    head = gettext("%(done)d of %(all)d units done") % {"done": progress.done, "all": progress.all}
+    done = [(_step_in_words(step),) for step in progress.steps if step.done]
+    return format_html("{}<ul>{}</ul>", head, format_html_join("", "<li>{}</li>", done))
+
+
+def _step_in_words(step: Step) -> str:
+    assert step.done is not None
+    day = date_format(timezone.localdate(step.done.done_at))
+    return ", ".join(str(part) for part in (step.unit, day, step.done.by) if part)
