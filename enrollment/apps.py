@@ -5,3 +5,10 @@ from django.utils.translation import gettext_lazy as _
 class EnrollmentConfig(AppConfig):
     name = "enrollment"
     verbose_name = _("School")
+
+    def ready(self) -> None:
+        from enrollment import personal
+        from enrollment.operations.personal import CONTRIBUTORS
+
+        for contributor in CONTRIBUTORS:
+            personal.register(contributor)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollment.views import courses, mine
+from enrollment.views import courses, mine, my_data
 
 app_name = "enrollment"
 
@@ -12,4 +12,7 @@ urlpatterns = [
     path("enrollments/<int:enrollment>/", courses.enrolled, name="enrolled"),
     path("my/courses/", mine.my_courses, name="my_courses"),
     path("my/lessons/", mine.my_lessons, name="my_lessons"),
+    path("my/data/", my_data.my_data, name="my_data"),
+    path("my/data/copy/", my_data.my_copy, name="my_copy"),
+    path("my/data/delete/", my_data.delete_me, name="delete_me"),
 ]

@@ -7,9 +7,12 @@ class RollbackConfig(AppConfig):
     verbose_name = _("Switchboard")
 
     def ready(self) -> None:
-        from enrollment import sockets
+        from enrollment import personal, sockets
         from rollback import switchboard
         from rollback.doors.ground import DraftKeeper
+        from rollback.personal import CONTRIBUTORS
 
         switchboard.plug_waffle()
         sockets.plug_keeper(DraftKeeper())
+        for contributor in CONTRIBUTORS:
+            personal.register(contributor)
