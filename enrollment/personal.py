@@ -52,12 +52,21 @@ class Erase(Protocol):
         """:raises EraseBlocked:"""
 
 
+class Concerns(Protocol):
+    def __call__(self, *, user: User) -> bool: ...
+
+
+def everybody(*, user: User) -> bool:
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contributor:
     """One subject of what is kept about people.
 
     kept, when_erased: for the person's own page, in the second person. covers: models by label,
     `app.Model`. office_only: left out of the copy that people fetch themselves; they ask the office.
+    concerns: whom the pages tell about it; copied and erased is it for everybody.
     """
 
     name: str
@@ -67,6 +76,7 @@ class Contributor:
     export: Export
     erase: Erase
     office_only: bool = False
+    concerns: Concerns = everybody
 
 
 _contributors: dict[str, Contributor] = {}
@@ -80,3 +90,7 @@ def register(contributor: Contributor) -> None:
 def registered() -> tuple[Contributor, ...]:
     """The ground floor's first. Apps are made ready from the top floor down."""
     return tuple(reversed(_contributors.values()))
+
+
+def concerning(user: User) -> tuple[Contributor, ...]:
+    return tuple(part for part in registered() if part.concerns(user=user))

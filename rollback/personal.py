@@ -64,6 +64,10 @@ def erase_flags(*, user: User, now: datetime) -> None:
     FlagChange.objects.filter(actor=user).update(actor_name=DELETED_PERSON)
 
 
+def concerns_flags(*, user: User) -> bool:
+    return _early(user).exists() or FlagChange.objects.filter(actor=user).exists()
+
+
 def _early(user: User) -> Any:
     return Flag.objects.filter(users=user).order_by("name")  # type: ignore[misc]
 
@@ -83,5 +87,6 @@ FLAGS = Contributor(
     covers=frozenset({"rollback.Flag_users", "rollback.FlagChange"}),
     export=export_flags,
     erase=erase_flags,
+    concerns=concerns_flags,
 )
 CONTRIBUTORS = (FLAGS, DRAFTS)

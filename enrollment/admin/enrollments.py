@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -195,8 +195,11 @@ class EnrollmentAdmin(PressedAdmin):
 
     @action(description=_("Plan a lesson"), permissions=["change"], icon="event")
     def plan_lesson(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        enrollment: Enrollment | None = self.get_object(request, object_id)
+        if enrollment is None:
+            raise Http404
         page = reverse("admin:enrollment_lesson_add")
-        return HttpResponseRedirect(f"{page}?enrollment={int(object_id)}")
+        return HttpResponseRedirect(f"{page}?enrollment={enrollment.pk}")
 
     @admin.action(description=_("Confirm selected"), permissions=["change"])
     def confirm_selected(self, request: HttpRequest, queryset: QuerySet[Enrollment]) -> None:

@@ -181,7 +181,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
             "opts": self.opts,
             "title": gettext("Delete %(person)s for good") % {"person": user},
             "form": form,
-            "parts": personal.registered(),
+            "parts": personal.concerning(user),
             "refusal": self._refusal(request, user),
             "back": reverse("admin:enrollment_user_change", args=[user.pk]),
         }

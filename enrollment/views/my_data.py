@@ -30,7 +30,9 @@ def the_user(request: HttpRequest) -> User:
 @never_cache
 @login_required
 def my_data(request: HttpRequest) -> HttpResponse:
-    return render(request, "enrollment/my_data.html", {"parts": personal.registered()})
+    return render(
+        request, "enrollment/my_data.html", {"parts": personal.concerning(the_user(request))}
+    )
 
 
 @never_cache
@@ -55,9 +57,10 @@ def copy_as_file(user: User, *, for_office: bool = False) -> JsonResponse:
 @never_cache
 @login_first
 def delete_me(request: HttpRequest) -> HttpResponse:
-    user, form = the_user(request), DeleteMeForm(request.POST or None, user=request.user)
+    user, posted = the_user(request), request.POST if request.method == "POST" else None
+    form = DeleteMeForm(posted, user=user)
     refusal = _refusal(user)
-    if request.method == "POST" and refusal is None:
+    if posted is not None and refusal is None:
         # Whoever found an open browser must not guess the password here.
         too_often: HttpResponse | None = ratelimit.consume_or_429(
             request, action="reauthenticate", user=user
@@ -70,11 +73,11 @@ def delete_me(request: HttpRequest) -> HttpResponse:
             return see_other("enrollment:catalog")
     context = {
         "form": form,
-        "parts": personal.registered(),
+        "parts": personal.concerning(user),
         "refusal": refusal,
         "teaches": teacher_of(user) is not None,
     }
-    status = 422 if form.errors else 409 if request.method == "POST" else 200
+    status = 200 if posted is None else 409 if refusal else 422
     return render(request, "enrollment/delete_me.html", context, status=status)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor
+from enrollment.queries.people import teacher_of
 from scheduling.models import AvailabilityRule, TeacherReminder
 
 
@@ -37,6 +38,10 @@ def erase(*, user: User, now: datetime) -> None:
     TeacherReminder.objects.filter(teacher__user=user).delete()
 
 
+def concerns(*, user: User) -> bool:
+    return teacher_of(user) is not None
+
+
 TEACHING_HOURS = Contributor(
     name="teaching_hours",
     kept=_("The weekly hours at which you teach, and when we reminded you of them"),
@@ -44,4 +49,5 @@ TEACHING_HOURS = Contributor(
     covers=frozenset({"scheduling.AvailabilityRule", "scheduling.TeacherReminder"}),
     export=export,
     erase=erase,
+    concerns=concerns,
 )
