@@ -98,7 +98,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active", "last_login")
-    list_filter = ("is_staff", "is_superuser", "is_active", "groups")
+    list_filter = (
+        "is_staff",
+        "is_superuser",
+        "is_active",
+        "groups",
+        ("deleted_at", admin.EmptyFieldListFilter),
+    )
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
     filter_horizontal = ()
@@ -225,8 +231,17 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
     return not user.is_superuser or getattr(request.user, "is_superuser", False)
 
 
+class PersonAdmin(ModelAdmin):
+    def get_search_results(self, request: HttpRequest, *asked: Any) -> Any:
+        """Who is deleted stays in the lists, and is offered nowhere."""
+        found, repeated = super().get_search_results(request, *asked)
+        if "model_name" in request.GET:  # an autocomplete asks
+            found = found.filter(user__deleted_at__isnull=True)
+        return found, repeated
+
+
 @admin.register(Teacher)
-class TeacherAdmin(ModelAdmin):
+class TeacherAdmin(PersonAdmin):
     list_display = ("display_name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)
@@ -243,7 +258,7 @@ class TeacherAdmin(ModelAdmin):
 
 
 @admin.register(Student)
-class StudentAdmin(ModelAdmin):
+class StudentAdmin(PersonAdmin):
     list_display = ("name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)

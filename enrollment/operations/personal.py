@@ -42,7 +42,8 @@ def erase_from_school(*, user: User, now: datetime) -> None:
         untold.update(confirmation_tries=MAX_TRIES, confirmation_next_at=None)
     Student.objects.filter(user=user).update(zone=settings.TIME_ZONE)
     for teacher in Teacher.objects.filter(user=user):
-        Lesson.objects.filter(teacher=teacher, status=LessonStatus.HELD).delete()
+        # From now on nobody enrolls with them. Students' holds run out by themselves: whoever is
+        # just finishing one has locked it, and waits for the course that is locked here.
         teacher.courses.clear()
     Teacher.objects.filter(user=user).update(
         display_name=DELETED_PERSON, bio="", zone=settings.TIME_ZONE

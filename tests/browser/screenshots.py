@@ -61,6 +61,8 @@ PAGES: tuple[tuple[str, str, str, Callable[[Person], None]], ...] = (
     ("my-courses", STUDENT, "/my/courses/", _nothing),
     ("calendar", STUDENT, "/calendar/", _nothing),
     ("holidays", STUDENT, "/holidays/", _nothing),
+    ("my-data", STUDENT, "/my/data/", _nothing),
+    ("delete-me", STUDENT, "/my/data/delete/", _nothing),
     ("my-lessons", TEACHER, "/my/lessons/", _nothing),
     ("hours", TEACHER, "/schedule/my/hours/", _nothing),
     ("office", ADMIN, "/admin/", _nothing),
