@@ -23,6 +23,8 @@ from scheduling.models import AvailabilityRule
 from tests.conftest import make_student, make_teacher, make_user
 
 GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
+API = "/api/"
+JSON: dict[str, Any] = {"content_type": "application/json"}
 ROLES = (
     "anonymous",
     "student",
@@ -208,7 +210,8 @@ class Asking:
 
     def _ask(self, path: str, method: str, data: Mapping[str, Any]) -> HttpResponse:
         ask = getattr(self.client, method.lower())
-        answer: HttpResponse = ask(path, data)
+        is_form = method == GET or (method == POST and not path.startswith(API))
+        answer: HttpResponse = ask(path, data, **({} if is_form else JSON))
         return answer
 
 

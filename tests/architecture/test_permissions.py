@@ -14,7 +14,9 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.architecture.matrix import (
+    API,
     GET,
+    JSON,
     POST,
     ROLES,
     ROUTES,
@@ -26,6 +28,7 @@ from tests.architecture.matrix import (
     build,
     data_of,
     path_of,
+    routes,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("flag_rows")]
@@ -238,6 +241,12 @@ def test_every_url_is_in_the_table() -> None:
     )
 
 
+def test_no_two_urls_share_a_name() -> None:
+    """A row stands for one URL; the second of that name would be in nobody's table."""
+    by_name = Counter(name for name, _route in set(routes()))
+    assert [name for name, count in by_name.items() if count > 1] == []
+
+
 def test_every_operation_of_the_api_is_in_the_table() -> None:
     schema: Any = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     missing = []
@@ -268,8 +277,8 @@ def test_every_post_without_a_csrf_token_is_refused(school: School) -> None:
     client.force_login(superuser)
     open_doors = []
     for path in sorted({path_of(row, school.things) for row in ROWS}):
-        is_api = path.startswith("/api/")
-        response = client.post(path, {}, "application/json") if is_api else client.post(path)
+        kind: Any = JSON if path.startswith(API) else {}
+        response = client.post(path, **kind)
         words = response.content.decode()
         if "Please send that once more" not in words and "CSRF Failed" not in words:
             open_doors.append((path, response.status_code))

@@ -132,13 +132,16 @@ def test_a_failure_half_way_leaves_everything(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_mail_server_that_is_away_changes_nothing_of_it(
-    as_student: Client, student: Student, settings: Any
+    as_student: Client, student: Student, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
     assert as_student.post(DELETE, ANSWERS).status_code == 303
     student.user.refresh_from_db()
     assert student.user.deleted_at is not None
+    # Told in the log, by number only.
+    assert "person.erased_untold" in caplog.text
+    assert "ada@" not in caplog.text
 
 
 def test_the_address_may_come_back_as_somebody_new(

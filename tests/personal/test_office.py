@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -83,6 +84,24 @@ def test_a_teacher_cannot_leave_while_somebody_enrolls_with_them(
     teacher.user.refresh_from_db()
     live = Enrollment.objects.filter(teacher=teacher, status="requested").exists()
     assert live is (teacher.user.deleted_at is None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_changes_the_flags_just_now_is_waited_for_and_then_told(
+    client: Client, teacher: Teacher, now: datetime
+) -> None:
+    """Taking somebody off the early users is a change of flags like any other."""
+    fill_teacher(teacher, now=now)
+    client.force_login(teacher.user)
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN; SELECT FROM rollback_switchboard FOR UPDATE")
+        page = client.post(DELETE, ANSWERS)
+    other.close()
+    assert page.status_code == 422
+    assert "the school is busy" in page.content.decode()
+    assert AvailabilityRule.objects.filter(teacher=teacher).exists()
+    assert client.post(DELETE, ANSWERS).status_code == 303
 
 
 def test_staff_are_told_to_ask_an_admin(client: Client, staff: User) -> None:
