@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.context import school_name
 from enrollment.models import Student, User
+from enrollment.models.people import validate_address
 
 # Leaves out what is no place (Etc, SystemV) and what has a better name (US/Pacific). Old names such as
 # Asia/Calcutta stay: browsers still report them.
@@ -120,6 +121,11 @@ class SchoolAccounts(DefaultAccountAdapter):
             Student.objects.create(user=saved, zone=form.cleaned_data["zone"])
             saved.groups.add(Group.objects.get_or_create(name="student")[0])
         return saved
+
+    def clean_email(self, email: str) -> str:
+        address: str = super().clean_email(email)
+        validate_address(address)
+        return address
 
     def format_email_subject(self, subject: str) -> str:
         """The sender says who writes; allauth would put the host name in front."""

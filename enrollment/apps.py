@@ -7,4 +7,8 @@ class EnrollmentConfig(AppConfig):
     verbose_name = _("School")
 
     def ready(self) -> None:
-        from enrollment import token_schema  # noqa: F401 - drf-spectacular finds what is loaded
+        from enrollment import personal, token_schema  # noqa: F401 - drf-spectacular finds it loaded
+        from enrollment.operations.personal import CONTRIBUTORS
+
+        for contributor in CONTRIBUTORS:
+            personal.register(contributor)

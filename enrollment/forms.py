@@ -82,3 +82,28 @@ class TickForm(forms.Form):
         field = self.fields["lesson"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = lessons
+
+
+class DeleteMeForm(forms.Form):
+    """Whose browser was left open is still asked for the password."""
+
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    sure = forms.BooleanField(
+        label=_("Yes, delete my account. I know that nobody can undo this."),
+        error_messages={"required": _("Tick this box if you really want it.")},
+    )
+
+    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user = user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self._user.check_password(password):
+            raise forms.ValidationError(_("This is not your password."))
+        return password

@@ -1,6 +1,7 @@
-"""Why something was not done, in words for students and teachers. Both flows say the same."""
+"""Why something was not done, in words for people. Every page says the same."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from enrollment.domain.messages import HOURLY_LIMIT, ThreadClosed
 from enrollment.operations.enroll import (
@@ -9,7 +10,10 @@ from enrollment.operations.enroll import (
     EnrollmentRefused,
     TooManyEnrollments,
 )
+from enrollment.operations.erase import AskAnAdmin, EraseRefused, LastSuperuser, StillTeaching
 from enrollment.operations.messages import TooManyMessages
+
+BUSY = gettext_lazy("Nothing was deleted: the school is busy. Please try again.")
 
 
 def why_refused(refused: EnrollmentRefused) -> str:
@@ -36,3 +40,25 @@ def why_not_sent(refused: ThreadClosed | TooManyMessages) -> str:
 
 def why_not_ticked() -> str:
     return _("This enrollment was declined or cancelled; its progress stays as it is.")
+
+
+def why_not_erased(refused: EraseRefused) -> str:
+    """What is in the way, and who can do something about it."""
+    if isinstance(refused, StillTeaching):
+        return _("Still in the way, as a teacher: %(lessons)s, %(enrollments)s.") % {
+            "lessons": _lessons(refused.lessons),
+            "enrollments": _enrollments(refused.enrollments),
+        }
+    if isinstance(refused, LastSuperuser):
+        return _("The last active superuser cannot be deleted: nobody could give permissions.")
+    assert isinstance(refused, AskAnAdmin)
+    return _("You work for the school with this account. Ask another admin to delete it.")
+
+
+def _lessons(count: int) -> str:
+    return ngettext("%(count)d coming lesson", "%(count)d coming lessons", count) % {"count": count}
+
+
+def _enrollments(count: int) -> str:
+    words = ngettext("%(count)d running enrollment", "%(count)d running enrollments", count)
+    return words % {"count": count}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollment.views import courses, messages, mine, teaching, tokens
+from enrollment.views import courses, messages, mine, my_data, teaching, tokens
 
 app_name = "enrollment"
 
@@ -19,4 +19,7 @@ urlpatterns = [
     path("my/students/<int:enrollment>/units/<int:unit>/", teaching.tick_unit, name="tick"),
     path("messages/", messages.inbox, name="inbox"),
     path("messages/<int:enrollment>/", messages.thread, name="thread"),
+    path("my/data/", my_data.my_data, name="my_data"),
+    path("my/data/copy/", my_data.my_copy, name="my_copy"),
+    path("my/data/delete/", my_data.delete_me, name="delete_me"),
 ]

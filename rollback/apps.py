@@ -7,11 +7,14 @@ class RollbackConfig(AppConfig):
     verbose_name = _("Switchboard")
 
     def ready(self) -> None:
-        from enrollment import sockets
+        from enrollment import personal, sockets
         from rollback import switchboard
         from rollback.doors.context import links_for
         from rollback.doors.ground import DraftKeeper
+        from rollback.personal import CONTRIBUTORS
 
         switchboard.plug_waffle()
         sockets.plug_keeper(DraftKeeper())
         sockets.plug_links(links_for)
+        for contributor in CONTRIBUTORS:
+            personal.register(contributor)

@@ -7,7 +7,10 @@ class SchedulingConfig(AppConfig):
     verbose_name = _("Scheduling")
 
     def ready(self) -> None:
+        from enrollment import personal
         from enrollment.importing import registry
         from scheduling.operations.import_hours import HOURS
+        from scheduling.operations.personal import TEACHING_HOURS
 
         registry.register(HOURS)
+        personal.register(TEACHING_HOURS)

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -204,8 +204,11 @@ class EnrollmentAdmin(TickMixin, PressedAdmin):
 
     @action(description=_("Plan a lesson"), permissions=["change"], icon="event")
     def plan_lesson(self, request: HttpRequest, object_id: str) -> HttpResponseRedirect:
+        enrollment: Enrollment | None = self.get_object(request, object_id)
+        if enrollment is None:
+            raise Http404
         page = reverse("admin:enrollment_lesson_add")
-        return HttpResponseRedirect(f"{page}?enrollment={int(object_id)}")
+        return HttpResponseRedirect(f"{page}?enrollment={enrollment.pk}")
 
     @action(
         description=_("Plan a series"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("enrollment", "0003_expand_messages")]
+    dependencies = [("enrollment", "0004_expand_deleted_people")]
 
     operations = [
         migrations.CreateModel(

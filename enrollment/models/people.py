@@ -18,6 +18,16 @@ def validate_zone(value: str) -> None:
         ) from error
 
 
+# Reserved for ever (RFC 2606): no mail ever gets there.
+DELETED_DOMAIN = "deleted.invalid"
+
+
+def validate_address(value: str) -> None:
+    """Nobody signs up with the address that another person will have after their deletion."""
+    if value.strip().lower().endswith(f"@{DELETED_DOMAIN}"):
+        raise ValidationError(_("This address cannot be used. Choose another."))
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=email.strip().lower(), **fields)
@@ -36,7 +46,9 @@ class User(AbstractUser):
     """A person who can log in. The mail address is the login."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField(_("e-mail address"), unique=True)
+    email = models.EmailField(_("e-mail address"), unique=True, validators=[validate_address])
+    # Erased at their own wish: the row stays for the school's books, and names nobody.
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []

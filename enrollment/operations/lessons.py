@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
 
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 
 HOLD = timedelta(minutes=10)
 # Over all courses: nobody can empty a teacher's week by looking around in every course.
@@ -46,11 +47,24 @@ def hold_slot(
     )
 
 
+class PersonDeleted(PermissionDenied):
+    """The student was deleted while this was on its way; nothing new is written about them."""
+
+
 def one_at_a_time(*, student: Student) -> None:
     """Whoever else holds or enrolls for this student waits until this transaction ends.
 
     Always before a lock on a course, never after: two who lock in different order block each other.
+
+    :raises PersonDeleted: Django answers it with 403.
     """
+    lock_student(student=student)
+    # A query of its own: joined to the lock it would see the user as it was before the wait.
+    if User.objects.filter(student=student, deleted_at__isnull=False).exists():
+        raise PersonDeleted
+
+
+def lock_student(*, student: Student) -> None:
     Student.objects.select_for_update(no_key=True).get(pk=student.pk)
 
 

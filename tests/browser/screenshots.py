@@ -63,6 +63,8 @@ PAGES: tuple[tuple[str, str, str, Callable[[Person], None]], ...] = (
     ("conversation", STUDENT, "/messages/1/", _nothing),
     ("calendar", STUDENT, "/calendar/", _nothing),
     ("holidays", STUDENT, "/holidays/", _nothing),
+    ("my-data", STUDENT, "/my/data/", _nothing),
+    ("delete-me", STUDENT, "/my/data/delete/", _nothing),
     ("my-lessons", TEACHER, "/my/lessons/", _nothing),
     ("my-students", TEACHER, "/my/students/", _nothing),
     ("progress", TEACHER, "/my/students/1/", _nothing),

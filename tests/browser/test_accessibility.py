@@ -21,6 +21,7 @@ SMALL_PHONE = ViewportSize(width=320, height=640)
 # A color that is on its way from light to dark has a contrast of its own.
 CALM = {"reduced_motion": "reduce"}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+DATA = ("/my/data/", "/my/data/delete/")
 GRAVE = {"serious", "critical"}
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -39,7 +40,7 @@ def test_pages_of_a_student(visit: Visit, school: School) -> None:
         STUDENT,
     )
     course = course_for(school, STUDENT)
-    pages = ("/my/courses/", "/calendar/", "/holidays/", "/accounts/email/")
+    pages = ("/my/courses/", "/calendar/", "/holidays/", "/accounts/email/", *DATA)
     own = (f"/enrollments/{mine}/", f"/courses/{course.slug}/", course.original)
     student = visit(STUDENT, **CALM)
     _say(student, mine, "Shall we play the second piece on Thursday?")

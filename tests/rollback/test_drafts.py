@@ -223,7 +223,7 @@ def test_autosave_answers_the_students_own_clock(
 ) -> None:
     student = make_student("noor@school.example", zone="Asia/Kolkata")
     client.force_login(student.user)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         response = client.post(
             reverse("drafts:save", args=[course.slug]), {"note": "hello", "slot": ""}
         )

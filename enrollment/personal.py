@@ -1,0 +1,96 @@
+"""Where every floor says what it keeps about a person: how they get a copy, and how it is erased.
+
+An app that keeps anything about people describes it once and registers it from `AppConfig.ready`:
+
+    def export(*, user: User) -> Mapping[str, Any]:
+        return {"hours": [...]}                  # readable keys; dates as they are, aware
+
+    def erase(*, user: User, now: datetime) -> None:
+        ...                                      # inside the one transaction that erases the person
+
+    HOURS = Contributor(
+        name="teaching_hours",                   # the key in the file
+        kept=_("The hours at which you teach"),
+        when_erased=_("Deleted."),
+        covers=frozenset({"scheduling.AvailabilityRule"}),
+        export=export,
+        erase=erase,
+    )
+
+    class UpstairsConfig(AppConfig):
+        def ready(self) -> None:
+            personal.register(HOURS)
+
+Contributors are asked whatever is switched off: a feature that is off still keeps its rows. None may
+swallow its own failure: a copy that silently lacks a part, or a person erased by half, is a lie. What
+must never be in a copy: passwords, keys, tokens, and what is known about other people.
+`tests/architecture/test_personal.py` walks all models and names those that nobody covers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.utils.functional import Promise
+
+from enrollment.models import User
+
+Text = str | Promise
+
+
+class EraseBlocked(Exception):
+    """Somebody else is writing just what has to be erased. Nothing was done; trying again helps."""
+
+
+class Export(Protocol):
+    def __call__(self, *, user: User) -> Mapping[str, Any]: ...
+
+
+class Erase(Protocol):
+    def __call__(self, *, user: User, now: datetime) -> None:
+        """:raises EraseBlocked:"""
+
+
+class Concerns(Protocol):
+    def __call__(self, *, user: User) -> bool: ...
+
+
+def everybody(*, user: User) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contributor:
+    """One subject of what is kept about people.
+
+    kept, when_erased: for the person's own page, in the second person. covers: models by label,
+    `app.Model`. office_only: left out of the copy that people fetch themselves; they ask the office.
+    concerns: whom the pages tell about it; copied and erased is it for everybody.
+    """
+
+    name: str
+    kept: Text
+    when_erased: Text
+    covers: frozenset[str]
+    export: Export
+    erase: Erase
+    office_only: bool = False
+    concerns: Concerns = everybody
+
+
+_contributors: dict[str, Contributor] = {}
+
+
+def register(contributor: Contributor) -> None:
+    """Registering the same name again replaces it: `ready` may run twice in tests."""
+    _contributors[contributor.name] = contributor
+
+
+def registered() -> tuple[Contributor, ...]:
+    """The ground floor's first. Apps are made ready from the top floor down."""
+    return tuple(reversed(_contributors.values()))
+
+
+def concerning(user: User) -> tuple[Contributor, ...]:
+    return tuple(part for part in registered() if part.concerns(user=user))

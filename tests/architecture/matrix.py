@@ -1,0 +1,241 @@
+"""What the table of permissions needs: a row, the people, their things, and asking the pages."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from http.cookies import SimpleCookie
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+
+from config.roles import give_permissions
+from enrollment.models import Course, Enrollment, User
+from enrollment.operations.office import plan_by_hand
+from holidays.models import Holiday
+from rollback.models import EnrollmentDraft, Flag, FlagChange
+from scheduling.models import AvailabilityRule
+from tests.conftest import make_student, make_teacher, make_user
+
+GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
+API = "/api/"
+JSON: dict[str, Any] = {"content_type": "application/json"}
+ROLES = (
+    "anonymous",
+    "student",
+    "other_student",
+    "teacher",
+    "other_teacher",
+    "staff",
+    "admin",
+    "superuser",
+)
+# What a page answers: a status, or where it redirects to (the beginning of the address).
+Answer = int | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One URL and method, and what each role gets.
+
+    name: as in `reverse()`; for a URL without a name its route, as the second test below prints it.
+    A role that is left out gets what the one before it gets: other_student as student,
+    other_teacher as teacher, admin as staff, superuser as admin; teacher and staff as student.
+    `admin` is in the group of that name and no superuser.
+    query, data: what is sent along. things: other values for the URL's keywords. In all three a
+    thing of `build()` may stand in braces: "{enrollment}".
+    """
+
+    name: str
+    method: str
+    anonymous: Answer
+    student: Answer
+    other_student: Answer | None = None
+    teacher: Answer | None = None
+    other_teacher: Answer | None = None
+    staff: Answer | None = None
+    admin: Answer | None = None
+    superuser: Answer | None = None
+    query: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    things: Mapping[str, str] = field(default_factory=dict)
+
+    def expected(self, role: str) -> Answer:
+        answer: Answer | None = getattr(self, role)
+        return self.expected(AS[role]) if answer is None else answer
+
+
+AS = {
+    "other_student": "student",
+    "teacher": "student",
+    "other_teacher": "teacher",
+    "staff": "student",
+    "admin": "staff",
+    "superuser": "admin",
+}
+
+
+def routes(patterns: Any = None, route: str = "", spaces: str = "") -> Iterator[tuple[str, str]]:
+    """(name or route, route) of every URL there is."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        here = route + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            space = f"{spaces}{pattern.namespace}:" if pattern.namespace else spaces
+            yield from routes(pattern.url_patterns, here, space)
+        else:
+            yield (f"{spaces}{pattern.name}" if pattern.name else here), here
+
+
+ROUTES = dict(reversed(list(routes())))
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:\[[^]]*\]|\(\?:[^)]*\)|[^)[])*\)")
+
+
+def path_of(row: Row, things: Mapping[str, str]) -> str:
+    """The URL with `student`'s and `teacher`'s own things in it."""
+    route = ROUTES[row.name]
+    own = {**things, **_of_admin_page(route, things)}
+    own |= {name: value.format(**things) for name, value in row.things.items()}
+    needed = {found[1] or found[2] for found in PARAMETER.finditer(route)}
+    assert needed <= own.keys(), f"{row.name} needs {needed - own.keys()}: add them in build()"
+    path = PARAMETER.sub(lambda found: own[found[1] or found[2]], route)
+    return "/" + re.sub(r"[\^$]", "", path) + row.query.format(**own)
+
+
+def _of_admin_page(route: str, things: Mapping[str, str]) -> dict[str, str]:
+    found = re.match(r"admin/(\w+)/(\w+)/", route)
+    label = f"{found[1]}.{found[2]}" if found else ""
+    return {"object_id": things[label], "id": things[label]} if label in things else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class School:
+    people: Mapping[str, User | None]
+    things: Mapping[str, str]
+
+
+def build() -> School:
+    """One of everything. What belongs to somebody belongs to `student` and `teacher`."""
+    give_permissions()
+    student, teacher = make_student(), make_teacher()
+    people: dict[str, Any] = {
+        "anonymous": None,
+        "student": student.user,
+        "other_student": make_student("other.student@school.example").user,
+        "teacher": teacher.user,
+        "other_teacher": make_teacher("other.teacher@school.example").user,
+        "staff": make_user("staff@school.example", "staff", is_staff=True),
+        "admin": make_user("head@school.example", "admin", is_staff=True),
+        "superuser": User.objects.create_superuser("root@school.example", "correct horse"),
+    }
+    for number in (1, 2):
+        course = Course.objects.create(title=f"Course {number}", slug=f"course-{number}")
+        course.teachers.add(teacher)
+    enrolled = Course.objects.get(slug="course-1")
+    enrollment = Enrollment.objects.create(student=student, course=enrolled, teacher=teacher)
+    day = datetime.now(UTC) + timedelta(days=30)
+    lesson = plan_by_hand(
+        enrollment=enrollment, teacher=teacher, on=day.date(), at=time(16), now=day
+    )
+    rule = AvailabilityRule.objects.create(
+        teacher=teacher, weekday=0, starts=time(16), ends=time(18)
+    )
+    flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
+    change = FlagChange.objects.create(
+        flag_name=flag.name,
+        actor_name="x",
+        action="kill",
+        reason="x",
+        before={"killed": True},
+        after={"killed": True},
+    )
+    draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
+    address = EmailAddress.objects.create(user=student.user, email=student.user.email)
+    holiday = Holiday.objects.create(
+        name="Summer", first_on=date(2026, 7, 1), last_on=date(2026, 7, 2)
+    )
+    rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
+    more = (draft, address, holiday, Group.objects.get(name="staff"))
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more)}
+    return School(
+        people=people,
+        things=things
+        | {
+            "course": course.slug,
+            "enrollment": str(enrollment.pk),
+            "lesson": str(lesson.pk),
+            "teacher": str(teacher.pk),
+            "rule": str(rule.pk),
+            "year": "2026",
+            "month": "3",
+            "key": "no-such-key",
+            "uidb36": "1",
+            "app_label": "enrollment",
+            "url": "nothing-here",
+            "content_type_id": "1",
+            "object_id": "1",
+            "root": str(people["superuser"].pk),
+        },
+    )
+
+
+def data_of(row: Row, things: Mapping[str, str]) -> dict[str, str]:
+    return {name: value.format(**things) for name, value in row.data.items()}
+
+
+class Asking:
+    """One person's browser; whatever a request did is undone before the next."""
+
+    def __init__(self, user: User | None, **options: Any) -> None:
+        self.client = Client(raise_request_exception=False, **options)
+        if user is not None:
+            self.client.force_login(user)
+        self._cookies = self.client.cookies.output()
+        self.untouched = snapshot()
+
+    def __call__(self, path: str, method: str, data: Mapping[str, Any]) -> tuple[Any, set[str]]:
+        """The response, and which tables are no longer what they were."""
+        with transaction.atomic():
+            response = self._ask(path, method, data)
+            now = snapshot() if method == GET else self.untouched
+            transaction.set_rollback(True)
+        saved: Any = SimpleCookie()
+        saved.load(self._cookies.replace("Set-Cookie: ", ""))
+        self.client.cookies = saved
+        return response, {name for name in now if now[name] != self.untouched[name]}
+
+    def _ask(self, path: str, method: str, data: Mapping[str, Any]) -> HttpResponse:
+        ask = getattr(self.client, method.lower())
+        is_form = method == GET or (method == POST and not path.startswith(API))
+        answer: HttpResponse = ask(path, data, **({} if is_form else JSON))
+        return answer
+
+
+def answered(response: HttpResponse, expected: Answer) -> Answer:
+    """In the form in which it was expected: a redirect by where it leads, if that was asked."""
+    if isinstance(expected, str) and response.status_code in (301, 302, 303):
+        location = response.headers["Location"]
+        return expected if location.startswith(expected) else location
+    return response.status_code
+
+
+# A GET may change these.
+MAY_CHANGE = {
+    "django_session": "Messages that were shown, the language, a session that is renewed.",
+    "django_cache": "Counters against guessing.",
+}
+
+
+def snapshot() -> dict[str, str]:
+    """A digest of every table's rows."""
+    tables = sorted(set(connection.introspection.table_names()) - set(MAY_CHANGE))
+    one = (
+        "SELECT '{0}', md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM \"{0}\" t"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(one.format(table) for table in tables))
+        return dict(cursor.fetchall())

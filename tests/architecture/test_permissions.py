@@ -1,0 +1,285 @@
+"""Who may do what, readable at a glance: every URL and method, and what each role gets there.
+
+The things in the URLs belong to `student` and `teacher`; all features are on. A new page is missing
+in the table until somebody has decided who may see it: the second test names it.
+"""
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import resolve
+from drf_spectacular.generators import SchemaGenerator
+
+from tests.architecture.matrix import (
+    API,
+    GET,
+    JSON,
+    POST,
+    ROLES,
+    ROUTES,
+    Answer,
+    Asking,
+    Row,
+    School,
+    answered,
+    build,
+    data_of,
+    path_of,
+    routes,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("flag_rows")]
+
+LOGIN = "/accounts/login/"
+ADMIN_LOGIN = "/admin/login/"
+HOME = "/home/"
+OFFICE = "/admin/"
+CHOOSE = "/schedule/course-2/"
+
+# fmt: off
+PAGES = [
+    # ------------------------------------------------------------ the ground floor
+    Row("enrollment:catalog", GET, anonymous=200, student=200),
+    Row("enrollment:course", GET, anonymous=200, student=200),
+    Row("enrollment:home", GET, anonymous=LOGIN, student="/my/courses/", teacher="/my/lessons/", staff=OFFICE),
+    Row("enrollment:enroll", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("enrollment:enroll", POST, anonymous=LOGIN, student="/enrollments/", teacher=403, staff=403, data={"note": "x"}),
+    Row("enrollment:enrolled", GET, anonymous=LOGIN, student=200, other_student=404, teacher=404, staff=404),
+    Row("enrollment:my_courses", GET, anonymous=LOGIN, student=200, teacher=HOME, staff=HOME),
+    Row("enrollment:my_lessons", GET, anonymous=LOGIN, student=HOME, teacher=200, staff=HOME),
+    Row("enrollment:my_data", GET, anonymous=LOGIN, student=200),
+    Row("enrollment:my_copy", GET, anonymous=LOGIN, student=200),
+    Row("enrollment:delete_me", GET, anonymous=LOGIN, student=200),
+    # 409: somebody counts on this teacher; the office asks an admin.
+    Row("enrollment:delete_me", POST, anonymous=LOGIN, student=422, teacher=409, other_teacher=422, staff=409),
+    # ------------------------------------------------------------ drafts
+    Row("drafts:save", GET, anonymous=405, student=405),
+    Row("drafts:save", POST, anonymous=401, student=200, teacher=401, staff=401, data={"note": "x"}),
+    # ------------------------------------------------------------ scheduling
+    Row("scheduling:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("scheduling:choose", POST, anonymous=LOGIN, student=422, teacher=403, staff=403),
+    Row("scheduling:details", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
+    Row("scheduling:details", POST, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
+    Row("scheduling:confirm", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
+    Row("scheduling:confirm", POST, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
+    Row("scheduling:hours", GET, anonymous=LOGIN, student=403, teacher=200, staff=403),
+    Row("scheduling:hours", POST, anonymous=LOGIN, student=403, teacher=422, staff=403, data={"weekday": "9"}),
+    Row("scheduling:delete_hours", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", staff=403),
+    Row("scheduling:delete_hours", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", other_teacher=404, staff=403),
+    Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("holidays:list", GET, anonymous=LOGIN, student=200),
+    # ------------------------------------------------------------ the API
+    Row("availability-api:slots", GET, anonymous=403, student=200, query="?course={course}"),
+    Row("availability-api:slots", POST, anonymous=403, student=405),
+    Row("api-schema", GET, anonymous=403, student=200),
+    # ------------------------------------------------------------ accounts: allauth's, and the language
+    Row("account_login", GET, anonymous=200, student=HOME),
+    Row("account_login", POST, anonymous=200, student=HOME),
+    Row("account_signup", GET, anonymous=200, student=HOME),
+    Row("account_signup", POST, anonymous=200, student=HOME),
+    Row("account_logout", GET, anonymous="/", student=200),
+    Row("account_logout", POST, anonymous="/", student="/"),
+    Row("account_inactive", GET, anonymous=200, student=200),
+    Row("account_reauthenticate", GET, anonymous=LOGIN, student=200),
+    Row("account_reauthenticate", POST, anonymous=LOGIN, student=200),
+    Row("account_email", GET, anonymous=LOGIN, student=200),
+    Row("account_email", POST, anonymous=LOGIN, student="/accounts/email/"),
+    Row("account_email_verification_sent", GET, anonymous=200, student=200),
+    Row("account_confirm_email", GET, anonymous=200, student=200),
+    Row("account_confirm_email", POST, anonymous=404, student=404),
+    Row("account_change_password", GET, anonymous=LOGIN, student=200),
+    Row("account_change_password", POST, anonymous=LOGIN, student=200),
+    Row("account_set_password", GET, anonymous=LOGIN, student="/accounts/password/change/"),
+    Row("account_set_password", POST, anonymous=LOGIN, student="/accounts/password/change/"),
+    Row("account_reset_password", GET, anonymous=200, student=200),
+    Row("account_reset_password", POST, anonymous=200, student=200),
+    Row("account_reset_password_done", GET, anonymous=200, student=200),
+    Row("account_reset_password_from_key", GET, anonymous=200, student=200),
+    Row("account_reset_password_from_key", POST, anonymous=200, student=200),
+    Row("account_reset_password_from_key_done", GET, anonymous=200, student=200),
+    Row("account_confirm_login_code", GET, anonymous=LOGIN, student=HOME),
+    Row("account_confirm_login_code", POST, anonymous=LOGIN, student=HOME),
+    Row("set_language", GET, anonymous="/", student="/"),
+    Row("set_language", POST, anonymous="/", student="/", data={"language": "de"}),
+    # ------------------------------------------------------------ the office's frame
+    Row("admin:login", GET, anonymous=LOGIN, student=403, staff=OFFICE),
+    Row("admin:login", POST, anonymous=LOGIN, student=403, staff=200),
+    Row("admin:logout", GET, anonymous=OFFICE, student=OFFICE, staff=405),
+    Row("admin:logout", POST, anonymous=OFFICE, student=OFFICE, staff=200),
+]
+
+
+def office(name: str, method: str, *, staff: Answer, **more: Any) -> Row:
+    """A page of the admin: nobody else gets further than its login."""
+    return Row(name, method, anonymous=ADMIN_LOGIN, student=ADMIN_LOGIN, staff=staff, **more)
+
+
+OFFICE_PAGES = [
+    office("admin:index", GET, staff=200),
+    office("admin:app_list", GET, staff=200),
+    office("admin:search", GET, staff=200, query="?s=course"),
+    office("admin:jsi18n", GET, staff=200),
+    office("admin:password_change", GET, staff=200),
+    office("admin:password_change", POST, staff=200),
+    office("admin:password_change_done", GET, staff=200),
+    office("admin:view_on_site", GET, staff=404),
+    office("admin/(?P<url>.*)$", GET, staff=404),
+    office("admin:autocomplete", GET, staff=200, query="?app_label=enrollment&model_name=course&field_name=teachers"),
+    # Which groups there are is for who puts people into them.
+    office("admin:autocomplete", GET, staff=403, admin=200, query="?app_label=enrollment&model_name=user&field_name=groups"),
+    # People. Superusers are for superusers.
+    office("admin:auth_user_password_change", GET, staff=403, admin=200),
+    office("admin:auth_user_password_change", POST, staff=403, admin=200),
+    office("admin:auth_user_password_change", POST, staff=403, superuser=200, things={"id": "{root}"}),
+    office("admin:enrollment_user_change", POST, staff=403, superuser=200, things={"object_id": "{root}"}),
+    office("admin:enrollment_user_copy_data", GET, staff=403, admin=200),
+    office("admin:enrollment_user_copy_data", GET, staff=403, superuser=200, things={"object_id": "{root}"}),
+    office("admin:enrollment_user_erase", GET, staff=403, admin=200),
+    office("admin:enrollment_user_erase", POST, staff=403, admin=200),
+    office("admin:enrollment_user_erase", POST, staff=403, superuser=200, things={"object_id": "{root}"}),
+    office("admin:enrollment_user_erase", GET, staff=403, admin=404, things={"object_id": "nobody"}),
+    # Enrollments and lessons.
+    office("admin:enrollment_enrollment_plan_lesson", GET, staff="/admin/enrollment/lesson/add/"),
+    office("admin:enrollment_enrollment_plan_lesson", GET, staff=404, things={"object_id": "nothing"}),
+    office("admin:enrollment_enrollment_changelist", POST, staff="/admin/", data={"action": "confirm_selected", "_selected_action": "{enrollment}"}),
+    office("admin:enrollment_enrollment_changelist", POST, staff="/admin/", data={"action": "decline_selected", "_selected_action": "{enrollment}"}),
+    office("admin:enrollment_lesson_changelist", POST, staff="/admin/", data={"action": "cancel_selected", "_selected_action": "{lesson}"}),
+    # The switchboard.
+    office("admin:rollback_flag_set_share", GET, staff=200),
+    office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "5", "reason": "x"}),
+    office("admin:rollback_flag_kill", GET, staff=200),
+    office("admin:rollback_flag_kill", POST, staff=OFFICE, data={"reason": "x"}),
+    office("admin:rollback_flag_restore", GET, staff=200),
+    office("admin:rollback_flag_restore", POST, staff=200),
+    office("admin:rollback_flag_kill_everything", GET, staff=200),
+    office("admin:rollback_flag_kill_everything", POST, staff=OFFICE, data={"reason": "x"}),
+    office("admin:rollback_flag_audit", GET, staff="/admin/rollback/flagchange/"),
+]
+
+# What each may do with a model's rows in the admin: l(ook), a(dd), c(hange), d(elete).
+MODELS = {
+    #                             staff   admin   superuser
+    "account_emailaddress":     ("",     "",     "lacd"),
+    "auth_group":               ("",     "l",    "lacd"),
+    "enrollment_course":        ("lacd", "lacd", "lacd"),
+    "enrollment_enrollment":    ("lacd", "lacd", "lacd"),
+    "enrollment_lesson":        ("lac",  "lac",  "lac"),   # cancelled, never deleted
+    "enrollment_student":       ("lacd", "lacd", "lacd"),
+    "enrollment_teacher":       ("lacd", "lacd", "lacd"),
+    "enrollment_user":          ("l",    "lac",  "lac"),   # erased, never deleted
+    "holidays_holiday":         ("lacd", "lacd", "lacd"),
+    "rollback_enrollmentdraft": ("l",    "l",    "l"),
+    "rollback_flag":            ("lc",   "lc",   "lc"),
+    "rollback_flagchange":      ("l",    "l",    "l"),
+    "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
+}
+# fmt: on
+
+
+def pages_of(model: str, may: tuple[str, str, str]) -> list[Row]:
+    """Django's own pages of a model."""
+
+    def page(kind: str, method: str, right: str) -> Row:
+        staff, admin, superuser = (200 if right in rights else 403 for rights in may)
+        name = f"admin:{model}_{kind}"
+        return office(name, method, staff=staff, admin=admin, superuser=superuser)
+
+    # The short address leads everybody of the office to the long one, which then asks.
+    short = f"admin/{model.replace('_', '/', 1)}/<path:object_id>/"
+    return [
+        page("changelist", GET, "l"),
+        page("add", GET, "a"),
+        page("add", POST, "a"),
+        page("change", GET, "l"),
+        page("change", POST, "c"),
+        page("delete", GET, "d"),
+        page("delete", POST, "d"),
+        page("history", GET, "l"),
+        office(short, GET, staff="/admin/"),
+    ]
+
+
+ROWS = [*PAGES, *OFFICE_PAGES, *(row for item in MODELS.items() for row in pages_of(*item))]
+
+# A GET of these may write, by table; each with the reason.
+GET_MAY_WRITE = {
+    ("account_email", "account_emailaddress"): "allauth notes the address that the account has.",
+}
+
+
+@pytest.fixture
+def school() -> School:
+    return build()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_gets_what_the_table_says_and_a_get_changes_nothing(
+    school: School, role: str
+) -> None:
+    ask, wrong = Asking(school.people[role]), []
+    for row in ROWS:
+        path, expected = path_of(row, school.things), row.expected(role)
+        response, changed = ask(path, row.method, data_of(row, school.things))
+        if (got := answered(response, expected)) != expected:
+            wrong.append(f"{row.name} ({row.method} {path}): {got} instead of {expected}")
+        if written := {table for table in changed if (row.name, table) not in GET_MAY_WRITE}:
+            wrong.append(f"{row.name} (GET {path}) wrote to {sorted(written)}")
+    assert not wrong, f"{role} gets\n" + "\n".join(wrong)
+
+
+def test_every_url_is_in_the_table() -> None:
+    missing = sorted(set(ROUTES) - {row.name for row in ROWS})
+    assert not missing, (
+        f"Nobody has said who may see {missing}. Add a line for each and each method to PAGES, like\n"
+        f'    Row("{missing[0]}", GET, anonymous=LOGIN, student=200, other_student=404, staff=403),\n'
+        "for pages of the admin to OFFICE_PAGES, and for a new ModelAdmin to MODELS (in "
+        "tests/architecture/test_permissions.py)."
+    )
+
+
+def test_no_two_urls_share_a_name() -> None:
+    """A row stands for one URL; the second of that name would be in nobody's table."""
+    by_name = Counter(name for name, _route in set(routes()))
+    assert [name for name, count in by_name.items() if count > 1] == []
+
+
+def test_every_operation_of_the_api_is_in_the_table() -> None:
+    schema: Any = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    missing = []
+    for path, operations in schema["paths"].items():
+        name = resolve(re.sub(r"{\w+}", "1", path)).view_name
+        missing += [
+            f'Row("{name}", {method.upper()}, anonymous=403, student=200)'
+            for method in operations
+            if (name, method.upper()) not in {(row.name, row.method) for row in ROWS}
+        ]
+    assert schema["paths"]
+    assert not missing, f"Add to PAGES: {missing}"
+
+
+def test_the_table_names_nothing_that_is_not_there() -> None:
+    assert not {row.name for row in ROWS} - set(ROUTES)
+    twice = Counter(
+        (row.name, row.method, row.query, str(row.things), str(row.data)) for row in ROWS
+    )
+    assert not [key for key, count in twice.items() if count > 1]
+
+
+def test_every_post_without_a_csrf_token_is_refused(school: School) -> None:
+    """As a superuser, who would otherwise get in nearly everywhere."""
+    client = Client(enforce_csrf_checks=True)
+    superuser = school.people["superuser"]
+    assert superuser is not None
+    client.force_login(superuser)
+    open_doors = []
+    for path in sorted({path_of(row, school.things) for row in ROWS}):
+        kind: Any = JSON if path.startswith(API) else {}
+        response = client.post(path, **kind)
+        words = response.content.decode()
+        if "Please send that once more" not in words and "CSRF Failed" not in words:
+            open_doors.append((path, response.status_code))
+    assert not open_doors

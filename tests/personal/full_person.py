@@ -1,0 +1,88 @@
+"""Somebody with a row of theirs in every table that is about people."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
+from rollback.models import EnrollmentDraft, Flag, FlagChange
+from scheduling.models import AvailabilityRule, TeacherReminder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    enrollment: Enrollment
+    past: Lesson
+    coming: Lesson
+    held: Lesson
+
+
+def lesson(
+    *, student: Student, teacher: Teacher, course: Course, starts: datetime, **fields: Any
+) -> Lesson:
+    values: dict[str, Any] = {
+        "period": DateTimeTZRange(starts, starts + timedelta(minutes=45)),
+        "local_on": starts.date(),
+        "local_start": time(starts.hour),
+        "zone": "Europe/Berlin",
+        **fields,
+    }
+    return Lesson.objects.create(student=student, teacher=teacher, course=course, **values)
+
+
+def fill_student(student: Student, *, teacher: Teacher, course: Course, now: datetime) -> Learning:
+    """Enrolled, with a lesson that was and one to come, a hold, and a draft for it."""
+    other = Course.objects.create(title="Choir", slug="choir")
+    enrollment = Enrollment.objects.create(
+        student=student,
+        course=course,
+        teacher=teacher,
+        status="confirmed",
+        wished_times="Mondays, after my therapy",
+        note="I am Ada, and shy",
+        office_note="Her sister pays",
+        payment_reference="PAY-2026-17",
+    )
+    EmailAddress.objects.create(user=student.user, email=student.user.email, primary=True)
+    EnrollmentDraft.objects.create(
+        student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
+    )
+    LogEntry.objects.create(
+        user=teacher.user,
+        object_id=str(student.user.pk),
+        content_type=ContentType.objects.get_for_model(User),
+        action_flag=CHANGE,
+        object_repr=str(student),
+        change_message="Ada's name corrected",
+    )
+    who: dict[str, Any] = {"student": student, "teacher": teacher}
+    day = timedelta(days=1)
+    return Learning(
+        enrollment=enrollment,
+        past=lesson(**who, course=course, starts=now - day, enrollment=enrollment, status="done"),
+        coming=lesson(**who, course=course, starts=now + day, enrollment=enrollment),
+        held=lesson(**who, course=other, starts=now + 2 * day, status="held", expires_at=now + day),
+    )
+
+
+def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
+    """Offers hours, was reminded, has features early, and has switched one."""
+    AvailabilityRule.objects.create(teacher=teacher, weekday=0, starts=time(16), ends=time(18))
+    TeacherReminder.objects.create(teacher=teacher, week_on=now.date())
+    flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
+    flag.users.add(teacher.user)
+    FlagChange.objects.create(
+        flag_name=flag.name,
+        actor=teacher.user,
+        actor_name=teacher.user.email,
+        action="kill",
+        reason="wrong times",
+        before={},
+        after={},
+    )
+    Teacher.objects.filter(pk=teacher.pk).update(bio="Marta plays in two ensembles.")
