@@ -62,6 +62,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
     },
     "delete-expired-holds": {"task": "enrollment.tasks.delete_expired_holds", "schedule": 60.0},
+    "delete-expired-uploads": {
+        "task": "enrollment.tasks.delete_expired_uploads",
+        "schedule": 600.0,
+    },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
         # An interval of a week would begin anew with every restart. The rows make it once a week.
@@ -85,6 +89,7 @@ INSTALLED_APPS = [
     "rollback",
     "enrollment",
     "unfold.apps.BasicAppConfig",
+    "unfold.contrib.import_export",
     "config.apps.OfficeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -97,6 +102,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "drf_spectacular",
+    "import_export",
     "rest_framework",
     "waffle",
     # Last: after a migrate it gives the groups permissions that the other apps have just made.

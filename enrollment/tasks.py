@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from enrollment.operations import confirmations, lessons
+from enrollment.operations import confirmations, lessons, uploads
 from enrollment.operations.confirmations import Outcome
 
 # With the server away each mail would wait for its timeout; beat comes again in half a minute.
@@ -20,3 +20,8 @@ def send_due_confirmations() -> int:
 @shared_task
 def delete_expired_holds() -> int:
     return lessons.delete_expired_holds(now=timezone.now())
+
+
+@shared_task
+def delete_expired_uploads() -> int:
+    return uploads.delete_expired(now=timezone.now())

@@ -15,6 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from enrollment.admin.pressed import PressedAdmin, Refused
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.domain.states import ENROLLMENT_STEPS, LIVE_ENROLLMENT, StepNotAllowed
 from enrollment.models import Enrollment, Lesson
 from enrollment.operations.enroll import (
@@ -92,7 +93,7 @@ class LessonInline(TabularInline):
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(PressedAdmin):
+class EnrollmentAdmin(SheetAdmin, PressedAdmin):
     form = EnrollmentForm
     list_display = ("student", "course", "teacher", "state", "flow", "created_at")
     list_display_links = ("student", "course")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from enrollment.admin.pressed import PressedAdmin, Refused
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
 from enrollment.models import Enrollment, Lesson, Teacher
@@ -116,7 +117,7 @@ def name_clash(clash: Lesson, teacher: Teacher) -> str:
 
 
 @admin.register(Lesson)
-class LessonAdmin(PressedAdmin):
+class LessonAdmin(SheetAdmin, PressedAdmin):
     form = LessonForm
     list_per_page = 25
     list_display = ("local_on", "local_start", "zone", "course", "teacher", "student", "state")

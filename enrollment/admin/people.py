@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.models import Student, Teacher, User
 from enrollment.operations.people import save_student, save_teacher
 
@@ -106,7 +107,7 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
 
 
 @admin.register(Teacher)
-class TeacherAdmin(ModelAdmin):
+class TeacherAdmin(SheetAdmin, ModelAdmin):
     list_display = ("display_name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)
@@ -123,7 +124,7 @@ class TeacherAdmin(ModelAdmin):
 
 
 @admin.register(Student)
-class StudentAdmin(ModelAdmin):
+class StudentAdmin(SheetAdmin, ModelAdmin):
     list_display = ("name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)

@@ -7,7 +7,7 @@ from typing import Any
 from enrollment.domain.tables import CourseRow
 from enrollment.importing.desk import Counts, Desk
 from enrollment.models import Course
-from enrollment.operations.import_school.merge import Merge
+from enrollment.operations.import_school.merge import Merge, counted
 
 FILE = "courses.csv"
 
@@ -64,6 +64,7 @@ def _with_teachers(
         known[course_id][teacher_id] = pk
     new, gone = [], []
     changed = {course.pk for course in merge.changed}
+    created = {course.pk for course in merge.new}
     for course, row in taken:
         if row.record.has("teachers"):
             wanted = _teachers(row, desk)
@@ -73,10 +74,11 @@ def _with_teachers(
             changed |= {course.pk} if set(wanted) != set(before) else set()
     link.objects.filter(pk__in=gone).delete()
     link.objects.bulk_create(new)
-    created = {course.pk for course in merge.new}
-    touched = len(changed - created)
-    return Counts(
-        created=len(created), changed=touched, unchanged=len(taken) - len(created) - touched
+    lines = [(row.record.line, course.pk) for course, row in taken]
+    return counted(
+        new=[(line, pk) for line, pk in lines if pk in created],
+        changed=[(line, pk) for line, pk in lines if pk in changed - created],
+        of=len(taken),
     )
 
 

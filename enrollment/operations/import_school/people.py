@@ -13,7 +13,9 @@ from enrollment.domain.tables import PersonRow, TeacherRow
 from enrollment.importing.desk import Counts, Desk
 from enrollment.models import Student, Teacher, User
 from enrollment.operations.import_school.logins import close_doubtful, dealt_with, teaching
-from enrollment.operations.import_school.merge import Merge
+from enrollment.operations.import_school.merge import Merge, counted, same
+
+NAMES = ("first_name", "last_name")
 
 Role = TypeVar("Role", Teacher, Student)
 Someone = TypeVar("Someone", bound=PersonRow)
@@ -26,17 +28,19 @@ class People:
         self.named: dict[str, PersonRow] = {}
 
     def save_teachers(self, rows: Sequence[TeacherRow], desk: Desk) -> Counts:
-        users = _save_users(rows, group="teacher")
+        users = _save_users(rows, desk, group="teacher")
         closed = close_doubtful((user for user, _changed in users.values()), known=teaching())
         self.named = {row.email: row for row in rows}
-        counts = _save_roles(Teacher, users, [(row, _teacher_fields(row)) for row in rows])
+        named = [(row, _teacher_fields(row)) for row in rows if row.email in users]
+        counts = _save_roles(Teacher, users, named)
         return replace(counts, logins_closed=closed)
 
     def save_students(self, rows: Sequence[PersonRow], desk: Desk) -> Counts:
         agreed = [row for row in rows if self._check_name(row, desk)]
-        users = _save_users(agreed, group="student")
+        users = _save_users(agreed, desk, group="student")
         closed = close_doubtful((user for user, _changed in users.values()), known=dealt_with())
-        counts = _save_roles(Student, users, [(row, _student_fields(row)) for row in agreed])
+        named = [(row, _student_fields(row)) for row in agreed if row.email in users]
+        counts = _save_roles(Student, users, named)
         return replace(counts, logins_closed=closed)
 
     def _check_name(self, row: PersonRow, desk: Desk) -> bool:
@@ -64,18 +68,40 @@ def _student_fields(row: PersonRow) -> dict[str, Any]:
     return {"zone": row.zone or settings.TIME_ZONE}
 
 
-def _save_users(rows: Sequence[PersonRow], *, group: str) -> dict[str, tuple[User, bool]]:
-    """By mail address: the user, and whether the row changed a known one."""
+def _save_users(
+    rows: Sequence[PersonRow], desk: Desk, *, group: str
+) -> dict[str, tuple[User, bool]]:
+    """By mail address: the user, and whether the row changed a known one. Without those whose
+    names were refused."""
     known = User.objects.annotate(address=Lower("email")).filter(
         address__in=[row.email for row in rows]
     )
     found = {user.email.lower(): user for user in known}
     merge = Merge(User)
-    users = {row.email: _take_user(merge, found.get(row.email), row) for row in rows}
+    users = {
+        row.email: _take_user(merge, found.get(row.email), row)
+        for row in rows
+        if _may_be_named(row, found.get(row.email), desk)
+    }
     merge.write()
     _add_to_group(users.values(), group)
     changed = {id(user) for user in merge.changed}
     return {address: (user, id(user) in changed) for address, user in users.items()}
+
+
+def _may_be_named(row: PersonRow, found: User | None, desk: Desk) -> bool:
+    names = {name: (getattr(found, name, None), getattr(row, name)) for name in NAMES}
+    changed = [name for name, (known, wanted) in names.items() if not same(known, wanted)]
+    for name in changed:
+        if not names[name][1]:
+            desk.refuse(row.record, name, "must not be empty.")
+        elif found and desk.guarded and (found.is_staff or found.is_superuser):
+            desk.refuse(row.record, name, "belongs to a login of the office; change it there.")
+        else:
+            continue
+        desk.unread[row.record.file].add(row.email)
+        return False
+    return True
 
 
 def _take_user(merge: Merge[User], found: User | None, row: PersonRow) -> User:
@@ -104,16 +130,22 @@ def _save_roles(
     user_ids = [user.pk for user, _changed in users.values()]
     found = {role.user_id: role for role in model._default_manager.filter(user__in=user_ids)}
     merge = Merge(model)
+    roles = []
     for row, wanted in rows:
         user, _changed = users[row.email]
         known = found.get(user.pk)
-        merge.take(known, wanted if known else wanted | {"user_id": user.pk}, row.record)
+        given = wanted if known else wanted | {"user_id": user.pk}
+        roles.append(merge.take(known, given, row.record))
     merge.write()
-    touched = {role.user_id for role in merge.changed}
-    created = {role.user_id for role in merge.new}
-    touched |= {user.pk for user, changed in users.values() if changed} - created
-    return Counts(
-        created=len(created),
-        changed=len(touched),
-        unchanged=len(users) - len(created) - len(touched),
+    new, changed = ({id(role) for role in some} for some in (merge.new, merge.changed))
+    renamed = {user.pk for user, was_changed in users.values() if was_changed}
+    lines = [(row.record.line, role) for (row, _wanted), role in zip(rows, roles, strict=True)]
+    return counted(
+        new=[(line, role.pk) for line, role in lines if id(role) in new],
+        changed=[
+            (line, role.pk)
+            for line, role in lines
+            if id(role) not in new and (id(role) in changed or role.user_id in renamed)
+        ],
+        of=len(rows),
     )
