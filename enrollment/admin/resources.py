@@ -42,6 +42,9 @@ class Csv(Format):
     title = gettext_lazy("CSV, separated by commas")
     delimiter = ","
 
+    def __init__(self, encoding: str | None = None) -> None:
+        """encoding: django-import-export names one; nobody asks for it here."""
+
     def get_title(self) -> Any:
         return self.title
 
@@ -83,7 +86,7 @@ class Cell:
     after: str
 
 
-class LineResult(RowResult):  # type: ignore[misc]
+class LineResult(RowResult):
     """A line of the file. diff: the cells that it fills or changes."""
 
     def __init__(self, *, number: int, import_type: str, label: str = "") -> None:
@@ -93,7 +96,7 @@ class LineResult(RowResult):  # type: ignore[misc]
         self.label = label
 
 
-class SheetResult(Result):  # type: ignore[misc]
+class SheetResult(Result):
     """problems: at most SHOWN of them, of `problem_count`."""
 
     def __init__(self) -> None:
@@ -132,12 +135,14 @@ class SheetResult(Result):  # type: ignore[misc]
 
 def _line(step: Step, named_by: Sequence[str]) -> LineResult:
     is_new = step.before is None
+    cells = _filled(step.after, named_by) if is_new else _changed(step)
+    shown = {cell.column for cell in cells}
     line = LineResult(
         number=step.line,
         import_type=RowResult.IMPORT_TYPE_NEW if is_new else RowResult.IMPORT_TYPE_UPDATE,
-        label=" · ".join(step.after[name] for name in named_by),
+        label=" · ".join(step.after[name] for name in named_by if name not in shown),
     )
-    line.diff = _filled(step.after, named_by) if step.before is None else _changed(step)
+    line.diff = cells
     return line
 
 
@@ -155,7 +160,7 @@ def _changed(step: Step) -> list[Cell]:
     ]
 
 
-class SheetResource(Resource):  # type: ignore[misc]
+class SheetResource(Resource):
     model: type[Model]
 
     @classmethod

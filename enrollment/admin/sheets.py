@@ -102,8 +102,8 @@ class SheetAdmin(ImportExportMixin):
             response: HttpResponse = super().process_result(result, request)
             return response
         # The school has changed since the preview, and the file does not fit any more.
-        kwargs = {"initial": {}, "owner": self._owner(request)}
-        form = SheetImportForm(self.import_formats, self.get_resource_classes(request), **kwargs)
+        resources = self.get_resource_classes(request)
+        form = SheetImportForm(self.import_formats, resources, owner=self._owner(request))
         context = {
             **self.admin_site.each_context(request),
             **self.get_import_context_data(),
@@ -121,6 +121,8 @@ class SheetAdmin(ImportExportMixin):
     # ------------------------------------------------------------ export
     def export_action(self, request: HttpRequest) -> HttpResponse:
         try:
+            if "\x00" in "".join(request.GET.values()):
+                raise IncorrectLookupParameters  # else the database would say so, too late
             response: HttpResponse = super().export_action(request)
         except IncorrectLookupParameters:
             messages.error(request, _("The list cannot be filtered like that. This is all of it."))

@@ -41,16 +41,19 @@ class SheetImportForm(ImportForm):
         field = self.fields["import_file"]
         field.label = _("CSV file")
         field.help_text = _("At most %(size)s.") % {"size": filesizeformat(MOST_BYTES)}
-        field.widget.attrs["accept"] = ".csv,.txt,.tsv,text/csv,text/plain"
+        # A plain one shows which file is chosen and where the focus is, without a script too.
+        field.widget = forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv,text/plain"})
+        field.widget.is_required = True
 
     def clean_format(self) -> str:
         return "0"
 
-    def clean_import_file(self) -> UploadedFile:
-        file: UploadedFile = self.cleaned_data["import_file"]
-        if (file.size or 0) > MOST_BYTES:
+    def clean_import_file(self) -> "UploadedFile[Any]":
+        file: UploadedFile[Any] = self.cleaned_data["import_file"]
+        size = file.size or 0
+        if size > MOST_BYTES:
             words = _("This file has %(size)s; at most %(most)s can be imported here.")
-            sizes = {"size": filesizeformat(file.size), "most": filesizeformat(MOST_BYTES)}
+            sizes = {"size": filesizeformat(size), "most": filesizeformat(MOST_BYTES)}
             raise forms.ValidationError(words % sizes)
         _check_is_text(file.read())
         file.seek(0)
@@ -71,7 +74,7 @@ def _check_is_text(data: bytes) -> None:
         )
 
 
-class ConfirmSheetForm(ConfirmImportForm):  # type: ignore[misc]
+class ConfirmSheetForm(ConfirmImportForm):
     """Whatever is posted, it finds nothing but the file that this person has looked at."""
 
     def __init__(self, *args: Any, owner: str, **kwargs: Any) -> None:
@@ -107,7 +110,7 @@ class SheetExportForm(ExportForm):
         field.initial = str(usual)
 
 
-class Uploads(BaseStorage):  # type: ignore[misc]
+class Uploads(BaseStorage):
     """name: owner and token."""
 
     def find(self) -> uploads.Upload | None:

@@ -34,7 +34,7 @@ def lines(
     sheet: Sheet[Any], rows: Iterable[Mapping[str, str]], *, delimiter: str = ","
 ) -> Iterator[str]:
     """The header and one line for each row of cells, none of them a formula."""
-    writer = csv.writer(_Line(), delimiter=delimiter)  # type: ignore[arg-type]
+    writer = csv.writer(_Line(), delimiter=delimiter)
     names: Sequence[str] = [column.name for column in sheet.columns]
     yield BYTE_ORDER_MARK + str(writer.writerow(names))
     for row in rows:
