@@ -89,11 +89,12 @@ class Cell:
 class LineResult(RowResult):
     """A line of the file. diff: the cells that it fills or changes."""
 
-    def __init__(self, *, number: int, import_type: str, label: str = "") -> None:
+    def __init__(self, *, number: int, import_type: str, label: str = "", was: str = "") -> None:
         super().__init__()
         self.number = number
         self.import_type = import_type
         self.label = label
+        self.was = was
 
 
 class SheetResult(Result):
@@ -141,6 +142,8 @@ def _line(step: Step, named_by: Sequence[str]) -> LineResult:
         number=step.line,
         import_type=RowResult.IMPORT_TYPE_NEW if is_new else RowResult.IMPORT_TYPE_UPDATE,
         label=" · ".join(step.after[name] for name in named_by if name not in shown),
+        # A changed row shows both names among its cells.
+        was=step.was if is_new else "",
     )
     line.diff = cells
     return line

@@ -121,7 +121,7 @@ class SheetAdmin(ImportExportMixin):
     # ------------------------------------------------------------ export
     def export_action(self, request: HttpRequest) -> HttpResponse:
         try:
-            if "\x00" in "".join(request.GET.values()):
+            if "%00" in request.META["QUERY_STRING"]:
                 raise IncorrectLookupParameters  # else the database would say so, too late
             response: HttpResponse = super().export_action(request)
         except IncorrectLookupParameters:

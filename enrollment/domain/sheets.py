@@ -14,6 +14,7 @@ from enrollment.domain.formulas import original
 
 ALIASES = {"e_mail": "email", "mail": "email", "timezone": "zone", "time_zone": "zone"}
 DELIMITERS = ",;\t"
+EMPTY = "must not be empty."
 
 
 class BadCell(ValueError):
@@ -268,6 +269,13 @@ def _values(sheet: Sheet[Any], record: Record) -> tuple[dict[str, Any], list[Pro
             values[column.attribute] = _value(column, record.cells.get(column.name, ""))
         except BadCell as bad:
             problems.append(record.problem(column.name, str(bad)))
+    if problems:
+        # Nobody gets to judge this line's empty cells, and it has to be corrected anyway.
+        problems += [
+            record.problem(column.name, EMPTY)
+            for column in sheet.columns
+            if column.blank and not record.cells.get(column.name)
+        ]
     return values, problems
 
 
@@ -278,5 +286,5 @@ def _value(column: Column, text: str) -> Any:
     if text:
         return column.read(text)
     if column.needed and not column.blank:
-        raise BadCell("must not be empty.")
+        raise BadCell(EMPTY)
     return column.empty

@@ -15,11 +15,15 @@ Known = TypeVar("Known", Teacher, Student, Course)
 
 @dataclass(frozen=True, kw_only=True)
 class Touched:
-    """The row of the school (its `pk`) that a line of the file made or changed."""
+    """The row of the school (its `pk`) that a line of the file made or changed.
+
+    was: the name so far of somebody whom the line gives another one.
+    """
 
     line: int
     pk: int
     is_new: bool
+    was: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ says how its rows are saved, and registers both from its `AppConfig.ready`:
             if ...:
                 desk.refuse(row.record, "starts", "must be before ends; write 09:00 to 17:00.")
         ...                                       # bulk operations: a bounded number of queries
-        return Counts(created=…, changed=…, unchanged=…)
+        return Counts(created=…, changed=…, unchanged=…, touched=…)    # touched: for the preview
 
     HOURS = Table(
         sheet=Sheet(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from enrollment.domain.tables import CourseRow
-from enrollment.importing.desk import Counts, Desk
+from enrollment.importing.desk import Counts, Desk, Touched
 from enrollment.models import Course
 from enrollment.operations.import_school.merge import Merge, counted
 
@@ -74,12 +74,12 @@ def _with_teachers(
             changed |= {course.pk} if set(wanted) != set(before) else set()
     link.objects.filter(pk__in=gone).delete()
     link.objects.bulk_create(new)
-    lines = [(row.record.line, course.pk) for course, row in taken]
-    return counted(
-        new=[(line, pk) for line, pk in lines if pk in created],
-        changed=[(line, pk) for line, pk in lines if pk in changed - created],
-        of=len(taken),
-    )
+    touched = [
+        Touched(line=row.record.line, pk=course.pk, is_new=course.pk in created)
+        for course, row in taken
+        if course.pk in created | changed
+    ]
+    return counted(touched, of=len(taken))
 
 
 def _teachers(row: CourseRow, desk: Desk) -> list[int]:

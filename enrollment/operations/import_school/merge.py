@@ -1,6 +1,6 @@
 """Rows of a file beside rows of the database: what is new, what differs, written in bulk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -63,28 +63,24 @@ class Merge(Generic[M]):
     def counts(self) -> Counts:
         """After `write`: before it, what is new has no id."""
         return counted(
-            new=[(self.lines[id(made)], made.pk) for made in self.new],
-            changed=[(self.lines[id(found)], found.pk) for found in self.changed],
+            [self._touched(made, is_new=True) for made in self.new]
+            + [self._touched(found, is_new=False) for found in self.changed],
             of=len(self.new) + len(self.changed) + self.unchanged,
         )
 
+    def _touched(self, row: M, *, is_new: bool) -> Touched:
+        return Touched(line=self.lines[id(row)], pk=row.pk, is_new=is_new)
 
-def counted(
-    *,
-    new: Sequence[tuple[int, int]],
-    changed: Sequence[tuple[int, int]],
-    of: int,
-    logins_closed: int = 0,
-) -> Counts:
-    """new, changed: line of the file and id of the row. of: how many rows were dealt with."""
-    touched = [Touched(line=line, pk=pk, is_new=True) for line, pk in new]
-    touched += [Touched(line=line, pk=pk, is_new=False) for line, pk in changed]
+
+def counted(touched: Iterable[Touched], *, of: int) -> Counts:
+    """of: how many rows were dealt with."""
+    in_order = sorted(touched, key=lambda one: one.line)
+    created = sum(one.is_new for one in in_order)
     return Counts(
-        created=len(new),
-        changed=len(changed),
-        unchanged=of - len(touched),
-        logins_closed=logins_closed,
-        touched=sorted(touched, key=lambda one: one.line),
+        created=created,
+        changed=len(in_order) - created,
+        unchanged=of - len(in_order),
+        touched=in_order,
     )
 
 

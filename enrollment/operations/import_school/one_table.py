@@ -19,9 +19,13 @@ MOST_LINES = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What one line of the file does. before: None for a new row. By column, as in a file."""
+    """What one line of the file does. before: None for a new row. By column, as in a file.
+
+    was: see Touched.
+    """
 
     line: int
+    was: str
     before: Mapping[str, str] | None
     after: Mapping[str, str]
 
@@ -48,7 +52,7 @@ def preview_table(*, table: Table[Any], data: bytes, now: datetime, most: int) -
         transaction.set_rollback(True)
     before = cells_of(table, [one.pk for one in shown if not one.is_new])
     steps = [
-        Step(line=one.line, before=before.get(one.pk), after=after[one.pk])
+        Step(line=one.line, was=one.was, before=before.get(one.pk), after=after[one.pk])
         for one in shown
         if one.pk in after
     ]

@@ -1,7 +1,7 @@
 """Teachers and students. A person's natural key is the mail address."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -9,8 +9,9 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db.models.functions import Lower
 
+from enrollment.domain.sheets import EMPTY
 from enrollment.domain.tables import PersonRow, TeacherRow
-from enrollment.importing.desk import Counts, Desk
+from enrollment.importing.desk import Counts, Desk, Touched
 from enrollment.models import Student, Teacher, User
 from enrollment.operations.import_school.logins import close_doubtful, dealt_with, teaching
 from enrollment.operations.import_school.merge import Merge, counted, same
@@ -21,6 +22,15 @@ Role = TypeVar("Role", Teacher, Student)
 Someone = TypeVar("Someone", bound=PersonRow)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Somebody:
+    """was: the name so far, where the file gives a known login another one."""
+
+    user: User
+    is_renamed: bool
+    was: str
+
+
 class People:
     """Remembers who was named how: one person may stand in both files, but with one name."""
 
@@ -29,7 +39,7 @@ class People:
 
     def save_teachers(self, rows: Sequence[TeacherRow], desk: Desk) -> Counts:
         users = _save_users(rows, desk, group="teacher")
-        closed = close_doubtful((user for user, _changed in users.values()), known=teaching())
+        closed = close_doubtful((one.user for one in users.values()), known=teaching())
         self.named = {row.email: row for row in rows}
         named = [(row, _teacher_fields(row)) for row in rows if row.email in users]
         counts = _save_roles(Teacher, users, named)
@@ -38,7 +48,7 @@ class People:
     def save_students(self, rows: Sequence[PersonRow], desk: Desk) -> Counts:
         agreed = [row for row in rows if self._check_name(row, desk)]
         users = _save_users(agreed, desk, group="student")
-        closed = close_doubtful((user for user, _changed in users.values()), known=dealt_with())
+        closed = close_doubtful((one.user for one in users.values()), known=dealt_with())
         named = [(row, _student_fields(row)) for row in agreed if row.email in users]
         counts = _save_roles(Student, users, named)
         return replace(counts, logins_closed=closed)
@@ -68,15 +78,13 @@ def _student_fields(row: PersonRow) -> dict[str, Any]:
     return {"zone": row.zone or settings.TIME_ZONE}
 
 
-def _save_users(
-    rows: Sequence[PersonRow], desk: Desk, *, group: str
-) -> dict[str, tuple[User, bool]]:
-    """By mail address: the user, and whether the row changed a known one. Without those whose
-    names were refused."""
+def _save_users(rows: Sequence[PersonRow], desk: Desk, *, group: str) -> dict[str, Somebody]:
+    """By mail address, without those whose names were refused."""
     known = User.objects.annotate(address=Lower("email")).filter(
         address__in=[row.email for row in rows]
     )
     found = {user.email.lower(): user for user in known}
+    names = {address: str(user) for address, user in found.items()}
     merge = Merge(User)
     users = {
         row.email: _take_user(merge, found.get(row.email), row)
@@ -85,8 +93,15 @@ def _save_users(
     }
     merge.write()
     _add_to_group(users.values(), group)
-    changed = {id(user) for user in merge.changed}
-    return {address: (user, id(user) in changed) for address, user in users.items()}
+    renamed = {id(user) for user in merge.changed}
+    return {
+        address: Somebody(
+            user=user,
+            is_renamed=id(user) in renamed,
+            was=names[address] if id(user) in renamed else "",
+        )
+        for address, user in users.items()
+    }
 
 
 def _may_be_named(row: PersonRow, found: User | None, desk: Desk) -> bool:
@@ -94,7 +109,7 @@ def _may_be_named(row: PersonRow, found: User | None, desk: Desk) -> bool:
     changed = [name for name, (known, wanted) in names.items() if not same(known, wanted)]
     for name in changed:
         if not names[name][1]:
-            desk.refuse(row.record, name, "must not be empty.")
+            desk.refuse(row.record, name, EMPTY)
         elif found and desk.guarded and (found.is_staff or found.is_superuser):
             desk.refuse(row.record, name, "belongs to a login of the office; change it there.")
         else:
@@ -123,29 +138,29 @@ def _add_to_group(users: Iterable[User], name: str) -> None:
 
 def _save_roles(
     model: type[Role],
-    users: dict[str, tuple[User, bool]],
+    users: dict[str, Somebody],
     rows: Sequence[tuple[Someone, dict[str, Any]]],
 ) -> Counts:
     """A row counts as changed when the user or the role changed."""
-    user_ids = [user.pk for user, _changed in users.values()]
+    user_ids = [one.user.pk for one in users.values()]
     found = {role.user_id: role for role in model._default_manager.filter(user__in=user_ids)}
     merge = Merge(model)
     roles = []
     for row, wanted in rows:
-        user, _changed = users[row.email]
-        known = found.get(user.pk)
-        given = wanted if known else wanted | {"user_id": user.pk}
-        roles.append(merge.take(known, given, row.record))
+        user_id = users[row.email].user.pk
+        known = found.get(user_id)
+        given = wanted if known else wanted | {"user_id": user_id}
+        roles.append((merge.take(known, given, row.record), row))
     merge.write()
     new, changed = ({id(role) for role in some} for some in (merge.new, merge.changed))
-    renamed = {user.pk for user, was_changed in users.values() if was_changed}
-    lines = [(row.record.line, role) for (row, _wanted), role in zip(rows, roles, strict=True)]
-    return counted(
-        new=[(line, role.pk) for line, role in lines if id(role) in new],
-        changed=[
-            (line, role.pk)
-            for line, role in lines
-            if id(role) not in new and (id(role) in changed or role.user_id in renamed)
-        ],
-        of=len(rows),
-    )
+    touched = [
+        Touched(
+            line=row.record.line,
+            pk=role.pk,
+            is_new=id(role) in new,
+            was=users[row.email].was,
+        )
+        for role, row in roles
+        if id(role) in new | changed or users[row.email].is_renamed
+    ]
+    return counted(touched, of=len(rows))
