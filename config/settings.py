@@ -65,6 +65,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "send-due-notices": {"task": "enrollment.tasks.send_due_notices", "schedule": 30.0},
     "delete-expired-holds": {"task": "enrollment.tasks.delete_expired_holds", "schedule": 60.0},
+    "delete-expired-uploads": {
+        "task": "enrollment.tasks.delete_expired_uploads",
+        "schedule": 600.0,
+    },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
         # An interval of a week would begin anew with every restart. The rows make it once a week.
@@ -88,6 +92,7 @@ INSTALLED_APPS = [
     "rollback",
     "enrollment",
     "unfold.apps.BasicAppConfig",
+    "unfold.contrib.import_export",
     "config.apps.OfficeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -101,6 +106,7 @@ INSTALLED_APPS = [
     "csp",
     "drf_spectacular",
     "knox",
+    "import_export",
     "rest_framework",
     "waffle",
     # Last: after a migrate it gives the groups permissions that the other apps have just made.

@@ -4,7 +4,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from enrollment.operations import confirmations, lessons, notices
+from enrollment.operations import confirmations, lessons, notices, uploads
 from enrollment.operations.mailing import Outcome
 
 # With the server away each mail would wait for its timeout; beat comes again in half a minute.
@@ -34,3 +34,8 @@ def _send_all(send_next: Callable[[datetime], Outcome]) -> int:
     while (outcome := send_next(timezone.now())) not in ENOUGH:
         sent += outcome is Outcome.SENT
     return sent
+
+
+@shared_task
+def delete_expired_uploads() -> int:
+    return uploads.delete_expired(now=timezone.now())

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
+from enrollment.admin.sheets import SheetAdmin
 from scheduling.models import AvailabilityRule
 from scheduling.operations.hours import one_at_a_time
 
 
 @admin.register(AvailabilityRule)
-class AvailabilityRuleAdmin(ModelAdmin):
+class AvailabilityRuleAdmin(SheetAdmin, ModelAdmin):
     """The model's own clean() speaks here as on the teacher's page."""
 
     list_display = ("teacher", "weekday", "starts", "ends", "valid_from", "valid_until")

@@ -7,12 +7,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from enrollment.admin.progress import UnitInline
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.models import Course, Teacher
 from enrollment.queries.courses import with_places
 
 
 @admin.register(Course)
-class CourseAdmin(ModelAdmin):
+class CourseAdmin(SheetAdmin, ModelAdmin):
     list_display = ("title", "places", "teacher_names", "lesson_minutes", "opens_on", "closes_on")
     list_filter = ("lesson_minutes", ("teachers", admin.RelatedOnlyFieldListFilter))
     search_fields = ("title", "slug", "teachers__display_name")

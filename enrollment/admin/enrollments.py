@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.progress import TickMixin, progress_in_words
 from enrollment.admin.series import series_page
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.domain.states import ENROLLMENT_STEPS, LIVE_ENROLLMENT, StepNotAllowed
 from enrollment.models import Enrollment, Lesson
 from enrollment.operations.enroll import (
@@ -95,7 +96,7 @@ class LessonInline(TabularInline):
 
 
 @admin.register(Enrollment)
-class EnrollmentAdmin(TickMixin, PressedAdmin):
+class EnrollmentAdmin(TickMixin, SheetAdmin, PressedAdmin):
     form = EnrollmentForm
     list_display = ("student", "course", "teacher", "state", "flow", "created_at")
     list_display_links = ("student", "course")

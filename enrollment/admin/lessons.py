@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from enrollment.admin import several, week
 from enrollment.admin.lesson_form import TIMED, Given, LessonForm
 from enrollment.admin.pressed import PressedAdmin, Refused
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.admin.words import because, moved, place
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
 from enrollment.models import Enrollment, Lesson
@@ -26,7 +27,7 @@ BUTTONS = {"done": Lesson.Status.DONE, "cancel": Lesson.Status.CANCELLED}
 
 
 @admin.register(Lesson)
-class LessonAdmin(PressedAdmin):
+class LessonAdmin(SheetAdmin, PressedAdmin):
     form = LessonForm
     list_per_page = 25
     list_display = ("local_on", "local_start", "zone", "course", "teacher", "student", "state")

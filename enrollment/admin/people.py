@@ -26,6 +26,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from enrollment import personal
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.models import Student, Teacher, User
 from enrollment.operations.erase import EraseRefused, check_can_erase, erase_person
 from enrollment.operations.people import save_student, save_teacher
@@ -242,7 +243,7 @@ class PersonAdmin(ModelAdmin):
 
 
 @admin.register(Teacher)
-class TeacherAdmin(PersonAdmin):
+class TeacherAdmin(SheetAdmin, PersonAdmin):
     list_display = ("display_name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)
@@ -274,7 +275,7 @@ class TeacherAdmin(PersonAdmin):
 
 
 @admin.register(Student)
-class StudentAdmin(PersonAdmin):
+class StudentAdmin(SheetAdmin, PersonAdmin):
     list_display = ("name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)

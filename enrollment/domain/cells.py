@@ -54,6 +54,12 @@ def lines(longest: int) -> Callable[[str], str]:
     return read
 
 
+def as_read(text: str) -> tuple[str, str]:
+    """How `line` and `lines` would read it from a file. People type blanks and line breaks into
+    pages that no file keeps; such a text is not another one."""
+    return " ".join(text.split()), "\n".join(text.strip().splitlines())
+
+
 def _short_enough(text: str, longest: int) -> str:
     if len(text) > longest:
         raise BadCell(f"has {len(text)} characters; at most {longest} fit.")
@@ -93,6 +99,20 @@ def clock(text: str) -> time:
     return time(hour, minute, second)
 
 
+def clock_text(at: time) -> str:
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def wall_clock(text: str) -> time:
+    """`02:30 again` is the second of the two in the night when the clocks go back."""
+    plain = text.lower().removesuffix("again").rstrip()
+    return clock(plain).replace(fold=int(plain != text.lower()))
+
+
+def wall_clock_text(at: time) -> str:
+    return f"{clock_text(at)} again" if at.fold else clock_text(at)
+
+
 @cache
 def zones() -> frozenset[str]:
     return frozenset(available_timezones())
@@ -111,7 +131,7 @@ def zone(text: str) -> str:
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+        if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not least <= int(text) <= most:
             raise BadCell(f"write a whole number from {least} to {most}.")
         return int(text)
 

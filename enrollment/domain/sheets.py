@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
+from enrollment.domain.formulas import original
+
 ALIASES = {"e_mail": "email", "mail": "email", "timezone": "zone", "time_zone": "zone"}
 DELIMITERS = ",;\t"
+EMPTY = "must not be empty."
 
 
 class BadCell(ValueError):
@@ -55,14 +58,18 @@ class Record:
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """read: text → value, raising BadCell; never called with an empty text.
+    write: value → text that `read` understands; never called with None.
 
-    needed: every line must fill it. empty: the value of an empty cell or a missing column.
+    needed: every line must fill it; with `blank` every file must have the column, and whoever saves
+    the row judges an empty cell. empty: the value of an empty cell or a missing column.
     field: the row's attribute, where it is called otherwise than the column.
     """
 
     name: str
     read: Callable[[str], Any]
+    write: Callable[[Any], str] = str
     needed: bool = True
+    blank: bool = False
     empty: Any = None
     field: str = ""
 
@@ -188,7 +195,7 @@ def _lines(file: str, text: str) -> Iterator[tuple[int, list[str]]]:
         except csv.Error as error:
             hint = f"cannot be read from here on ({error}); check the quotation marks."
             raise _Broken([Problem(file=file, line=line, hint=hint)]) from error
-        yield line, [cell.strip() for cell in cells]
+        yield line, [original(cell.strip()) for cell in cells]
 
 
 def _header(sheet: Sheet[Any], lines: Iterator[tuple[int, list[str]]]) -> list[str]:
@@ -262,6 +269,13 @@ def _values(sheet: Sheet[Any], record: Record) -> tuple[dict[str, Any], list[Pro
             values[column.attribute] = _value(column, record.cells.get(column.name, ""))
         except BadCell as bad:
             problems.append(record.problem(column.name, str(bad)))
+    if problems:
+        # Nobody gets to judge this line's empty cells, and it has to be corrected anyway.
+        problems += [
+            record.problem(column.name, EMPTY)
+            for column in sheet.columns
+            if column.blank and not record.cells.get(column.name)
+        ]
     return values, problems
 
 
@@ -271,6 +285,6 @@ def _value(column: Column, text: str) -> Any:
         raise BadCell("holds a NUL character, which cannot be stored; remove it.")
     if text:
         return column.read(text)
-    if column.needed:
-        raise BadCell("must not be empty.")
+    if column.needed and not column.blank:
+        raise BadCell(EMPTY)
     return column.empty

@@ -80,16 +80,28 @@ class LessonRow:
     status: str
 
 
-def _enrollment_key(row: EnrollmentRow) -> tuple[object, ...]:
-    """One live enrollment for a student and course, and any number of past ones."""
-    when = "live" if row.is_live else (row.status, row.enrolled_on)
-    return row.student, row.course, when
+def _enrollment_key(row: EnrollmentRow) -> tuple[object, ...] | None:
+    """One live enrollment for a student and course. Past ones are told apart while they are saved:
+    somebody may have enrolled and cancelled twice on one day."""
+    return (row.student, row.course) if row.is_live else None
 
+
+def _lesson_key(row: LessonRow) -> tuple[object, ...] | None:
+    """A cancelled lesson may stand beside the one that took its time."""
+    if row.status == LessonStatus.CANCELLED:
+        return None
+    return row.teacher, row.student, row.on, row.at, row.at.fold, row.zone
+
+
+# The database takes any length; a file's cell must fit into Python's csv module.
+ANY_LENGTH = 100_000
+MOST_PLACES = 2**31 - 1
 
 PERSON_COLUMNS = (
     Column(name="email", read=cells.mail),
-    Column(name="first_name", read=cells.line(150)),
-    Column(name="last_name", read=cells.line(150)),
+    # A login that the office made may have no name yet.
+    Column(name="first_name", read=cells.line(150), blank=True, empty=""),
+    Column(name="last_name", read=cells.line(150), blank=True, empty=""),
 )
 
 TEACHERS = Sheet(
@@ -98,7 +110,7 @@ TEACHERS = Sheet(
         *PERSON_COLUMNS,
         Column(name="zone", read=cells.zone),
         Column(name="display_name", read=cells.line(120), needed=False, empty=""),
-        Column(name="bio", read=cells.lines(4000), needed=False, empty=""),
+        Column(name="bio", read=cells.lines(ANY_LENGTH), needed=False, empty=""),
     ),
     row=TeacherRow,
     key=lambda row: row.email,
@@ -118,10 +130,10 @@ COURSES = Sheet(
     columns=(
         Column(name="title", read=cells.line(160)),
         Column(name="slug", read=cells.slug, needed=False, empty=""),
-        Column(name="description", read=cells.lines(10_000), needed=False, empty=""),
-        Column(name="teachers", read=cells.mails, needed=False, empty=()),
+        Column(name="description", read=cells.lines(ANY_LENGTH), needed=False, empty=""),
+        Column(name="teachers", read=cells.mails, write=" ".join, needed=False, empty=()),
         Column(name="lesson_minutes", read=cells.whole(5, 480), needed=False),
-        Column(name="capacity", read=cells.whole(0, 100_000), needed=False),
+        Column(name="capacity", read=cells.whole(0, MOST_PLACES), needed=False),
         Column(name="opens_on", read=cells.day, needed=False),
         Column(name="closes_on", read=cells.day, needed=False),
     ),
@@ -145,7 +157,7 @@ ENROLLMENTS = Sheet(
         Column(name="enrolled_on", read=cells.day, needed=False),
         Column(name="wished_times", read=cells.lines(3000), needed=False, empty=""),
         Column(name="note", read=cells.lines(4000), needed=False, empty=""),
-        Column(name="office_note", read=cells.lines(4000), needed=False, empty=""),
+        Column(name="office_note", read=cells.lines(ANY_LENGTH), needed=False, empty=""),
         Column(name="payment_reference", read=cells.line(64), needed=False, empty=""),
     ),
     row=EnrollmentRow,
@@ -163,7 +175,7 @@ LESSONS = Sheet(
         Column(name="student", read=cells.mail),
         Column(name="course", read=cells.slug),
         Column(name="date", read=cells.day, field="on"),
-        Column(name="time", read=cells.clock, field="at"),
+        Column(name="time", read=cells.wall_clock, write=cells.wall_clock_text, field="at"),
         Column(name="zone", read=cells.zone, needed=False),
         Column(name="minutes", read=cells.whole(5, 480), needed=False),
         Column(
@@ -174,6 +186,6 @@ LESSONS = Sheet(
         ),
     ),
     row=LessonRow,
-    key=lambda row: (row.teacher, row.student, row.on, row.at, row.zone),
+    key=_lesson_key,
     key_column="date",
 )

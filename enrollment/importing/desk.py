@@ -1,7 +1,7 @@
 """What an import has at hand while it saves: who is known, and where to report a bad row."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,13 +14,30 @@ Known = TypeVar("Known", Teacher, Student, Course)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Touched:
+    """The row of the school (its `pk`) that a line of the file made or changed.
+
+    was: the name so far of somebody whom the line gives another one.
+    """
+
+    line: int
+    pk: int
+    is_new: bool
+    was: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Counts:
-    """logins_closed: of people who were there, and whose address nobody had confirmed."""
+    """logins_closed: of people who were there, and whose address nobody had confirmed.
+
+    touched: for the preview; a table that leaves it out shows figures only.
+    """
 
     created: int = 0
     changed: int = 0
     unchanged: int = 0
     logins_closed: int = 0
+    touched: Sequence[Touched] = field(default=(), compare=False, repr=False)
 
 
 def _quiet(rows: int) -> None:
@@ -33,9 +50,13 @@ class Desk:
 
     unread: for each file the keys of lines that could not be read. Nobody complains again that
     such a teacher, student or course is missing. broken: files that could not be read to the end.
+
+    guarded: a page of the office imports, not whoever runs the machine: the logins of staff and
+    superusers keep their names.
     """
 
     now: datetime
+    guarded: bool = False
     tick: Callable[[int], None] = _quiet
     problems: list[Problem] = field(default_factory=list)
     unread: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))

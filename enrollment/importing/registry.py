@@ -17,7 +17,7 @@ says how its rows are saved, and registers both from its `AppConfig.ready`:
             if ...:
                 desk.refuse(row.record, "starts", "must be before ends; write 09:00 to 17:00.")
         ...                                       # bulk operations: a bounded number of queries
-        return Counts(created=…, changed=…, unchanged=…)
+        return Counts(created=…, changed=…, unchanged=…, touched=…)    # touched: for the preview
 
     HOURS = Table(
         sheet=Sheet(
@@ -42,20 +42,36 @@ says how its rows are saved, and registers both from its `AppConfig.ready`:
 the rows that could be read. It writes as if all went well: when anything was
 refused, here or elsewhere, or on a dry run, everything is rolled back. It never raises for a bad
 row. The same file again must create and change nothing. Readers of cells: `enrollment.domain.cells`.
+
+With `export=Export(…)` the table can be written to a file too, and the model's admin page offers
+both when its class has the mixin `enrollment.admin.sheets.SheetAdmin`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
+
+from django.db.models import Model, QuerySet
 
 from enrollment.domain.sheets import Row, Sheet
 from enrollment.importing.desk import Counts, Desk
 
 
 @dataclass(frozen=True, kw_only=True)
+class Export:
+    """rows: of those that are asked for, the ones a file can hold, in a file's order, with all that
+    `values` needs. values: of one of them, by column; the import reads the same back."""
+
+    model: type[Model]
+    rows: Callable[[QuerySet[Any]], QuerySet[Any]]
+    values: Callable[[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Table(Generic[Row]):
     sheet: Sheet[Row]
     save: Callable[[Sequence[Row], Desk], Counts]
+    export: Export | None = None
 
 
 _tables: dict[str, Table[Any]] = {}

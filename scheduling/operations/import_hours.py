@@ -5,11 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Any
+
+from django.db.models import QuerySet
 
 from enrollment.domain import cells
 from enrollment.domain.sheets import BadCell, Column, Record, Sheet
-from enrollment.importing.desk import Counts, Desk
-from enrollment.importing.registry import Table
+from enrollment.importing.desk import Counts, Desk, Touched
+from enrollment.importing.registry import Export, Table
+from enrollment.operations.import_school.merge import counted
 from scheduling.domain.hours import first_overlap
 from scheduling.models import AvailabilityRule
 from scheduling.models.rules import MIDNIGHT
@@ -45,6 +49,10 @@ def weekday(text: str) -> int:
     raise BadCell("write a weekday like Monday or Mon.")
 
 
+def weekday_name(day: int) -> str:
+    return DAYS[day].capitalize()
+
+
 def minute(text: str) -> time:
     at = cells.clock(text)
     if at.second:
@@ -60,7 +68,7 @@ def save_hours_file(rows: Sequence[HoursRow], desk: Desk) -> Counts:
     _report_overlaps(rules, known.values(), desk)
     if desk.problems:
         return Counts()
-    return _write([rule for _row, rule in rules], known)
+    return _write(rules, known)
 
 
 def _is_sound(row: HoursRow, desk: Desk) -> bool:
@@ -119,11 +127,13 @@ def _report_overlaps(
         others.append((f"line {row.record.line}", rule))
 
 
-def _write(rules: Sequence[AvailabilityRule], known: dict[Key, AvailabilityRule]) -> Counts:
-    new = [rule for rule in rules if _key(rule) not in known]
+def _write(
+    rules: Sequence[tuple[HoursRow, AvailabilityRule]], known: dict[Key, AvailabilityRule]
+) -> Counts:
+    new = [rule for _row, rule in rules if _key(rule) not in known]
     changed = [
         rule
-        for rule in rules
+        for _row, rule in rules
         if (old := known.get(_key(rule)))
         and (old.ends, old.valid_until) != (rule.ends, rule.valid_until)
     ]
@@ -131,8 +141,24 @@ def _write(rules: Sequence[AvailabilityRule], known: dict[Key, AvailabilityRule]
     # overlap for a moment, and the database looks after each row.
     AvailabilityRule.objects.filter(pk__in=[rule.pk for rule in changed]).delete()
     AvailabilityRule.objects.bulk_create([*changed, *new], batch_size=1000)
-    unchanged = len(rules) - len(new) - len(changed)
-    return Counts(created=len(new), changed=len(changed), unchanged=unchanged)
+    is_new = {id(rule): True for rule in new} | {id(rule): False for rule in changed}
+    touched = [
+        Touched(line=row.record.line, pk=rule.pk, is_new=is_new[id(rule)])
+        for row, rule in rules
+        if id(rule) in is_new
+    ]
+    return counted(touched, of=len(rules))
+
+
+def hours_rows(found: QuerySet[AvailabilityRule]) -> QuerySet[AvailabilityRule]:
+    with_all = found.select_related("teacher__user")
+    return with_all.order_by("teacher__user__email", "weekday", "starts", "pk")
+
+
+def hours_values(rule: AvailabilityRule) -> dict[str, Any]:
+    names = ("weekday", "starts", "ends", "valid_from", "valid_until")
+    teacher = rule.teacher.user.email.lower()
+    return {"teacher": teacher} | {name: getattr(rule, name) for name in names}
 
 
 HOURS = Table(
@@ -140,9 +166,9 @@ HOURS = Table(
         file="availability.csv",
         columns=[
             Column(name="teacher", read=cells.mail),
-            Column(name="weekday", read=weekday),
-            Column(name="starts", read=minute),
-            Column(name="ends", read=minute),
+            Column(name="weekday", read=weekday, write=weekday_name),
+            Column(name="starts", read=minute, write=cells.clock_text),
+            Column(name="ends", read=minute, write=cells.clock_text),
             Column(name="valid_from", read=cells.day, needed=False),
             Column(name="valid_until", read=cells.day, needed=False),
         ],
@@ -151,4 +177,5 @@ HOURS = Table(
         key_column="starts",
     ),
     save=save_hours_file,
+    export=Export(model=AvailabilityRule, rows=hours_rows, values=hours_values),
 )

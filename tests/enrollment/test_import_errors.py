@@ -57,7 +57,7 @@ def lesson(
             "courses",
             ",2\n",
             ",-2\n",
-            "column capacity: “-2”: write a whole number from 0 to 100000.",
+            "column capacity: “-2”: write a whole number from 0 to 2147483647.",
         ),
         (
             "courses",

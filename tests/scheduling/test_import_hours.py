@@ -4,11 +4,15 @@ from datetime import date, time
 from pathlib import Path
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
 
 from enrollment.importing.desk import Counts
-from enrollment.models import Teacher
+from enrollment.models import Teacher, User
 from enrollment.operations.import_school.run import ImportRefused, import_school
 from scheduling.models import AvailabilityRule
+from tests.conftest import Switches
 from tests.scheduling.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +89,39 @@ class TestImport:
         assert "availability.csv, line 3" in problem
         assert said in problem
         assert AvailabilityRule.objects.count() == 1
+
+
+@pytest.mark.usefixtures("teacher")
+class TestPages:
+    """The admin's own import and export, see tests/enrollment/test_sheets.py."""
+
+    TEXT = (
+        HEAD + f"{MARTA},Monday,09:00,12:00,,\n{MARTA},Sunday,14:00,00:00,2026-02-01,2026-06-30\n"
+    )
+
+    def page(self, kind: str) -> str:
+        return reverse(f"admin:scheduling_availabilityrule_{kind}")
+
+    def test_there_and_back(self, client: Client, staff: User, tmp_path: Path) -> None:
+        client.force_login(staff)
+        file = SimpleUploadedFile("hours.csv", self.TEXT.encode())
+        looked_at = client.post(self.page("import"), {"import_file": file, "resource": "0"})
+        token = looked_at.context["confirm_form"]["import_file_name"].value()
+        assert [line.number for line in looked_at.context["result"].rows] == [2, 3]
+        assert not AvailabilityRule.objects.exists()
+
+        client.post(self.page("process_import"), {"import_file_name": token})
+
+        answer = client.post(self.page("export"), {"format": "0", "resource": "0"})
+        exported = b"".join(answer.streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
+        assert exported == self.TEXT.replace("\n", "\r\n")
+        assert load(tmp_path, exported) == Counts(unchanged=2)
+
+    @pytest.mark.parametrize("kind", ["import", "export", "process_import"])
+    def test_they_close_with_their_feature(
+        self, client: Client, staff: User, switches: Switches, kind: str
+    ) -> None:
+        client.force_login(staff)
+        switches.kill()
+        answer = client.post(self.page(kind))
+        assert answer.status_code == 303

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from enrollment.domain.tables import CourseRow
-from enrollment.importing.desk import Counts, Desk
+from enrollment.importing.desk import Counts, Desk, Touched
 from enrollment.models import Course
-from enrollment.operations.import_school.merge import Merge
+from enrollment.operations.import_school.merge import Merge, counted
 
 FILE = "courses.csv"
 
@@ -64,6 +64,7 @@ def _with_teachers(
         known[course_id][teacher_id] = pk
     new, gone = [], []
     changed = {course.pk for course in merge.changed}
+    created = {course.pk for course in merge.new}
     for course, row in taken:
         if row.record.has("teachers"):
             wanted = _teachers(row, desk)
@@ -73,11 +74,12 @@ def _with_teachers(
             changed |= {course.pk} if set(wanted) != set(before) else set()
     link.objects.filter(pk__in=gone).delete()
     link.objects.bulk_create(new)
-    created = {course.pk for course in merge.new}
-    touched = len(changed - created)
-    return Counts(
-        created=len(created), changed=touched, unchanged=len(taken) - len(created) - touched
-    )
+    touched = [
+        Touched(line=row.record.line, pk=course.pk, is_new=course.pk in created)
+        for course, row in taken
+        if course.pk in created | changed
+    ]
+    return counted(touched, of=len(taken))
 
 
 def _teachers(row: CourseRow, desk: Desk) -> list[int]:

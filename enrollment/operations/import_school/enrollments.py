@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count
 from django.utils import timezone
 
@@ -18,22 +17,26 @@ from enrollment.domain.states import (
 from enrollment.domain.tables import EnrollmentRow
 from enrollment.importing.desk import Counts, Desk
 from enrollment.models import Enrollment
+from enrollment.operations.import_school.locks import nobody_else_books
 from enrollment.operations.import_school.merge import Merge
 
 FILE = "enrollments.csv"
 
 
 def save_enrollments(rows: Sequence[EnrollmentRow], desk: Desk) -> Counts:
-    _let_nobody_else_write()
+    nobody_else_books()
     known = _known(rows, desk)
     merge = Merge(Enrollment)
     added: dict[str, list[EnrollmentRow]] = defaultdict(list)
+    lines: dict[object, int] = {}
     for row in rows:
         wanted = _fields(row, desk)
         if wanted is None:
             desk.unread[FILE].add(f"{row.student} {row.course}")
             continue
         found = _match(row, known[wanted["student_id"], wanted["course_id"]])
+        if found is None and not _is_first(row, lines, desk):
+            continue
         if found is None:
             wanted |= _only_when_new(row, desk)
             if row.is_live:
@@ -50,15 +53,6 @@ def save_enrollments(rows: Sequence[EnrollmentRow], desk: Desk) -> Counts:
     return merge.counts
 
 
-def _let_nobody_else_write() -> None:
-    """Reading stays possible. Without it, somebody who enrolls or books between our check and our
-    writing would turn a clear sentence into a database error, or a deadlock. The order (courses
-    are written before, enrollments before lessons) is that of an enrollment, on purpose."""
-    with connection.cursor() as cursor:
-        for model in ("enrollment_enrollment", "enrollment_lesson"):
-            cursor.execute(f"LOCK TABLE {model} IN SHARE ROW EXCLUSIVE MODE")
-
-
 def _known(rows: Sequence[EnrollmentRow], desk: Desk) -> dict[tuple[int, int], list[Enrollment]]:
     """By the ids of student and course, oldest first."""
     named = {row.student for row in rows} & desk.students.keys()
@@ -70,15 +64,33 @@ def _known(rows: Sequence[EnrollmentRow], desk: Desk) -> dict[tuple[int, int], l
 
 
 def _match(row: EnrollmentRow, known: list[Enrollment]) -> Enrollment | None:
-    """The enrollment a row means: the live one for a live row, else that of the same day, the same
-    status first; a past row without a day means the last one of its status, else the live one."""
+    """The enrollment a row means, taken out of `known`: no two rows mean the same one."""
+    found = _meant(row, known)
+    if found is not None:
+        known.remove(found)
+    return found
+
+
+def _is_first(row: EnrollmentRow, lines: dict[object, int], desk: Desk) -> bool:
+    """Of two equal past rows that the school does not have the second is a slip."""
+    past = (row.student, row.course, row.status, row.enrolled_on)
+    first = lines.setdefault(past, row.record.line)
+    if first == row.record.line or row.is_live:
+        return True
+    desk.refuse(row.record, "student", f"already stands in line {first}; keep one of the two.")
+    return False
+
+
+def _meant(row: EnrollmentRow, known: Sequence[Enrollment]) -> Enrollment | None:
+    """The live one for a live row, else that of the same day, the same status first; a past row
+    without a day means the last one of its status, else the live one."""
     live = [one for one in known if one.status in LIVE_ENROLLMENT]
     same = [one for one in known if one.status == row.status]
     if row.is_live and live:
         return live[0]
     if row.enrolled_on is None:
         return None if row.is_live else next(iter(same[::-1] + live), None)
-    return next((one for one in same + known if _day(one) == row.enrolled_on), None)
+    return next((one for one in [*same, *known] if _day(one) == row.enrolled_on), None)
 
 
 def _day(enrollment: Enrollment) -> date:

@@ -1,6 +1,7 @@
 """Lessons. The natural key is who teaches whom from when; the database's guard is checked first,
 so that a clash is a sentence at its row and not a database error."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from enrollment.domain.states import (
 from enrollment.domain.tables import LessonRow
 from enrollment.importing.desk import Counts, Desk
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.operations.import_school.locks import nobody_else_books
 from enrollment.operations.import_school.merge import BATCH, Merge
 from enrollment.operations.lessons import delete_expired_holds
 
@@ -44,15 +46,20 @@ class Wanted:
     def key(self) -> Key:
         return self.teacher.pk, self.student.pk, self.starts_at
 
+    @property
+    def line(self) -> int:
+        return self.row.record.line
+
 
 def save_lessons(rows: Sequence[LessonRow], desk: Desk) -> Counts:
+    nobody_else_books()
     delete_expired_holds(now=desk.now)
     wanted = _resolve(rows, desk)
     if not wanted:
         return Counts()
     known = _known(wanted)
     matched = _match(wanted, known)
-    wanted = [_as_agreed(one, matched.get(one.key)) for one in wanted]
+    wanted = [_as_agreed(one, matched.get(one.line)) for one in wanted]
     _report_clashes(wanted, _unmatched(known, matched), desk)
     merge = _merge(wanted, matched, desk)
     if not desk.problems:
@@ -68,8 +75,9 @@ def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
         one = _resolve_row(row, enrollments, desk)
         if one is None:
             continue
-        line = row.record.line
-        if (first := lines.setdefault(one.key, line)) != line:
+        # A cancelled lesson may stand beside the one that took its time.
+        is_over = row.status == LessonStatus.CANCELLED
+        if not is_over and (first := lines.setdefault(one.key, one.line)) != one.line:
             hint = f"already stands in line {first}; keep one of the two."
             desk.refuse(row.record, "time", hint)
         else:
@@ -136,18 +144,26 @@ def _known(wanted: Sequence[Wanted]) -> list[Lesson]:
     )
 
 
-def _match(wanted: Sequence[Wanted], known: Sequence[Lesson]) -> dict[Key, Lesson]:
-    """Which known lesson a row means: a lesson that holds before one that was cancelled."""
-    keys = {one.key for one in wanted}
-    matched: dict[Key, Lesson] = {}
-    for lesson in sorted(known, key=lambda one: one.status != LessonStatus.CANCELLED):
-        key = (lesson.teacher_id, lesson.student_id, lesson.starts_at)
-        if lesson.status != LessonStatus.HELD and key in keys:
-            matched[key] = lesson
+def _match(wanted: Sequence[Wanted], known: Sequence[Lesson]) -> dict[int, Lesson]:
+    """By line, which known lesson a row means: one of the same status first, then one that holds
+    before one that was cancelled. No two rows mean the same one."""
+    free: dict[Key, list[Lesson]] = defaultdict(list)
+    for lesson in sorted(known, key=lambda one: one.status == LessonStatus.CANCELLED):
+        if lesson.status != LessonStatus.HELD:
+            free[lesson.teacher_id, lesson.student_id, lesson.starts_at].append(lesson)
+    matched: dict[int, Lesson] = {}
+    for one in wanted:
+        found = next((it for it in free[one.key] if it.status == one.status), None)
+        if found is not None:
+            free[one.key].remove(found)
+            matched[one.line] = found
+    for one in wanted:
+        if one.line not in matched and free[one.key]:
+            matched[one.line] = free[one.key].pop(0)
     return matched
 
 
-def _unmatched(known: Sequence[Lesson], matched: Mapping[Key, Lesson]) -> list[Lesson]:
+def _unmatched(known: Sequence[Lesson], matched: Mapping[int, Lesson]) -> list[Lesson]:
     meant = {lesson.pk for lesson in matched.values()}
     return [lesson for lesson in known if lesson.pk not in meant]
 
@@ -164,17 +180,18 @@ def _as_agreed(one: Wanted, lesson: Lesson | None) -> Wanted:
     )
 
 
-def _merge(wanted: Sequence[Wanted], matched: Mapping[Key, Lesson], desk: Desk) -> Merge[Lesson]:
+def _merge(wanted: Sequence[Wanted], matched: Mapping[int, Lesson], desk: Desk) -> Merge[Lesson]:
     merge = Merge(Lesson)
     for one in wanted:
-        lesson = matched.get(one.key)
+        lesson = matched.get(one.line)
         if lesson is None:
-            merge.new.append(Lesson(**_fields(one), enrollment_id=one.enrollment_id))
+            made = Lesson(**_fields(one), enrollment_id=one.enrollment_id)
+            merge.add(made, one.row.record)
         elif _may_step(lesson, one, desk):
             fields = _fields(one)
             if one.course.pk != lesson.course_id or lesson.enrollment_id is None:
                 fields["enrollment_id"] = one.enrollment_id
-            merge.change(lesson, fields)
+            merge.change(lesson, fields, one.row.record)
     return merge
 
 
@@ -205,7 +222,7 @@ def _may_step(lesson: Lesson, one: Wanted, desk: Desk) -> bool:
 
 def _write(merge: Merge[Lesson], desk: Desk) -> None:
     """What ends comes before what begins in its place. Plain statements cannot deadlock here:
-    the table is locked against other writers since the enrollments."""
+    the table is locked against other writers."""
     if "period" in merge.fields:
         # The guard looks after each row, not after the statement: out of its sight meanwhile.
         pks = [lesson.pk for lesson in merge.changed]

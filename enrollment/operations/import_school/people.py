@@ -1,7 +1,7 @@
 """Teachers and students. A person's natural key is the mail address."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -9,14 +9,26 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.db.models.functions import Lower
 
+from enrollment.domain.sheets import EMPTY
 from enrollment.domain.tables import PersonRow, TeacherRow
-from enrollment.importing.desk import Counts, Desk
+from enrollment.importing.desk import Counts, Desk, Touched
 from enrollment.models import Student, Teacher, User
 from enrollment.operations.import_school.logins import close_doubtful, dealt_with, teaching
-from enrollment.operations.import_school.merge import Merge
+from enrollment.operations.import_school.merge import Merge, counted, same
+
+NAMES = ("first_name", "last_name")
 
 Role = TypeVar("Role", Teacher, Student)
 Someone = TypeVar("Someone", bound=PersonRow)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Somebody:
+    """was: the name so far, where the file gives a known login another one."""
+
+    user: User
+    is_renamed: bool
+    was: str
 
 
 class People:
@@ -26,17 +38,19 @@ class People:
         self.named: dict[str, PersonRow] = {}
 
     def save_teachers(self, rows: Sequence[TeacherRow], desk: Desk) -> Counts:
-        users = _save_users(rows, group="teacher")
-        closed = close_doubtful((user for user, _changed in users.values()), known=teaching())
+        users = _save_users(rows, desk, group="teacher")
+        closed = close_doubtful((one.user for one in users.values()), known=teaching())
         self.named = {row.email: row for row in rows}
-        counts = _save_roles(Teacher, users, [(row, _teacher_fields(row)) for row in rows])
+        named = [(row, _teacher_fields(row)) for row in rows if row.email in users]
+        counts = _save_roles(Teacher, users, named)
         return replace(counts, logins_closed=closed)
 
     def save_students(self, rows: Sequence[PersonRow], desk: Desk) -> Counts:
         agreed = [row for row in rows if self._check_name(row, desk)]
-        users = _save_users(agreed, group="student")
-        closed = close_doubtful((user for user, _changed in users.values()), known=dealt_with())
-        counts = _save_roles(Student, users, [(row, _student_fields(row)) for row in agreed])
+        users = _save_users(agreed, desk, group="student")
+        closed = close_doubtful((one.user for one in users.values()), known=dealt_with())
+        named = [(row, _student_fields(row)) for row in agreed if row.email in users]
+        counts = _save_roles(Student, users, named)
         return replace(counts, logins_closed=closed)
 
     def _check_name(self, row: PersonRow, desk: Desk) -> bool:
@@ -64,18 +78,45 @@ def _student_fields(row: PersonRow) -> dict[str, Any]:
     return {"zone": row.zone or settings.TIME_ZONE}
 
 
-def _save_users(rows: Sequence[PersonRow], *, group: str) -> dict[str, tuple[User, bool]]:
-    """By mail address: the user, and whether the row changed a known one."""
+def _save_users(rows: Sequence[PersonRow], desk: Desk, *, group: str) -> dict[str, Somebody]:
+    """By mail address, without those whose names were refused."""
     known = User.objects.annotate(address=Lower("email")).filter(
         address__in=[row.email for row in rows]
     )
     found = {user.email.lower(): user for user in known}
+    names = {address: str(user) for address, user in found.items()}
     merge = Merge(User)
-    users = {row.email: _take_user(merge, found.get(row.email), row) for row in rows}
+    users = {
+        row.email: _take_user(merge, found.get(row.email), row)
+        for row in rows
+        if _may_be_named(row, found.get(row.email), desk)
+    }
     merge.write()
     _add_to_group(users.values(), group)
-    changed = {id(user) for user in merge.changed}
-    return {address: (user, id(user) in changed) for address, user in users.items()}
+    renamed = {id(user) for user in merge.changed}
+    return {
+        address: Somebody(
+            user=user,
+            is_renamed=id(user) in renamed,
+            was=names[address] if id(user) in renamed else "",
+        )
+        for address, user in users.items()
+    }
+
+
+def _may_be_named(row: PersonRow, found: User | None, desk: Desk) -> bool:
+    names = {name: (getattr(found, name, None), getattr(row, name)) for name in NAMES}
+    changed = [name for name, (known, wanted) in names.items() if not same(known, wanted)]
+    for name in changed:
+        if not names[name][1]:
+            desk.refuse(row.record, name, EMPTY)
+        elif found and desk.guarded and (found.is_staff or found.is_superuser):
+            desk.refuse(row.record, name, "belongs to a login of the office; change it there.")
+        else:
+            continue
+        desk.unread[row.record.file].add(row.email)
+        return False
+    return True
 
 
 def _take_user(merge: Merge[User], found: User | None, row: PersonRow) -> User:
@@ -97,23 +138,29 @@ def _add_to_group(users: Iterable[User], name: str) -> None:
 
 def _save_roles(
     model: type[Role],
-    users: dict[str, tuple[User, bool]],
+    users: dict[str, Somebody],
     rows: Sequence[tuple[Someone, dict[str, Any]]],
 ) -> Counts:
     """A row counts as changed when the user or the role changed."""
-    user_ids = [user.pk for user, _changed in users.values()]
+    user_ids = [one.user.pk for one in users.values()]
     found = {role.user_id: role for role in model._default_manager.filter(user__in=user_ids)}
     merge = Merge(model)
+    roles = []
     for row, wanted in rows:
-        user, _changed = users[row.email]
-        known = found.get(user.pk)
-        merge.take(known, wanted if known else wanted | {"user_id": user.pk}, row.record)
+        user_id = users[row.email].user.pk
+        known = found.get(user_id)
+        given = wanted if known else wanted | {"user_id": user_id}
+        roles.append((merge.take(known, given, row.record), row))
     merge.write()
-    touched = {role.user_id for role in merge.changed}
-    created = {role.user_id for role in merge.new}
-    touched |= {user.pk for user, changed in users.values() if changed} - created
-    return Counts(
-        created=len(created),
-        changed=len(touched),
-        unchanged=len(users) - len(created) - len(touched),
-    )
+    new, changed = ({id(role) for role in some} for some in (merge.new, merge.changed))
+    touched = [
+        Touched(
+            line=row.record.line,
+            pk=role.pk,
+            is_new=id(role) in new,
+            was=users[row.email].was,
+        )
+        for role, row in roles
+        if id(role) in new | changed or users[row.email].is_renamed
+    ]
+    return counted(touched, of=len(rows))

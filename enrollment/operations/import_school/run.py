@@ -11,12 +11,9 @@ from django.db import transaction
 from enrollment.domain import cells, tables, unit_tables
 from enrollment.domain.sheets import Parsed, Problem, Record, Sheet, parse
 from enrollment.importing.desk import Counts, Desk
-from enrollment.importing.registry import Table, registered
-from enrollment.operations.import_school.courses import save_courses
-from enrollment.operations.import_school.enrollments import save_enrollments
-from enrollment.operations.import_school.lessons import save_lessons
-from enrollment.operations.import_school.people import People
-from enrollment.operations.import_school.progress import save_progress, save_units
+from enrollment.importing.registry import Table
+from enrollment.operations.import_school.known import known_tables
+from enrollment.operations.import_school.locks import one_import_at_a_time
 
 
 class Progress(Protocol):
@@ -50,7 +47,7 @@ class ImportRefused(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
+class Read:
     table: Table[Any]
     parsed: Parsed[Any]
 
@@ -62,29 +59,14 @@ def import_school(
 
     :raises ImportRefused:
     """
-    known = _known_tables()
+    known = known_tables()
     found = _files(folder, known)
     read = [_read(table, found[table.sheet.file]) for table in known if table.sheet.file in found]
     with transaction.atomic():
-        counts = _save(read, now=now, progress=progress or Silent())
+        counts = save_all(read, now=now, progress=progress)
         if dry_run:
             transaction.set_rollback(True)
     return Report(counts=counts, ignored=sorted(found.keys() - {_file(one) for one in read}))
-
-
-def _known_tables() -> tuple[Table[Any], ...]:
-    """In the order of what refers to what; whatever else is registered comes after the school."""
-    people = People()
-    return (
-        Table(sheet=tables.TEACHERS, save=people.save_teachers),
-        Table(sheet=tables.STUDENTS, save=people.save_students),
-        Table(sheet=tables.COURSES, save=save_courses),
-        Table(sheet=unit_tables.UNITS, save=save_units),
-        Table(sheet=tables.ENROLLMENTS, save=save_enrollments),
-        Table(sheet=tables.LESSONS, save=save_lessons),
-        Table(sheet=unit_tables.PROGRESS, save=save_progress),
-        *registered(),
-    )
 
 
 def _files(folder: Path, known: Sequence[Table[Any]]) -> dict[str, Path]:
@@ -102,21 +84,33 @@ def _files(folder: Path, known: Sequence[Table[Any]]) -> dict[str, Path]:
     return found
 
 
-def _read(table: Table[Any], path: Path) -> _Read:
+def _read(table: Table[Any], path: Path) -> Read:
     sheet: Sheet[Any] = table.sheet
     try:
         data = path.read_bytes()
     except OSError as error:
         problem = Problem(file=sheet.file, hint=f"cannot be opened: {error.strerror}.")
-        return _Read(table=table, parsed=Parsed(problems=[problem], broken=True))
-    return _Read(table=table, parsed=parse(sheet, data))
+        return Read(table=table, parsed=Parsed(problems=[problem], broken=True))
+    return Read(table=table, parsed=parse(sheet, data))
 
 
-def _save(read: Sequence[_Read], *, now: datetime, progress: Progress) -> dict[str, Counts]:
-    """:raises ImportRefused: which takes the transaction back."""
-    ticks = _Ticks(progress)
+@transaction.atomic
+def save_all(
+    read: Sequence[Read],
+    *,
+    now: datetime,
+    guarded: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Counts]:
+    """guarded: see Desk.
+
+    :returns: by file.
+    :raises ImportRefused: which takes everything back.
+    """
+    one_import_at_a_time()
+    ticks = _Ticks(progress or Silent())
     unreadable = [problem for one in read for problem in one.parsed.problems]
-    desk = Desk(now=now, tick=ticks.advance, problems=unreadable)
+    desk = Desk(now=now, guarded=guarded, tick=ticks.advance, problems=unreadable)
     counts = {}
     for one in read:
         _note_what_is_unread(one, desk)
@@ -147,11 +141,11 @@ class _Ticks:
         self.progress.advance(max(0, self.left))
 
 
-def _file(one: _Read) -> str:
+def _file(one: Read) -> str:
     return one.table.sheet.file
 
 
-def _note_what_is_unread(one: _Read, desk: Desk) -> None:
+def _note_what_is_unread(one: Read, desk: Desk) -> None:
     if one.parsed.broken:
         desk.broken.add(_file(one))
     desk.unread[_file(one)] |= {_raw_key(record) for record in one.parsed.bad}
