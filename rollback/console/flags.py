@@ -69,7 +69,7 @@ class FlagAdmin(ModelAdmin):
 
     @admin.display(description=gettext_lazy("share"))
     def share(self, flag: Flag) -> str:
-        return f"{flag.percent.normalize():f} %"
+        return f"{flag.percent.normalize():f}\N{NO-BREAK SPACE}%"
 
     @admin.display(description=gettext_lazy("on now for"))
     def on_now(self, flag: Flag) -> str:
@@ -92,7 +92,8 @@ class FlagAdmin(ModelAdmin):
         if incident is None:
             return "–"
         page = reverse("admin:rollback_incident_change", args=[incident.pk])
-        return format_html('<a href="{}">{}</a>', page, _("Incident %s") % incident)
+        link = '<a class="underline" href="{}">{}</a>'
+        return format_html(link, page, _("Incident %s") % incident)
 
     @admin.display(description=gettext_lazy("last change"))
     def last_change(self, flag: Flag) -> str:

@@ -27,7 +27,7 @@ class IncidentAdmin(ReadOnlyAdmin):
     list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
     search_fields = ("title", "cause", "resolution")
     fields = (
-        "state", "duration", "features", "cause", "opened_at", "opened_by_name",
+        "in_words", "duration", "features", "cause", "opened_at", "opened_by_name",
         "resolved_at", "resolved_by_name", "resolution", "timeline",
     )  # fmt: skip
     actions_detail = ("resolve",)
@@ -51,6 +51,10 @@ class IncidentAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("state"), label={"open": "danger", "resolved": "success"})
     def state(self, incident: Incident) -> tuple[str, str]:
         return ("open", _("Open")) if incident.is_open else ("resolved", _("Resolved"))
+
+    @admin.display(description=gettext_lazy("state"))
+    def in_words(self, incident: Incident) -> str:
+        return self.state(incident)[1]
 
     @admin.display(description=gettext_lazy("lasts"))
     def duration(self, incident: Incident) -> str:
@@ -102,7 +106,7 @@ class IncidentAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": _("Resolve incident %s") % incident,
-            "submit": _("Resolve"),
+            "button_text": _("Resolve"),
             "consequence": _(
                 "Nothing comes back by itself: from then on each feature may be raised again, by a "
                 "person and with a reason."
