@@ -17,7 +17,7 @@ from rollback.models import FlagChange
 
 REFUSALS = frozenset({"flag_is_latched", "raising_needs_a_person", "resolving_needs_a_person"})
 
-SAY = "SELECT rollback_say(%s, %s, %s, %s, %s)"
+SAY = "SELECT set_config('lock_timeout', %s, true), rollback_say(%s, %s, %s, %s, %s)"
 
 
 class ChangeRefused(Exception):
@@ -67,13 +67,13 @@ def told(*, actor: Actor, reason: str, action: str = "", patience: str = "3s") -
         raise ChangeRefused("A reason is needed: one sentence for whoever reads the audit later.")
     who = str(actor.user.pk) if actor.user is not None else ""
     said = [who, actor.name, actor.kind, action, reason.strip()]
+    goes_on = connection.in_atomic_block
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
-            cursor.execute(SAY, said)
+            cursor.execute(SAY, [patience, *said])
             yield
-            # An outer transaction may go on; what else it changes was not said by this actor.
-            cursor.execute(SAY, [""] * len(said))
+            if goes_on:  # what else the outer transaction changes was not said by this actor
+                cursor.execute(SAY, [patience, *[""] * len(said)])
     except IntegrityError as error:
         raise _refusal(error) or error from error
     except OperationalError as error:

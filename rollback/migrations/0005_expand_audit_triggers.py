@@ -228,13 +228,10 @@ BEGIN
 END
 $$;
 
+-- Once for each statement: a thousand early users are one comparison, at the end, of their flag.
 CREATE FUNCTION rollback_flag_users_audited() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    name text;
 BEGIN
-    FOR name IN SELECT f.name FROM rollback_flag f WHERE f.id IN (OLD.flag_id, NEW.flag_id) LOOP
-        PERFORM rollback_audit(name);
-    END LOOP;
+    UPDATE rollback_flag SET modified = modified WHERE id IN (SELECT flag_id FROM touched);
     RETURN NULL;
 END
 $$;
@@ -280,8 +277,6 @@ CREATE TRIGGER salt_changed BEFORE UPDATE ON rollback_switchboard
 
 CREATE CONSTRAINT TRIGGER flags_audited AFTER INSERT OR UPDATE OR DELETE ON rollback_flag
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rollback_flag_audited();
-CREATE CONSTRAINT TRIGGER flags_audited AFTER INSERT OR UPDATE OR DELETE ON rollback_flag_users
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rollback_flag_users_audited();
 CREATE CONSTRAINT TRIGGER flags_audited AFTER INSERT OR UPDATE OF salt OR DELETE ON rollback_switchboard
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION rollback_salt_audited();
 """ + "".join(
@@ -314,6 +309,17 @@ BEGIN
 END
 $$;
 """
+
+AUDIT += "".join(
+    f"""
+CREATE TRIGGER users_audited_{number} AFTER {event} ON rollback_flag_users
+    REFERENCING {rows} TABLE AS touched
+    FOR EACH STATEMENT EXECUTE FUNCTION rollback_flag_users_audited();
+"""
+    for number, (event, rows) in enumerate(
+        [("INSERT", "NEW"), ("UPDATE", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")]
+    )
+)
 
 IN_LINE = "".join(
     f"""
