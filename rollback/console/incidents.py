@@ -50,11 +50,11 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("state"), label={"open": "danger", "resolved": "success"})
     def state(self, incident: Incident) -> tuple[str, str]:
-        return ("open", _("Open")) if incident.is_open else ("resolved", _("Resolved"))
+        return "open" if incident.is_open else "resolved", self.in_words(incident)
 
     @admin.display(description=gettext_lazy("state"))
     def in_words(self, incident: Incident) -> str:
-        return self.state(incident)[1]
+        return _("Open") if incident.is_open else _("Resolved")
 
     @admin.display(description=gettext_lazy("lasts"))
     def duration(self, incident: Incident) -> str:

@@ -272,6 +272,7 @@ RAISING = [
     Path(id="sql merge", go=sql(MERGE.format(percent=75))),
     Path(id="sql cte", go=sql(CTE.format(percent=75))),
     Path(id="sql upsert", go=sql(UPSERT.format(percent=75))),
+    Path(id="sql users", go=sql("UPDATE rollback_flag_users SET user_id = {late}")),
     Path(id="copy", go=_copy_user),
     Path(
         id="salt update",
