@@ -152,8 +152,8 @@ def test_resolving_needs_words_and_then_a_person_may_raise(
     shown = client.get(resolve_page(incident.pk)).content.decode()
     assert re.search(r"<button[^>]*>\s*Resolve\s*</button>", shown)
     for empty in ("", "   "):
-        shown = client.post(resolve_page(incident.pk), {"reason": empty})
-        assert "required" in shown.content.decode()
+        again = client.post(resolve_page(incident.pk), {"reason": empty})
+        assert "required" in again.content.decode()
     incident.refresh_from_db()
     assert incident.is_open
     done = client.post(resolve_page(incident.pk), {"reason": "clock mended"}, follow=True)
