@@ -34,6 +34,9 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_flag"),
         ("rollback", "change_flag"),
         ("rollback", "view_flagchange"),
+        ("rollback", "view_incident"),
+        # Resolving: after it, features may be raised again.
+        ("rollback", "change_incident"),
         ("rollback", "view_enrollmentdraft"),
         ("enrollment", "view_user"),
         ("enrollment", "view_apitoken"),

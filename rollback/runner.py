@@ -1,46 +1,48 @@
 """The only room that changes exposure. Each change and its audit row are one transaction."""
 
-import getpass
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import LockNotAvailable
+from django.db import connection
+from django.db.models import Max
+from django.db.models.functions import Now
 
-from rollback import switchboard
-from rollback.models import Flag, FlagChange, Switchboard
+from rollback import audit, incidents, switchboard
+from rollback.audit import Actor, ChangeBlocked, ChangeRefused, actor_at_the_terminal, actor_of
+from rollback.models import Flag, FlagChange, Incident, Switchboard
+
+# Who asks for a change says who asks, and hears a refusal, without knowing the audit's room.
+__all__ = [
+    "Actor",
+    "ChangeBlocked",
+    "ChangeRefused",
+    "RolledBack",
+    "actor_at_the_terminal",
+    "actor_of",
+    "end_blockers",
+    "kill",
+    "restore",
+    "roll_back",
+    "set_early",
+    "set_share",
+]
 
 log = structlog.get_logger(__name__)
 
-
-class ChangeRefused(Exception):
-    """Nothing was changed; the message says what to do instead."""
-
-
-class ChangeBlocked(ChangeRefused):
-    """Somebody else's transaction holds the flags."""
+# After one automatic step the next waits so long; a kill does not.
+AUTOMATIC_PAUSE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Actor:
-    """user: who is logged in, if anybody. name: how the audit names them."""
+class RolledBack:
+    """changes: the flags that were still on; the latch holds all of them."""
 
-    name: str
-    user: Any = None
-
-
-def actor_of(user: Any) -> Actor:
-    return Actor(name=user.get_username(), user=user)
-
-
-def actor_at_the_terminal() -> Actor:
-    try:
-        return Actor(name=f"command line ({getpass.getuser()})")
-    except (KeyError, OSError):  # a container's user id without a name
-        return Actor(name="command line")
+    incident: Incident
+    changes: list[FlagChange]
 
 
 def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list[FlagChange]:
@@ -53,6 +55,9 @@ def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list
                 f"{flag} is killed, so a share has no effect. Restore it first "
                 f"(manage.py rollback restore {flag}), with a share if it should start smaller."
             )
+        if percent > row.percent:
+            _check_person(actor, flag)
+        _check_pause(actor, flag)
         row.percent = percent
 
     return _change([flag], change, action="set share", actor=actor, reason=reason)
@@ -65,22 +70,69 @@ def _check_percent(percent: Decimal) -> None:
         raise ChangeRefused(f"A share has at most two decimals; {percent} has more.")
 
 
+def _check_person(actor: Actor, flag: str) -> None:
+    if actor.automatic:
+        raise ChangeRefused(f"Raising needs a person. Automatically, {flag} may only be lowered.")
+
+
+def _check_pause(actor: Actor, flag: str) -> None:
+    """One automatic step, then people have time to look at what it did; by the database's clock."""
+    since = Now() - AUTOMATIC_PAUSE
+    steps = FlagChange.objects.filter(flag_name=flag, actor_kind=FlagChange.Kind.AUTOMATIC)
+    if actor.automatic and steps.filter(changed_at__gt=since).exists():
+        raise ChangeRefused(
+            f"{flag} was changed automatically less than 30 minutes ago. Until then only a kill "
+            "or a person may change it."
+        )
+
+
 def kill(*, flag: str | None = None, actor: Actor, reason: str) -> list[FlagChange]:
     """Off for everybody, at once. Without a flag: all of them.
 
     :raises ChangeRefused:
     """
+    return _kill(_names(flag), actor=actor, reason=reason)
 
+
+def roll_back(*, flags: Iterable[str] = (), incident: str, actor: Actor, reason: str) -> RolledBack:
+    """A kill that stays: an incident of this title is opened, and until it is resolved nobody
+    can raise the flags, whichever way. Without flags: all of them.
+
+    :raises ChangeRefused:
+    """
+    if not incident.strip():
+        raise ChangeRefused("An incident needs a title.")
+    names = list(flags) or _names(None)
+    opened: list[Incident] = []
+
+    def latch() -> None:
+        opened[:] = [
+            incidents.open_with_latches(
+                title=incident.strip(), flags=names, actor=actor, cause=reason.strip()
+            )
+        ]
+
+    changes = _kill(names, actor=actor, reason=reason, before=latch)
+    return RolledBack(incident=opened[0], changes=changes)
+
+
+def _names(flag: str | None) -> list[str]:
+    return [flag] if flag else list(Flag.objects.values_list("name", flat=True))
+
+
+def _kill(
+    names: list[str], *, actor: Actor, reason: str, before: Callable[[], None] = lambda: None
+) -> list[FlagChange]:
     def change(row: Flag) -> None:
         row.everyone = False
 
-    names = [flag] if flag else Flag.objects.values_list("name", flat=True)
+    wanted: dict[str, Any] = {"action": "kill", "actor": actor, "reason": reason, "before": before}
     try:
-        return _change(names, change, action="kill", actor=actor, reason=reason, patience="1s")
+        return _change(names, change, patience="1s", **wanted)
     except ChangeBlocked:
         # A kill waits for nobody: a forgotten `BEGIN` at some terminal must not keep a feature on.
         end_blockers()
-        return _change(names, change, action="kill", actor=actor, reason=reason)
+        return _change(names, change, **wanted)
 
 
 def restore(
@@ -90,6 +142,7 @@ def restore(
 
     :raises ChangeRefused:
     """
+    _check_person(actor, flag)
     if percent is not None:
         _check_percent(percent)
 
@@ -110,6 +163,7 @@ def set_early(
     chosen = list(users)
 
     def change(row: Flag) -> None:
+        _check_pause(actor, flag)
         row.staff, row.superusers = staff, superusers
         row.users.set(chosen)
 
@@ -124,57 +178,32 @@ def _change(
     actor: Actor,
     reason: str,
     patience: str = "3s",
+    before: Callable[[], None] = lambda: None,
 ) -> list[FlagChange]:
-    """:returns: an audit row for each flag that really changed."""
-    if not reason.strip():
-        raise ChangeRefused("A reason is needed: one sentence for whoever reads the audit later.")
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [patience])
-            return _change_locked(names, change, action=action, actor=actor, reason=reason.strip())
-    except OperationalError as error:
-        if not isinstance(error.__cause__, LockNotAvailable):
-            raise
-        raise ChangeBlocked(
-            "Another change of the flags is still going on. Nothing was changed; try again."
-        ) from error
+    """before: done under the lock, before the first flag is changed.
+
+    :returns: the audit row of each flag that really changed, written by the database.
+    """
+    with audit.told(actor=actor, reason=reason, action=action, patience=patience):
+        # Everybody takes this row first: changes come one after the other and cannot deadlock.
+        Switchboard.objects.select_for_update().get(pk=1)
+        last = FlagChange.objects.aggregate(last=Max("pk"))["last"] or 0
+        before()
+        for name in names:
+            row = _flag(name)
+            change(row)
+            row.save()
+        switchboard.after_commit()
+        audit.write_now()
+        return list(FlagChange.objects.filter(pk__gt=last).order_by("pk"))
 
 
-def _change_locked(
-    names: Iterable[str],
-    change: Callable[[Flag], None],
-    *,
-    action: str,
-    actor: Actor,
-    reason: str,
-) -> list[FlagChange]:
-    # Everybody takes this row first: changes come one after the other and cannot deadlock.
-    Switchboard.objects.select_for_update().get(pk=1)
-    made = []
-    for name in names:
-        row = Flag.objects.filter(name=name).first()
-        if row is None:
-            known = ", ".join(Flag.objects.values_list("name", flat=True))
-            raise ChangeRefused(f"There is no flag {name}. There are: {known}.")
-        before = _facts(row)
-        change(row)
-        row.save()
-        after = _facts(row)
-        if before != after:
-            made.append(
-                FlagChange.objects.create(
-                    flag_name=name,
-                    actor=actor.user,
-                    actor_name=actor.name,
-                    action=action,
-                    reason=reason,
-                    before=before,
-                    after=after,
-                )
-            )
-    switchboard.after_commit()
-    return made
+def _flag(name: str) -> Flag:
+    row: Flag | None = Flag.objects.filter(name=name).first()
+    if row is None:
+        known = ", ".join(Flag.objects.values_list("name", flat=True))
+        raise ChangeRefused(f"There is no flag {name}. There are: {known}.")
+    return row
 
 
 def end_blockers() -> None:
@@ -192,18 +221,11 @@ def end_blockers() -> None:
                     WHERE l.pid = a.pid AND l.granted AND l.mode <> 'AccessShareLock'
                       AND l.relation IN ('rollback_switchboard'::regclass,
                                          'rollback_flag'::regclass,
-                                         'rollback_flag_users'::regclass))
+                                         'rollback_flag_users'::regclass,
+                                         'rollback_flagchange'::regclass,
+                                         'rollback_incident'::regclass,
+                                         'rollback_latch'::regclass))
             """
         )
         for pid, user, application, ended in cursor.fetchall():
             log.warning("kill.blocker", pid=pid, user=user, application=application, ended=ended)
-
-
-def _facts(row: Flag) -> dict[str, Any]:
-    return {
-        "share": f"{row.percent:.2f}",
-        "killed": row.is_killed,
-        "staff": row.staff,
-        "superusers": row.superusers,
-        "users": sorted(row.users.values_list("pk", flat=True)),
-    }

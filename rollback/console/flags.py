@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from rollback import exposure, runner
-from rollback.console.forms import EarlyForm, ReasonForm, ShareForm
+from rollback import exposure, incidents, runner
+from rollback.console import words
+from rollback.console.forms import EarlyForm, KillForm, ShareForm
 from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
@@ -27,11 +28,11 @@ Change = Callable[[dict[str, Any]], list[FlagChange]]
 @admin.register(Flag)
 class FlagAdmin(WhoPage):
     form = EarlyForm
-    list_display = ("title", "state", "share", "on_now", "turned_away", "master")
+    list_display = ("title", "state", "share", "on_now", "turned_away", "master", "latch")
     list_display_links = ("title",)
     autocomplete_fields = ("users",)
-    fields = ("in_words", "share", "on_now", "master", "staff", "superusers", "users", "reason")
-    readonly_fields = ("in_words", "share", "on_now", "master")
+    readonly_fields = ("in_words", "share", "on_now", "master", "latch", "last_change")
+    fields = (*readonly_fields, "staff", "superusers", "users", "reason")
     actions_row = ("set_share", "kill", "restore")
     actions_detail = ("set_share", "kill", "restore", "audit")
     # Django's own history would be empty: FlagChange is the audit.
@@ -47,6 +48,7 @@ class FlagAdmin(WhoPage):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Flag]:
         # One count for the whole page, not one for each row and column.
         self._numbers = exposure.numbers()
+        self._latches = incidents.latches()
         flags: QuerySet[Flag] = super().get_queryset(request).select_related("requires")
         return flags
 
@@ -67,7 +69,7 @@ class FlagAdmin(WhoPage):
 
     @admin.display(description=gettext_lazy("share"))
     def share(self, flag: Flag) -> str:
-        return f"{flag.percent.normalize():f} %"
+        return f"{flag.percent.normalize():f}\N{NO-BREAK SPACE}%"
 
     @admin.display(description=gettext_lazy("on now for"))
     def on_now(self, flag: Flag) -> str:
@@ -83,6 +85,20 @@ class FlagAdmin(WhoPage):
     @admin.display(description=gettext_lazy("master"))
     def master(self, flag: Flag) -> str:
         return exposure.title(flag.requires.name) if flag.requires else "–"
+
+    @admin.display(description=gettext_lazy("latched by"))
+    def latch(self, flag: Flag) -> str:
+        incident = self._latches.get(flag.name)
+        if incident is None:
+            return "–"
+        page = reverse("admin:rollback_incident_change", args=[incident.pk])
+        link = '<a class="underline" href="{}">{}</a>'
+        return format_html(link, page, _("Incident %s") % incident)
+
+    @admin.display(description=gettext_lazy("last change"))
+    def last_change(self, flag: Flag) -> str:
+        change = FlagChange.objects.filter(flag_name=flag.name).order_by("-pk").first()
+        return words.last_change(change) if change else "–"
 
     def save_model(self, request: HttpRequest, obj: Flag, form: Any, change: bool) -> None:
         runner.set_early(
@@ -132,15 +148,13 @@ class FlagAdmin(WhoPage):
         flag = self._flag(request, object_id)
         return self._ask(
             request,
-            form=ReasonForm(request.POST or None),
+            form=KillForm(request.POST or None),
             title=_("Kill %(feature)s") % {"feature": exposure.title(flag.name)},
             consequence=_(
                 "It goes off for everybody, administrators included. Whoever is enrolling "
                 "continues in the original form with everything saved."
             ),
-            change=lambda answers: runner.kill(
-                flag=flag.name, actor=runner.actor_of(request.user), reason=answers["reason"]
-            ),
+            change=lambda answers: self._kill(request, answers, flag.name),
             danger=True,
         )
 
@@ -175,17 +189,25 @@ class FlagAdmin(WhoPage):
     def kill_everything(self, request: HttpRequest) -> HttpResponse:
         return self._ask(
             request,
-            form=ReasonForm(request.POST or None),
+            form=KillForm(request.POST or None),
             title=_("Switch every feature off"),
             consequence=_(
                 "All four features go off for everybody at once. The original enrollment, "
                 "lessons and the manual schedule stay as they are."
             ),
-            change=lambda answers: runner.kill(
-                actor=runner.actor_of(request.user), reason=answers["reason"]
-            ),
+            change=lambda answers: self._kill(request, answers),
             danger=True,
         )
+
+    def _kill(self, request: HttpRequest, answers: dict[str, Any], *flags: str) -> list[FlagChange]:
+        """Those flags; without one, all."""
+        said = {"actor": runner.actor_of(request.user), "reason": answers["reason"]}
+        if not answers["latch"]:
+            return runner.kill(flag=flags[0] if flags else None, **said)
+        done = runner.roll_back(flags=flags, incident=answers["incident"], **said)
+        opened = _("Incident %s is open; until it is resolved, nothing comes back.")
+        self.message_user(request, opened % done.incident, messages.WARNING)
+        return done.changes
 
     @action(
         description=gettext_lazy("Audit"),

@@ -3,7 +3,12 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from rollback.models import Flag
 
@@ -30,6 +35,40 @@ class ShareForm(ReasonForm):
         widget=UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal"}),
     )
     field_order = ("percent", "reason")
+
+
+class KillForm(ReasonForm):
+    """A kill, and whether it stays."""
+
+    latch = forms.BooleanField(
+        label=_("Open an incident"),
+        required=False,
+        help_text=_("Nobody can bring it back until the incident is resolved."),
+        widget=UnfoldBooleanWidget,
+    )
+    incident = forms.CharField(
+        label=_("Title of the incident"),
+        required=False,
+        max_length=200,
+        help_text=_("Left empty, the reason is the title."),
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if answers.get("incident") and not answers.get("latch"):
+            self.add_error("latch", _("Tick this to open the incident, or empty its title."))
+        answers["incident"] = answers.get("incident") or answers.get("reason", "")[:200]
+        return answers
+
+
+class ResolveForm(ReasonForm):
+    reason = forms.CharField(
+        label=_("How it was resolved"),
+        max_length=4000,
+        help_text=_("What was wrong and what was done, for whoever reads it later."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
+    )
 
 
 class EarlyForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,11 +1,10 @@
 """What was recorded, to be read."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.admin.reading import ReadOnlyAdmin
+from rollback.console import words
 from rollback.models import EnrollmentDraft, FlagChange
 
 __all__ = ["EnrollmentDraftAdmin", "FlagChangeAdmin", "ReadOnlyAdmin"]
@@ -13,18 +12,26 @@ __all__ = ["EnrollmentDraftAdmin", "FlagChangeAdmin", "ReadOnlyAdmin"]
 
 @admin.register(FlagChange)
 class FlagChangeAdmin(ReadOnlyAdmin):
-    list_display = ("changed_at", "flag_name", "action", "summary", "actor_name", "reason")
-    list_filter = ("flag_name", "action")
+    list_display = ("changed_at", "feature", "action", "difference", "by", "reason")
+    list_filter = ("flag_name", "action", "actor_kind")
     search_fields = ("reason", "actor_name")
     date_hierarchy = "changed_at"
+    fields = (
+        "changed_at", "feature", "flag_name", "action", "difference", "by", "actor", "reason",
+        "before", "after", "session",
+    )  # fmt: skip
+
+    @admin.display(description=_("feature"), ordering="flag_name")
+    def feature(self, change: FlagChange) -> str:
+        return words.title(change.flag_name)
 
     @admin.display(description=_("before → after"))
-    def summary(self, change: FlagChange) -> str:
-        return f"{_short(change.before)} → {_short(change.after)}"
+    def difference(self, change: FlagChange) -> str:
+        return words.difference(change)
 
-
-def _short(facts: dict[str, Any]) -> str:
-    return str(_("killed")) if facts["killed"] else f"{facts['share']} %"
+    @admin.display(description=_("by"), ordering="actor_name")
+    def by(self, change: FlagChange) -> str:
+        return words.who(change)
 
 
 @admin.register(EnrollmentDraft)

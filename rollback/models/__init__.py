@@ -1,5 +1,16 @@
+from rollback.models.audit import FlagChange
 from rollback.models.doors import DoorCount
 from rollback.models.drafts import EnrollmentDraft
-from rollback.models.flags import Flag, FlagChange, Switchboard
+from rollback.models.flags import ALL_FLAGS, Flag, Switchboard
+from rollback.models.incidents import Incident, Latch
 
-__all__ = ["DoorCount", "EnrollmentDraft", "Flag", "FlagChange", "Switchboard"]
+__all__ = [
+    "ALL_FLAGS",
+    "DoorCount",
+    "EnrollmentDraft",
+    "Flag",
+    "FlagChange",
+    "Incident",
+    "Latch",
+    "Switchboard",
+]

@@ -7,9 +7,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from waffle.models import AbstractUserFlag
+
+# In the audit, what all flags share (the salt) stands under this name; no flag may be called so.
+ALL_FLAGS = "*"
 
 
 class Switchboard(models.Model):
@@ -86,6 +88,7 @@ class Flag(AbstractUserFlag):
             ),
             # waffle's "on for everyone" would beat share 0; a share of 100 says the same.
             models.CheckConstraint(name="flag_everyone_only_kills", condition=~Q(everyone=True)),
+            models.CheckConstraint(name="flag_name_not_all", condition=~Q(name=ALL_FLAGS)),
         ]
 
     @classmethod
@@ -105,39 +108,3 @@ class Flag(AbstractUserFlag):
 
     def flush(self) -> None:
         """There is no cache to flush."""
-
-
-class FlagChange(models.Model):
-    """One change of a flag: who, why, before and after. Rows are only added."""
-
-    flag_name = models.CharField(_("flag"), max_length=100)
-    actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("person"),
-    )
-    # Who it was when no user of ours did it: a command's login name, later a trigger.
-    actor_name = models.CharField(_("by"), max_length=150)
-    action = models.CharField(_("action"), max_length=20)
-    reason = models.TextField(_("reason"))
-    before = models.JSONField(_("before"))
-    after = models.JSONField(_("after"))
-    changed_at = models.DateTimeField(_("when"), default=timezone.now, editable=False)
-
-    class Meta:
-        verbose_name = _("flag change")
-        verbose_name_plural = _("flag changes")
-        ordering = ["-changed_at", "-pk"]
-        indexes = [models.Index(fields=["flag_name", "-changed_at"], name="flag_history")]
-        constraints = [
-            models.CheckConstraint(
-                name="flag_change_has_a_reason",
-                condition=~Q(reason="") & ~Q(actor_name=""),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.flag_name}: {self.action} by {self.actor_name}"

@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from enrollment.models import Student, User
-from rollback.models import Flag, FlagChange
+from rollback.models import Flag
+from tests.rollback.flag_rows import changes
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 
@@ -47,7 +48,7 @@ def test_a_share_is_set_with_a_reason(client: Client, staff: User, flag: Flag) -
     assert response.status_code == 302
     flag.refresh_from_db()
     assert flag.percent == 50
-    change = FlagChange.objects.get()
+    change = changes().get()
     assert (change.actor, change.reason) == (staff, "errors since noon")
 
 
@@ -69,7 +70,7 @@ def test_bad_input_is_told_at_the_field_and_changes_nothing(
     page = client.post(action("set_share", flag), answers)
     assert page.status_code == 200
     assert complaint in page.content.decode()
-    assert not FlagChange.objects.exists()
+    assert not changes().exists()
 
 
 def test_kill_restore_and_the_one_button(client: Client, staff: User, flag: Flag) -> None:
@@ -95,7 +96,7 @@ def test_a_get_changes_nothing(client: Client, staff: User, flag: Flag) -> None:
         reverse("admin:rollback_flag_kill_everything"),
     ):
         assert client.get(url).status_code == 200
-    assert not FlagChange.objects.exists()
+    assert not changes().exists()
 
 
 def test_early_users_need_a_reason_and_leave_an_audit_row(
@@ -105,12 +106,12 @@ def test_early_users_need_a_reason_and_leave_an_audit_row(
     url = reverse("admin:rollback_flag_change", args=[flag.pk])
     without = client.post(url, {"staff": "on", "users": [admin.pk], "reason": ""})
     assert without.status_code == 200
-    assert not FlagChange.objects.exists()
+    assert not changes().exists()
     client.post(url, {"staff": "on", "users": [admin.pk], "reason": "try it first"})
     flag.refresh_from_db()
     assert flag.staff
     assert list(flag.users.all()) == [admin]
-    assert FlagChange.objects.get().after["users"] == [admin.pk]
+    assert changes().get().after["users"] == [admin.pk]
 
 
 def test_flags_are_neither_added_nor_deleted_and_audit_is_only_read(
@@ -136,7 +137,7 @@ def test_students_and_strangers_turn_nothing(
         response = client.post(action(name, flag), {"percent": "0", "reason": "x"})
         assert response.status_code == 302
         assert "login" in response["Location"]
-    assert not FlagChange.objects.exists()
+    assert not changes().exists()
 
 
 @pytest.mark.parametrize("name", ["set-share", "kill", "restore", "audit"])
@@ -161,7 +162,7 @@ def test_the_command_sets_kills_restores_and_shows(flag: Flag, student: Student)
     run("restore", MASTER, "--share", "1", "--reason", "back")
     flag.refresh_from_db()
     assert flag.percent == 1
-    assert FlagChange.objects.filter(actor_name__startswith="command line").count() == 6
+    assert changes().filter(actor_name__startswith="command line").count() == 6
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from django.test import RequestFactory
 from enrollment.models import User
 from rollback import runner, switchboard
 from rollback.domain.shares import OFF, Snapshot
-from rollback.models import Flag, FlagChange
+from rollback.models import Flag
 from rollback.runner import Actor, ChangeRefused
 from rollback.switchboard import Switchboard, is_on
 from tests.conftest import make_user
+from tests.rollback.flag_rows import changes
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 CHILD = "ENABLE_CALENDAR_DISPLAY"
@@ -234,7 +235,7 @@ def test_each_change_has_actor_reason_before_and_after(user: User) -> None:
     runner.set_share(
         flag=MASTER, percent=Decimal("12.34"), actor=runner.actor_of(user), reason=" first step "
     )
-    change = FlagChange.objects.get()
+    change = changes().get()
     assert (change.actor, change.actor_name) == (user, "u@school.example")
     assert change.reason == "first step"
     assert change.before["share"] == "0.00"
@@ -242,9 +243,9 @@ def test_each_change_has_actor_reason_before_and_after(user: User) -> None:
 
 
 def test_nothing_changed_leaves_no_row(on: None) -> None:
-    count = FlagChange.objects.count()
+    count = changes().count()
     assert runner.set_share(flag=MASTER, percent=Decimal(100), actor=ACTOR, reason="again") == []
-    assert FlagChange.objects.count() == count
+    assert changes().count() == count
 
 
 @pytest.mark.usefixtures("on")

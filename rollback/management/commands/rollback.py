@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from rollback import exposure, runner
+from rollback.management import incident_words
 from rollback.models import Flag, FlagChange
 
 
 class Command(BaseCommand):
-    help = "Show the flags, set a share, kill or restore."
+    help = "Show the flags, set a share, kill or restore; list, show and resolve incidents."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
@@ -26,11 +27,17 @@ class Command(BaseCommand):
         share.add_argument("share")
         kill = commands.add_parser("kill", help="off for everybody; without FLAG: all features")
         kill.add_argument("flag", nargs="?")
+        kill.add_argument(
+            "--incident",
+            metavar="TITLE",
+            help="open an incident; nobody can bring the feature back until it is resolved",
+        )
         restore = commands.add_parser("restore", help="undo a kill")
         restore.add_argument("flag")
         restore.add_argument("--share", help="come back with this share instead of the last one")
         for changing in (share, kill, restore):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
+        incident_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -40,23 +47,23 @@ class Command(BaseCommand):
             self._who(options["who"])
             return
         try:
-            made = self._change(what, options)
+            lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
-        for change in made:
-            self.stdout.write(f"{change.flag_name}: {change.action} done.")
-        if not made:
-            self.stdout.write("Nothing to change: it was so already.")
+        self.stdout.write("\n".join(lines))
 
-    def _change(self, what: str, options: dict[str, Any]) -> list[FlagChange]:
-        common = {"actor": runner.actor_at_the_terminal(), "reason": options["reason"]}
+    def _change(self, what: str, options: dict[str, Any]) -> list[str]:
+        actor = runner.actor_at_the_terminal()
+        if what == "incident":
+            return incident_words.answer(options["step"], options, actor=actor)
+        common = {"actor": actor, "reason": options["reason"]}
         if what == "set":
             share = _percent(options["share"])
-            return runner.set_share(flag=options["flag"], percent=share, **common)
+            return _done(runner.set_share(flag=options["flag"], percent=share, **common))
         if what == "kill":
-            return runner.kill(flag=options["flag"], **common)
+            return _kill(options["flag"], options["incident"], common)
         share_after = _percent(options["share"]) if options["share"] else None
-        return runner.restore(flag=options["flag"], percent=share_after, **common)
+        return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
 
     def _status(self) -> None:
         numbers = exposure.numbers()
@@ -86,6 +93,23 @@ class Command(BaseCommand):
         with console.capture() as shown:
             console.print(table)
         self.stdout.write(shown.get())
+
+
+def _kill(flag: str | None, incident: str | None, common: dict[str, Any]) -> list[str]:
+    if incident is None:
+        return _done(runner.kill(flag=flag, **common))
+    done = runner.roll_back(flags=[flag] if flag else [], incident=incident, **common)
+    number = done.incident.pk
+    return [
+        *_done(done.changes),
+        f"Incident {number} is open; until it is resolved nothing comes back: "
+        f'manage.py rollback incident resolve {number} --reason "…"',
+    ]
+
+
+def _done(made: list[FlagChange]) -> list[str]:
+    done = [f"{change.flag_name}: {change.action} done." for change in made]
+    return done or ["Nothing to change: it was so already."]
 
 
 def _percent(value: str) -> Decimal:

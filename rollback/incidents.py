@@ -1,0 +1,75 @@
+"""Incidents and their latches: opened, resolved, and what happened to the flags meanwhile."""
+
+from collections.abc import Iterable
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from rollback import audit
+from rollback.audit import Actor, ChangeRefused
+from rollback.models import FlagChange, Incident, Latch
+
+RESOLVE_AT = "manage.py rollback incident resolve"
+
+
+def open_with_latches(*, title: str, flags: Iterable[str], actor: Actor, cause: str) -> Incident:
+    """Called in the transaction that switches off; from its end on nothing raises the flags."""
+    incident = Incident.objects.create(
+        title=title[:200], cause=cause, opened_by=actor.user, opened_by_name=actor.name[:150]
+    )
+    for flag in flags:
+        Latch.objects.create(incident=incident, flag_name=flag)
+    return incident
+
+
+def resolve(*, incident: int, actor: Actor, reason: str) -> Incident:
+    """From then on a person may raise the flags again; nothing comes back by itself.
+
+    :raises ChangeRefused: no such incident, resolved already, no reason, or no person
+    """
+    if actor.automatic:
+        raise ChangeRefused("Resolving an incident needs a person.")
+    with audit.told(actor=actor, reason=reason):
+        found = _locked(incident)
+        if not found.is_open:
+            raise ChangeRefused(
+                f"Incident {incident} is resolved already, by {found.resolved_by_name}."
+            )
+        Incident.objects.filter(pk=incident).update(
+            resolved_at=Now(),
+            resolved_by=actor.user,
+            resolved_by_name=actor.name[:150],
+            resolution=reason.strip(),
+        )
+        found.refresh_from_db()
+    return found
+
+
+def _locked(incident: int) -> Incident:
+    found = Incident.objects.select_for_update().filter(pk=incident).first()
+    if found is None:
+        raise ChangeRefused(
+            f"There is no incident {incident}. See manage.py rollback incident list."
+        )
+    return found
+
+
+def latched_by(flag: str) -> Incident | None:
+    """The oldest unresolved incident that holds the flag."""
+    return Incident.objects.filter(latches__flag_name=flag, resolved_at=None).order_by("pk").first()
+
+
+def latches() -> dict[str, Incident]:
+    """Flag name → the oldest unresolved incident that holds it. One query."""
+    held = Latch.objects.filter(incident__resolved_at=None).select_related("incident")
+    return {latch.flag_name: latch.incident for latch in held.order_by("-incident_id")}
+
+
+def timeline(incident: Incident) -> QuerySet[FlagChange]:
+    """The changes of its flags while it lasted, oldest first."""
+    changes = FlagChange.objects.filter(
+        flag_name__in=incident.latches.values("flag_name"), changed_at__gte=incident.opened_at
+    )
+    if incident.resolved_at is not None:
+        changes = changes.filter(changed_at__lte=incident.resolved_at)
+    return changes.order_by("changed_at", "pk")
