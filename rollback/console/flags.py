@@ -17,6 +17,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from rollback import exposure, runner
+from rollback.console import processes
 from rollback.console.forms import EarlyForm, ReasonForm, ShareForm
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
@@ -37,6 +38,7 @@ class FlagAdmin(ModelAdmin):
     # Django's own history would be empty: FlagChange is the audit.
     actions_detail_hide_default = True
     actions_list = ("kill_everything",)
+    list_before_template = processes.TEMPLATE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -49,6 +51,13 @@ class FlagAdmin(ModelAdmin):
         self._numbers = exposure.numbers()
         flags: QuerySet[Flag] = super().get_queryset(request).select_related("requires")
         return flags
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **processes.context()}
+        page: HttpResponse = super().changelist_view(request, context)
+        return page
 
     @admin.display(description=gettext_lazy("feature"))
     def title(self, flag: Flag) -> str:
@@ -249,3 +258,4 @@ class FlagAdmin(ModelAdmin):
         for change in made:
             done = {"feature": exposure.title(change.flag_name), "action": change.action}
             self.message_user(request, _("%(feature)s: %(action)s done.") % done, messages.SUCCESS)
+        processes.tell(request, made)

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from rollback import exposure, runner
+from rollback import exposure, processes, runner
+from rollback.domain.processes import RollCall
 from rollback.models import Flag, FlagChange
 
 
@@ -40,6 +41,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{change.flag_name}: {change.action} done.")
         if not made:
             self.stdout.write("Nothing to change: it was so already.")
+            return
+        self._write_processes(processes.wait_for_all(), word="Off" if what == "kill" else "Changed")
 
     def _change(self, what: str, options: dict[str, Any]) -> list[FlagChange]:
         common = {"actor": runner.actor_at_the_terminal(), "reason": options["reason"]}
@@ -51,7 +54,13 @@ class Command(BaseCommand):
         share_after = _percent(options["share"]) if options["share"] else None
         return runner.restore(flag=options["flag"], percent=share_after, **common)
 
+    def _write_processes(self, found: RollCall | None, *, word: str) -> None:
+        for sentence in processes.sentences(found, word=word):
+            self.stdout.write(sentence)
+
     def _status(self) -> None:
+        # Before the numbers are asked for: that makes this command a process with flags as well.
+        found = processes.roll_call()
         numbers = exposure.numbers()
         table = Table("Flag", "State", "Share", "On now for", "Turned away today")
         for flag in Flag.objects.select_related("requires"):  # type: ignore[misc]
@@ -66,6 +75,7 @@ class Command(BaseCommand):
         with console.capture() as shown:
             console.print(table)
         self.stdout.write(shown.get())
+        self._write_processes(found, word=f"Version {found.version}" if found else "")
 
 
 def _percent(value: str) -> Decimal:
