@@ -131,7 +131,7 @@ def state(found: RollCall, process: Seen) -> str:
     """How `process` stands in that roll call, in words."""
     if process in found.silent:
         return _silent(process)
-    return _behind(process) if process in found.waiting else _("runs it")
+    return _behind(process) if process in found.waiting else _("up to date")
 
 
 def _behind(process: Seen) -> str:

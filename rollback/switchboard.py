@@ -41,9 +41,8 @@ VISITOR_SALT = "rollback.visitor"
 
 # One statement, so that version and flags belong together whatever is written meanwhile.
 READ = """
-    SELECT s.version, s.salt, f.name, f.percent, f.everyone,
-           -- A master whose row is gone is an unknown flag, and so its children are off.
-           coalesce(m.name, 'row ' || f.requires_id), f.staff, f.superusers,
+    SELECT s.version, s.salt, f.name, f.percent, f.everyone, f.requires_id, m.name,
+           f.staff, f.superusers,
            coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}')
       FROM rollback_switchboard s
       LEFT JOIN rollback_flag f ON true
@@ -246,21 +245,25 @@ def _read(connection: psycopg.Connection[Any]) -> Snapshot:
             name=name,
             share=share_from_percent(percent),
             killed=everyone is False,
-            requires=master or _declared_master(name),
+            requires=master or _missing_master(name, master_id),
             staff=staff,
             superusers=superusers,
             users=frozenset(users),
         )
-        for _version, _salt, name, percent, everyone, master, staff, superusers, users in rows
+        for _, _, name, percent, everyone, master_id, master, staff, superusers, users in rows
         if name is not None
     }
     return Snapshot(version=version, salt=salt.bytes, flags=flags)
 
 
-def _declared_master(flag: str) -> str | None:
-    """For a row that was written by hand without its master: the site plan's word counts."""
+def _missing_master(flag: str, master_id: int | None) -> str | None:
+    """For a row that was written by hand without its master, or whose master's row was deleted:
+    the site plan's word counts; and a master that nobody knows is a flag that is off.
+    """
     feature = registry.get(flag)
-    return feature.master if feature else None
+    if feature is not None and feature.master:
+        return feature.master
+    return None if master_id is None else f"row {master_id}"
 
 
 board = Switchboard()

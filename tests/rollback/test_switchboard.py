@@ -21,6 +21,7 @@ from rollback.models import Flag, FlagChange
 from rollback.runner import Actor, ChangeRefused
 from rollback.switchboard import Switchboard, _Known, is_on
 from tests.conftest import make_user
+from tests.rollback.others import other_session
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 CHILD = "ENABLE_CALENDAR_DISPLAY"
@@ -324,12 +325,6 @@ def test_changes_from_many_sides_at_once_do_not_deadlock(real_switchboard: Switc
     for thread in threads:
         thread.join()
     assert problems == []
-
-
-def other_session() -> psycopg.Connection[Any]:
-    parameters = connection.get_connection_params()
-    names = ("dbname", "host", "port", "user", "password")
-    return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
 
 
 def test_a_change_behind_a_long_one_is_refused_in_words(real_switchboard: Switchboard) -> None:
