@@ -1,17 +1,19 @@
 """Is this feature on for this person? Answered from memory, the same in every process.
 
 Each process holds one immutable snapshot of all flags. A thread with a connection of its own
-replaces it: woken by NOTIFY within milliseconds, and asking for the version every POLL seconds in
-case a notification is lost. A snapshot that nobody could confirm for STALE seconds, an unknown
-flag, a lost database: off.
+replaces it: woken by NOTIFY within milliseconds, and reading everything again every POLL seconds in
+case a notification is lost, a trigger was disabled or the database comes from a backup. A snapshot
+whose reading began more than STALE seconds ago, an unknown flag, a lost database: off.
 """
 
+import math
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from typing import Any
 
 import psycopg
@@ -23,6 +25,7 @@ from django.http import HttpRequest
 from django.utils.functional import LazyObject
 
 from rollback import registry
+from rollback.acknowledging import Acknowledger
 from rollback.domain.shares import NOBODY, OFF, FlagState, Snapshot, Subject, share_from_percent
 from rollback.models import Flag
 
@@ -38,7 +41,8 @@ VISITOR_SALT = "rollback.visitor"
 
 # One statement, so that version and flags belong together whatever is written meanwhile.
 READ = """
-    SELECT s.version, s.salt, f.name, f.percent, f.everyone, m.name, f.staff, f.superusers,
+    SELECT s.version, s.salt, f.name, f.percent, f.everyone, f.requires_id, m.name,
+           f.staff, f.superusers,
            coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}')
       FROM rollback_switchboard s
       LEFT JOIN rollback_flag f ON true
@@ -50,21 +54,38 @@ READ = """
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    snapshot: Snapshot
-    confirmed_at: float  # time.monotonic()
+    """One reading; times as in time.monotonic(), which runs on while a process is frozen.
+
+    Its age counts from the question: a process that slept between the database's answer and
+    its own next line must not take the answer for fresh.
+    """
+
+    snapshot: Snapshot = OFF
+    asked_at: float = -math.inf
+    answered_at: float = -math.inf
+
+    def is_overtaken_by(self, other: "_Known") -> bool:
+        """Who asked after our answer has seen all that we saw, also when the database was restored
+        and its version went back. Of two that asked at once the higher version is the later one.
+        """
+        if other.asked_at > self.answered_at:
+            return True
+        return other.snapshot.version >= self.snapshot.version
 
 
 class Switchboard:
     """One for each process. Reading takes no lock: `_known` is replaced whole."""
 
     def __init__(self) -> None:
-        self._known = _Known(OFF, 0.0)
+        self._known = _Known()
+        self._reached = (0, 0.0)  # the version that was reached last, and when
         self._pinned: Snapshot | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._first = threading.Event()
+        self._acknowledger = Acknowledger()
 
     def snapshot(self) -> Snapshot:
         if self._pinned is not None:
@@ -72,7 +93,7 @@ class Switchboard:
         if self._thread is None:
             self.start()
         known = self._known
-        if time.monotonic() - known.confirmed_at > STALE:
+        if time.monotonic() - known.asked_at > STALE:
             return OFF
         return known.snapshot
 
@@ -82,17 +103,35 @@ class Switchboard:
             if self._thread is not None:
                 return
             self._stop, self._first = threading.Event(), threading.Event()
+            self._acknowledger = Acknowledger()
             self._thread = threading.Thread(
-                target=self._watch, args=(self._stop,), name="switchboard", daemon=True
+                target=self._watch,
+                args=(self._stop, self._acknowledger),
+                name="switchboard",
+                daemon=True,
             )
             self._thread.start()
+            # Runs where atexit does, and also at the end of a child of multiprocessing.
+            Finalize(None, self.leave, exitpriority=0)
             self._first.wait(PATIENCE)
 
     def stop(self) -> None:
         """Forget everything; the next question starts anew."""
         self._stop.set()
         self._thread = None
-        self._known = _Known(OFF, 0.0)
+        self._known = _Known()
+
+    def leave(self) -> None:
+        """The process ends: no more in the table of processes, if the database still answers."""
+        self._stop.set()
+        fresh = time.monotonic() - self._known.asked_at <= STALE
+        if not (fresh and self._acknowledger.is_listed):
+            return
+        try:
+            with self._connect() as connection:
+                self._acknowledger.leave(connection)
+        except psycopg.Error as error:
+            log.info("switchboard.left_without_a_word", error=str(error))
 
     def after_fork(self) -> None:
         """A child has no thread, and may have copied a lock in the moment it was held."""
@@ -106,7 +145,7 @@ class Switchboard:
             return
         try:
             with self._connect() as connection:
-                self._accept(_read(connection))
+                self._take(connection)
         except psycopg.Error as error:
             log.warning("switchboard.refresh_failed", error=str(error))
 
@@ -126,31 +165,36 @@ class Switchboard:
         finally:
             self._pinned = before
 
-    def _accept(self, snapshot: Snapshot) -> None:
-        """An older version never replaces a newer one, whichever reader was slower."""
-        with self._changed:
-            if snapshot.version < self._known.snapshot.version:
-                snapshot = self._known.snapshot
-            self._known = _Known(snapshot, time.monotonic())
-            self._changed.notify_all()
-        self._first.set()
+    def _take(self, connection: psycopg.Connection[Any]) -> None:
+        asked_at = time.monotonic()
+        snapshot = _read(connection)
+        self._accept(_Known(snapshot, asked_at, time.monotonic()))
 
-    def _confirm(self) -> None:
+    def _accept(self, reading: _Known) -> None:
+        """A later reading is never replaced by an earlier one, whichever thread was slower."""
         with self._changed:
-            self._known = _Known(self._known.snapshot, time.monotonic())
+            if self._known.is_overtaken_by(reading):
+                version = reading.snapshot.version
+                if version < self._known.snapshot.version:
+                    log.warning("switchboard.version_went_back", version=version)
+                if version != self._reached[0]:
+                    self._reached = (version, reading.answered_at)
+                self._known = reading
+                self._changed.notify_all()
+        self._first.set()
 
     def _lose(self) -> None:
         """The database is gone. Off now; the version is forgotten, for it may come back older."""
         with self._changed:
-            self._known = _Known(OFF, 0.0)
+            self._known = _Known()
             self._changed.notify_all()
         self._first.set()
 
-    def _watch(self, stop: threading.Event) -> None:
+    def _watch(self, stop: threading.Event, acknowledger: Acknowledger) -> None:
         while not stop.is_set():
             try:
                 with self._connect() as connection:
-                    self._listen(connection, stop)
+                    self._listen(connection, stop, acknowledger)
             except psycopg.Error as error:
                 if not stop.is_set():
                     log.warning("switchboard.lost", error=str(error))
@@ -162,26 +206,20 @@ class Switchboard:
                 self._lose()
             stop.wait(RETRY)
 
-    def _listen(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
+    def _listen(
+        self, connection: psycopg.Connection[Any], stop: threading.Event, acknowledger: Acknowledger
+    ) -> None:
+        """Reads with every notification, several at once if they came together, and every POLL."""
         if not settings.DATABASE_POOLED:
             connection.execute(f"LISTEN {CHANNEL}")
-        self._accept(_read(connection))
         while not stop.is_set():
-            told = any(True for _ in connection.notifies(timeout=POLL, stop_after=1))
-            if told or _version(connection) != self._known.snapshot.version:
-                self._catch_up(connection)
-            else:
-                self._confirm()
-
-    def _catch_up(self, connection: psycopg.Connection[Any]) -> None:
-        """A version that is still older when asked a second time: the database was restored."""
-        snapshot = _read(connection)
-        if snapshot.version < self._known.snapshot.version:
-            snapshot = _read(connection)
-            if snapshot.version < self._known.snapshot.version:
-                log.warning("switchboard.version_went_back", version=snapshot.version)
-                self._lose()
-        self._accept(snapshot)
+            self._take(connection)
+            version, reached_at = self._reached
+            acknowledger.say(connection, version=version, reached_at=reached_at)
+            for _ in connection.notifies(timeout=POLL, stop_after=1):
+                pass
+        if acknowledger.is_listed:
+            acknowledger.leave(connection)
 
     def _connect(self) -> psycopg.Connection[Any]:
         """A connection of our own: autocommit, short timeouts, never the request's."""
@@ -207,20 +245,25 @@ def _read(connection: psycopg.Connection[Any]) -> Snapshot:
             name=name,
             share=share_from_percent(percent),
             killed=everyone is False,
-            requires=master,
+            requires=master or _missing_master(name, master_id),
             staff=staff,
             superusers=superusers,
             users=frozenset(users),
         )
-        for _version, _salt, name, percent, everyone, master, staff, superusers, users in rows
+        for _, _, name, percent, everyone, master_id, master, staff, superusers, users in rows
         if name is not None
     }
     return Snapshot(version=version, salt=salt.bytes, flags=flags)
 
 
-def _version(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute("SELECT version FROM rollback_switchboard").fetchone()
-    return row[0] if row else 0
+def _missing_master(flag: str, master_id: int | None) -> str | None:
+    """For a row that was written by hand without its master, or whose master's row was deleted:
+    the site plan's word counts; and a master that nobody knows is a flag that is off.
+    """
+    feature = registry.get(flag)
+    if feature is not None and feature.master:
+        return feature.master
+    return None if master_id is None else f"row {master_id}"
 
 
 board = Switchboard()

@@ -47,7 +47,7 @@ def _database(words: list[str]) -> AbstractContextManager[object]:
 def _silence_the_switchboard() -> None:
     """Where a flag was asked, its watch would complain about the database that stops now."""
     if module := sys.modules.get("rollback.switchboard"):
-        module.board.stop()
+        module.board.leave()
 
 
 def needs_database(words: list[str]) -> bool:

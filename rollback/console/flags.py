@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from rollback import exposure, incidents, runner
-from rollback.console import words
+from rollback.console import processes, words
 from rollback.console.forms import EarlyForm, KillForm, ShareForm
 from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
@@ -38,6 +38,7 @@ class FlagAdmin(WhoPage):
     # Django's own history would be empty: FlagChange is the audit.
     actions_detail_hide_default = True
     actions_list = ("kill_everything", "who")
+    list_before_template = processes.TEMPLATE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -51,6 +52,13 @@ class FlagAdmin(WhoPage):
         self._latches = incidents.latches()
         flags: QuerySet[Flag] = super().get_queryset(request).select_related("requires")
         return flags
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **processes.context()}
+        page: HttpResponse = super().changelist_view(request, context)
+        return page
 
     @admin.display(description=gettext_lazy("feature"))
     def title(self, flag: Flag) -> str:
@@ -271,3 +279,4 @@ class FlagAdmin(WhoPage):
         for change in made:
             done = {"feature": exposure.title(change.flag_name), "action": change.action}
             self.message_user(request, _("%(feature)s: %(action)s done.") % done, messages.SUCCESS)
+        processes.tell(request, made)

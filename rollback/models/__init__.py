@@ -3,6 +3,7 @@ from rollback.models.doors import DoorCount
 from rollback.models.drafts import EnrollmentDraft
 from rollback.models.flags import ALL_FLAGS, Flag, Switchboard
 from rollback.models.incidents import Incident, Latch
+from rollback.models.processes import Process
 
 __all__ = [
     "ALL_FLAGS",
@@ -12,5 +13,6 @@ __all__ = [
     "FlagChange",
     "Incident",
     "Latch",
+    "Process",
     "Switchboard",
 ]

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from waffle.models import AbstractUserFlag
@@ -22,6 +23,8 @@ class Switchboard(models.Model):
     """
 
     version = models.BigIntegerField(default=1)
+    # When the version was raised, by the database's clock: a moment before the change's COMMIT.
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
     salt = models.UUIDField()
 
     class Meta:

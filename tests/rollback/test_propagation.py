@@ -3,120 +3,44 @@
 The other process is a real one: Django, the switchboard, nothing of this test's memory.
 """
 
-import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
-from psycopg.conninfo import make_conninfo
 
-from config.local import cluster, database
-from config.local.place import BASE_DIR
+from config.local import database
 from enrollment.models import User
 from rollback import registry, runner, switchboard
 from rollback.domain.shares import FlagState, Snapshot
 from rollback.doors.context import Features
-from rollback.runner import Actor
 from rollback.switchboard import Switchboard
 from tests.conftest import make_user
+from tests.rollback.others import (
+    ACTOR,
+    CHILD,
+    MASTER,
+    START,
+    address_of_this_test,
+    eventually,
+    frozen,
+    other_process,
+    school_server,
+    stop_at_once,
+)
 
-MASTER = "ENABLE_TEACHER_SCHEDULING"
-CHILD = "ENABLE_CALENDAR_DISPLAY"
-ACTOR = Actor(name="a test")
-# Seconds. A start of Django takes its time on a busy machine; the switch must not.
-START = 60.0
+# Seconds.
 WITH_LISTEN, WITHOUT_LISTEN, STALE, BACK = 1.0, 2.5, switchboard.STALE + 1.5, 10.0
+CHECK = 0.005  # 99 of 100 checks, whatever the database does
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("propagation")]
-
-WATCH = """
-import sys, time, django
-django.setup()
-from rollback import switchboard
-from rollback.domain.shares import Subject
-flag, poll = sys.argv[1:]
-switchboard.POLL = float(poll)
-switchboard.STALE = max(switchboard.STALE, 2 * switchboard.POLL)
-before, who = None, Subject(key="u:1", user_id=1)
-while True:
-    now = "on" if switchboard.is_on(flag, who) else "off"
-    if now != before:
-        print(now, time.monotonic(), flush=True)
-    before = now
-    time.sleep(0.002)
-"""
-
-
-class OtherProcess:
-    """Tells each change of its answer, with the time, which is the same clock in all processes."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._told: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
-        self._reader.start()
-
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            self._told.put(line)
-        self._told.put("ended 0")  # a process that died must not cost the whole waiting time
-
-    def next_answer(self, *, within: float) -> tuple[str, float]:
-        try:
-            word, at = self._told.get(timeout=within).split()
-        except queue.Empty:
-            pytest.fail(f"The other process did not change its answer within {within:g} s.")
-        return word, float(at)
-
-    def stays_as_it_is(self, *, seconds: float = 0.5) -> bool:
-        time.sleep(seconds)
-        return self._told.empty()
-
-
-@contextmanager
-def other_process(
-    address: str, *, pooled: bool = False, poll: float = switchboard.POLL
-) -> Iterator[OtherProcess]:
-    """pooled: without LISTEN. poll: seconds between two looks at the version."""
-    env = {
-        **os.environ,
-        "DATABASE_URL": address,
-        "DATABASE_POOLED": str(pooled).lower(),
-        "LOG_LEVEL": "ERROR",
-        "PYTHONPATH": str(BASE_DIR),
-    }
-    command = [sys.executable, "-c", WATCH, MASTER, str(poll)]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield OtherProcess(process)
-        finally:
-            process.kill()
-
-
-def address_of_this_test() -> str:
-    settings = connection.settings_dict
-    return make_conninfo(
-        host=settings["HOST"],
-        port=settings["PORT"] or None,
-        user=settings["USER"],
-        password=settings["PASSWORD"] or None,
-        dbname=settings["NAME"],
-    )
 
 
 def switch_on(*flags: str) -> None:
@@ -149,31 +73,25 @@ def test_a_kill_reaches_another_process(
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Path]:
-    """A server that may be stopped without anybody else noticing, with the master at 100 %."""
-    with database.temporary() as address:
-        env = {**os.environ, "DATABASE_URL": address, "LOG_LEVEL": "ERROR"}
-        for words in (
-            ["migrate", "--verbosity", "0"],
-            ["rollback", "set", MASTER, "100", "--reason", "test"],
-        ):
-            subprocess.run([sys.executable, "manage.py", *words], env=env, cwd=BASE_DIR, check=True)
-        with psycopg.connect(address) as asked:
-            row = asked.execute("SHOW data_directory").fetchone()
-        assert row is not None
-        yield Path(row[0])
+    with school_server() as data_dir:
+        yield data_dir
 
 
-def test_a_stopped_database_is_off_and_a_started_one_on_again(own_server: Path) -> None:
+@pytest.mark.parametrize("stop", [database.stop, stop_at_once], ids=["fast", "immediate"])
+def test_a_stopped_database_is_off_and_a_started_one_on_again(
+    own_server: Path, stop: Callable[[Path], None]
+) -> None:
     with other_process(database.url(own_server)) as other:
         assert other.next_answer(within=START)[0] == "on"
         stopping_at = time.monotonic()
-        database.stop(own_server)
+        stop(own_server)
         word, at = other.next_answer(within=STALE)
         assert word == "off"
         assert at - stopping_at <= STALE
         assert other.stays_as_it_is()
         database.ensure_running(own_server, database.THROWAWAY)
         assert other.next_answer(within=BACK)[0] == "on"
+        assert other.p99 <= CHECK
 
 
 def test_a_database_that_hangs_is_off(own_server: Path) -> None:
@@ -185,20 +103,52 @@ def test_a_database_that_hangs_is_off(own_server: Path) -> None:
             word, at = other.next_answer(within=STALE + 1)
             assert word == "off"
             assert at - frozen_at <= STALE
+            assert other.p99 <= CHECK
         assert other.next_answer(within=BACK)[0] == "on"
+        assert other.p99 <= CHECK
 
 
-@contextmanager
-def frozen(data_dir: Path) -> Iterator[None]:
-    postmaster = psutil.Process(cluster.postmaster_pid(data_dir))
-    processes = [postmaster, *postmaster.children(recursive=True)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.send_signal(signal.SIGCONT)
+def test_a_restored_backup_is_followed_though_its_version_is_older(own_server: Path) -> None:
+    """A real one: the database of some changes ago in the place of today's."""
+    admin = database.url(own_server, "postgres")
+    with other_process(database.url(own_server)) as other:
+        assert other.next_answer(within=START)[0] == "on"
+        _write(own_server, "UPDATE rollback_flag SET everyone = false")
+        assert other.next_answer(within=2)[0] == "off"
+        _copy(admin, source="school", to="backup")
+        _write(own_server, "UPDATE rollback_flag SET everyone = NULL")
+        _write(own_server, "UPDATE rollback_flag SET percent = 99.99")
+        assert other.next_answer(within=BACK)[0] == "on"
+        _copy(admin, source="backup", to="school")
+        assert other.next_answer(within=2)[0] == "off"
+        assert eventually(lambda: _follows(own_server), within=BACK)
+        assert other.stays_as_it_is(seconds=switchboard.POLL + 0.5)
+
+
+def _follows(data_dir: Path) -> bool:
+    """By the process's own word, in the table of the restored database."""
+    question = """SELECT p.version = s.version FROM rollback_switchboard s, rollback_process p
+                  ORDER BY p.seen_at DESC LIMIT 1"""
+    with psycopg.connect(database.url(data_dir)) as asked:
+        return asked.execute(question).fetchone() == (True,)
+
+
+def _write(data_dir: Path, words: str) -> None:
+    with psycopg.connect(database.url(data_dir)) as writing:
+        writing.execute(words)
+
+
+def _copy(admin: str, *, source: str, to: str) -> None:
+    with psycopg.connect(admin, autocommit=True) as copying:
+        copying.execute(f"DROP DATABASE IF EXISTS {to} WITH (FORCE)")
+        copying.execute(f"ALTER DATABASE {source} ALLOW_CONNECTIONS false")
+        copying.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+            [source],
+        )
+        copying.execute(f"CREATE DATABASE {to} TEMPLATE {source}")
+        copying.execute(f"ALTER DATABASE {source} ALLOW_CONNECTIONS true")
+        copying.execute(f"ALTER DATABASE {to} ALLOW_CONNECTIONS true")
 
 
 # ---------------------------------------------------------------- in one process, without a query

@@ -19,9 +19,10 @@ from rollback import runner, switchboard
 from rollback.domain.shares import OFF, Snapshot
 from rollback.models import Flag
 from rollback.runner import Actor, ChangeRefused
-from rollback.switchboard import Switchboard, is_on
+from rollback.switchboard import Switchboard, _Known, is_on
 from tests.conftest import make_user
 from tests.rollback.flag_rows import changes
+from tests.rollback.others import other_session
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 CHILD = "ENABLE_CALENDAR_DISPLAY"
@@ -162,11 +163,35 @@ def test_nobody_is_off(on: None) -> None:
     assert not is_on(MASTER, AnonymousUser())
 
 
-def test_an_older_version_never_replaces_a_newer_one(real_switchboard: Switchboard) -> None:
-    newer = Snapshot(version=10_000, salt=b"s")
-    real_switchboard._accept(newer)
-    real_switchboard._accept(Snapshot(version=9_999, salt=b"s"))
-    assert real_switchboard.snapshot() is newer
+def reading(version: int, asked: float, answered: float) -> _Known:
+    """Times in seconds from now."""
+    now = time.monotonic()
+    return _Known(Snapshot(version=version, salt=b"s"), now + asked, now + answered)
+
+
+def test_of_two_readings_at_the_same_time_the_older_version_never_replaces_the_newer() -> None:
+    board = Switchboard()
+    newer = reading(10_000, -0.2, -0.1)
+    board._accept(newer)
+    board._accept(reading(9_999, -0.3, 0.0))
+    assert board._known is newer
+
+
+def test_a_later_reading_counts_though_its_version_went_back() -> None:
+    board = Switchboard()
+    board._accept(reading(10_000, -0.2, -0.1))
+    restored = reading(3, -0.05, 0.0)
+    board._accept(restored)
+    assert board._known is restored
+
+
+def test_an_answer_counts_from_its_question_so_that_a_nap_in_between_is_no_confirmation() -> None:
+    board = Switchboard()
+    board._thread = threading.current_thread()  # nobody else reads
+    board._accept(reading(1, -switchboard.STALE - 1, 0.0))
+    assert board.snapshot() is OFF
+    board._accept(reading(1, -switchboard.STALE + 1, 0.0))
+    assert board.snapshot().version == 1
 
 
 @pytest.mark.usefixtures("on")
@@ -301,12 +326,6 @@ def test_changes_from_many_sides_at_once_do_not_deadlock(real_switchboard: Switc
     for thread in threads:
         thread.join()
     assert problems == []
-
-
-def other_session() -> psycopg.Connection[Any]:
-    parameters = connection.get_connection_params()
-    names = ("dbname", "host", "port", "user", "password")
-    return psycopg.connect(**{name: parameters[name] for name in names if name in parameters})
 
 
 def test_a_change_behind_a_long_one_is_refused_in_words(real_switchboard: Switchboard) -> None:

@@ -7,9 +7,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 
-from rollback import exposure, runner
+from rollback import exposure, processes, runner
+from rollback.domain.processes import RollCall
 from rollback.management import incident_words
 from rollback.models import Flag, FlagChange
+
+NOTHING = "Nothing to change: it was so already."
 
 
 class Command(BaseCommand):
@@ -51,6 +54,9 @@ class Command(BaseCommand):
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
+        if what != "incident" and lines != [NOTHING]:
+            word = "Off" if what == "kill" else "Changed"
+            self._write_processes(processes.wait_for_all(), word=word)
 
     def _change(self, what: str, options: dict[str, Any]) -> list[str]:
         actor = runner.actor_at_the_terminal()
@@ -65,7 +71,13 @@ class Command(BaseCommand):
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
 
+    def _write_processes(self, found: RollCall | None, *, word: str) -> None:
+        for sentence in processes.sentences(found, word=word):
+            self.stdout.write(sentence)
+
     def _status(self) -> None:
+        # Before the numbers are asked for: that makes this command a process with flags as well.
+        found = processes.roll_call()
         numbers = exposure.numbers()
         table = Table("Flag", "State", "Share", "On now for", "Turned away today")
         for flag in Flag.objects.select_related("requires"):  # type: ignore[misc]
@@ -77,6 +89,7 @@ class Command(BaseCommand):
                 str(numbers.turned_away.get(flag.name, 0)),
             )
         self._print(table)
+        self._write_processes(found, word=f"Version {found.version}" if found else "")
 
     def _who(self, who: str) -> None:
         try:
@@ -109,7 +122,7 @@ def _kill(flag: str | None, incident: str | None, common: dict[str, Any]) -> lis
 
 def _done(made: list[FlagChange]) -> list[str]:
     done = [f"{change.flag_name}: {change.action} done." for change in made]
-    return done or ["Nothing to change: it was so already."]
+    return done or [NOTHING]
 
 
 def _percent(value: str) -> Decimal:
