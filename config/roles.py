@@ -27,6 +27,8 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_flag"),
         ("rollback", "view_flagchange"),
         ("rollback", "view_enrollmentdraft"),
+        # For those set aside because they could not be read: give back, or delete.
+        ("rollback", "change_enrollmentdraft"),
         ("enrollment", "view_user"),
     },
 }

@@ -1,5 +1,5 @@
 """Django looks for admin pages here; they live in the console."""
 
-from rollback.console import flags, records
+from rollback.console import drafts, flags, records
 
-__all__ = ["flags", "records"]
+__all__ = ["drafts", "flags", "records"]

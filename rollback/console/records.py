@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from rollback.models import EnrollmentDraft, FlagChange
+from rollback.models import FlagChange
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -35,14 +35,3 @@ class FlagChangeAdmin(ReadOnlyAdmin):
 
 def _short(facts: dict[str, Any]) -> str:
     return str(_("killed")) if facts["killed"] else f"{facts['share']} %"
-
-
-@admin.register(EnrollmentDraft)
-class EnrollmentDraftAdmin(ReadOnlyAdmin):
-    list_display = ("student", "course", "step", "saved_at", "turned_away_at", "finished_at")
-    list_filter = (
-        ("finished_at", admin.EmptyFieldListFilter),
-        ("turned_away_at", admin.EmptyFieldListFilter),
-    )
-    list_select_related = ("student__user", "course")
-    search_fields = ("student__user__email", "student__user__last_name", "course__title")

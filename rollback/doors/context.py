@@ -6,8 +6,10 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
-from rollback import registry, switchboard
+from enrollment.queries.people import student_of
+from rollback import registry, shelf, switchboard
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,22 @@ class Features:
 
     @cached_property
     def nav(self) -> list[Link]:
-        return [
+        ways = [
             Link(label=str(item.label), url=reverse(item.url_name))
             for feature in registry.features()
             if feature.flag in self._on
             for item in feature.nav
             if item.shown_to(self._request.user)
         ]
+        return [*ways, *self._drafts]
+
+    @property
+    def _drafts(self) -> list[Link]:
+        """Of no feature, so it is there whatever is off; one query, and only for students."""
+        student = student_of(self._request.user)
+        if student is None or not shelf.has_any(student):
+            return []
+        return [Link(label=_("Unfinished enrollments"), url=reverse("drafts:unfinished"))]
 
 
 def features(request: HttpRequest) -> dict[str, Any]:
