@@ -17,7 +17,8 @@ READABLE_VERSIONS = frozenset({VERSION})
 LOADED_BYTES = 2 * MOST_BYTES
 # What is carried over must leave room for what the student types next.
 SALVAGED_BYTES = MOST_BYTES // 2
-# In the order in which they matter.
+# A page that is open for a week saves less often.
+MANY = 1_000_000_000
 NEUTRAL = ("note", "wished_times", "teacher", "slot", SLOT_IS_IN_WORDS)
 
 
@@ -86,7 +87,7 @@ def heard(raw: object) -> dict[str, int]:
     """By open page, the number of its last save. Nothing of a student's is lost with it."""
     if not isinstance(raw, dict):
         return {}
-    return {page: count for page, count in raw.items() if type(count) is int}
+    return {page: count for page, count in raw.items() if type(count) is int and count < MANY}
 
 
 def instant(text: str) -> datetime | None:
