@@ -59,6 +59,8 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
         "course",
         "what_is_wrong",
         "quarantined_at",
+        "size",
+        "answers_as_text",
         "step",
         "started_at",
         "saved_at",
@@ -66,8 +68,6 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
         "finished_at",
         "reminded_at",
         "enrollment",
-        "size",
-        "answers_as_text",
     )
     readonly_fields = ("what_is_wrong", "size", "answers_as_text")
     actions_detail = ("give_back", "delete_unreadable")

@@ -51,7 +51,7 @@ class Features:
         student = student_of(self._request.user)
         if student is None or not shelf.has_any(student):
             return []
-        return [Link(label=_("Unfinished enrollments"), url=reverse("drafts:unfinished"))]
+        return [Link(label=_("Unfinished"), url=reverse("drafts:unfinished"))]
 
 
 def features(request: HttpRequest) -> dict[str, Any]:
