@@ -38,6 +38,8 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         # Resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
         ("rollback", "view_enrollmentdraft"),
+        # For those set aside because they could not be read: give back, or delete.
+        ("rollback", "change_enrollmentdraft"),
         ("enrollment", "view_user"),
         ("enrollment", "view_apitoken"),
         ("enrollment", "change_apitoken"),

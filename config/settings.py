@@ -69,6 +69,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.delete_expired_uploads",
         "schedule": 600.0,
     },
+    "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
+    "delete-expired-drafts": {
+        "task": "rollback.tasks.delete_expired_drafts",
+        "schedule": crontab(minute="30", hour="3"),
+    },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
         # An interval of a week would begin anew with every restart. The rows make it once a week.

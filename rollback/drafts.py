@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from enrollment.models import Course, Enrollment, Student, Teacher
 from enrollment.operations.enroll import live_enrollment
 from enrollment.operations.lessons import one_at_a_time
+from rollback import quarantine
 from rollback.domain import answers as pure
 from rollback.models import EnrollmentDraft
 
@@ -57,9 +58,7 @@ def save(
     one_at_a_time(student=student)
     if live_enrollment(student=student, course=course):
         raise DraftRefused(_("You are enrolled in this course; there is nothing to be saved."))
-    draft, _made = EnrollmentDraft.objects.get_or_create(
-        student=student, course=course, finished_at=None, defaults={"saved_at": now}
-    )
+    draft = quarantine.open_or_new(student=student, course=course, now=now)
     if saving is not None and not _is_newest(draft, saving):
         return draft
     try:
@@ -89,16 +88,20 @@ def _is_newest(draft: EnrollmentDraft, saving: Saving) -> bool:
 
 
 def open_draft(*, student: Student, course: Course) -> EnrollmentDraft | None:
-    return EnrollmentDraft.objects.filter(
-        student=student, course=course, finished_at__isnull=True
-    ).first()
+    """The live draft, read: its answers are text by name, whatever stood in the database."""
+    return quarantine.open_draft(student=student, course=course)
+
+
+def notices(draft: EnrollmentDraft) -> tuple[str, ...]:
+    """Sentences for the student on every page that shows the draft."""
+    return (str(quarantine.SET_ASIDE),) if draft.follows_unreadable else ()
 
 
 def finish(*, enrollment: Enrollment) -> None:
     """Called in the transaction that made the enrollment, whichever flow did."""
-    EnrollmentDraft.objects.filter(
-        student=enrollment.student, course=enrollment.course, finished_at__isnull=True
-    ).update(finished_at=enrollment.created_at, enrollment=enrollment)
+    quarantine.live().filter(student=enrollment.student, course=enrollment.course).update(
+        finished_at=enrollment.created_at, enrollment=enrollment
+    )
 
 
 def for_original_form(draft: EnrollmentDraft) -> dict[str, str]:

@@ -47,7 +47,9 @@ class ChoiceForm(forms.Form):
     slot = SlotField(
         label=_("Time"),
         max_length=40,
-        widget=forms.HiddenInput,
+        # Goes along with the wished times: a save of those alone would be the original form's, where
+        # the slot stands among them in words.
+        widget=forms.HiddenInput(attrs={"data-with": "wished_times"}),
         error_messages={
             "required": _("Choose a time."),
             "invalid": _("This is no time that can be read. Choose one from the list."),

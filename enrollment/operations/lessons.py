@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
 
@@ -68,11 +69,20 @@ def lock_student(*, student: Student) -> None:
     Student.objects.select_for_update(no_key=True).get(pk=student.pk)
 
 
+@transaction.atomic
+def give_back_hold(*, student: Student, course: Course) -> None:
+    """The student does not go on. A hold that is named in an enrollment stays: it is the office's."""
+    one_at_a_time(student=student)
+    _open_holds(student).filter(course=course).delete()
+
+
+def _open_holds(student: Student) -> QuerySet[Lesson]:
+    return Lesson.objects.filter(student=student, status=LessonStatus.HELD, enrollment__isnull=True)
+
+
 def _give_back_holds(*, student: Student, course: Course) -> None:
     """Room for one more hold. One named in an enrollment is the office's until it runs out."""
-    holds = Lesson.objects.filter(
-        student=student, status=LessonStatus.HELD, enrollment__isnull=True
-    )
+    holds = _open_holds(student)
     holds.filter(course=course).delete()
     newest = holds.order_by("-expires_at", "-pk").values_list("pk", flat=True)
     too_many = list(newest[MOST_HOLDS - 1 :])

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
+from enrollment.admin.reading import ReadOnlyAdmin
 from rollback import incidents, runner
 from rollback.console import words
 from rollback.console.forms import ResolveForm
-from rollback.console.records import ReadOnlyAdmin
 from rollback.models import Incident
 from rollback.runner import ChangeRefused
 

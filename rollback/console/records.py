@@ -5,9 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment.admin.reading import ReadOnlyAdmin
 from rollback.console import words
-from rollback.models import EnrollmentDraft, FlagChange
-
-__all__ = ["EnrollmentDraftAdmin", "FlagChangeAdmin", "ReadOnlyAdmin"]
+from rollback.models import FlagChange
 
 
 @admin.register(FlagChange)
@@ -32,14 +30,3 @@ class FlagChangeAdmin(ReadOnlyAdmin):
     @admin.display(description=_("by"), ordering="actor_name")
     def by(self, change: FlagChange) -> str:
         return words.who(change)
-
-
-@admin.register(EnrollmentDraft)
-class EnrollmentDraftAdmin(ReadOnlyAdmin):
-    list_display = ("student", "course", "step", "saved_at", "turned_away_at", "finished_at")
-    list_filter = (
-        ("finished_at", admin.EmptyFieldListFilter),
-        ("turned_away_at", admin.EmptyFieldListFilter),
-    )
-    list_select_related = ("student__user", "course")
-    search_fields = ("student__user__email", "student__user__last_name", "course__title")

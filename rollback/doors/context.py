@@ -9,9 +9,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
 
+from enrollment.queries.people import student_of
 from enrollment.sockets import Link
-from rollback import registry, switchboard
+from rollback import registry, shelf, switchboard
 from rollback.doors.middleware import feature_behind
 from rollback.doors.words import TURNED_AWAY
 
@@ -61,7 +63,15 @@ class Features:
 
     @cached_property
     def nav(self) -> list[Link]:
-        return _links(self._on, self._request.user)
+        return [*_links(self._on, self._request.user), *self._drafts]
+
+    @property
+    def _drafts(self) -> list[Link]:
+        """Of no feature, so it is there whatever is off; one query, and only for students."""
+        student = student_of(self._request.user)
+        if student is None or not shelf.has_any(student):
+            return []
+        return [Link(label=_("Unfinished"), url=reverse("drafts:unfinished"))]
 
 
 def features(request: HttpRequest) -> dict[str, Any]:

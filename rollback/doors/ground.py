@@ -28,7 +28,7 @@ class DraftKeeper:
                     return Beginning(autosave_url=url)
                 return Beginning(
                     answers=drafts.for_original_form(draft),
-                    notices=(str(TURNED_AWAY),) if is_turned_away(draft) else (),
+                    notices=(*_update(draft), *drafts.notices(draft)),
                     saved_at=draft.saved_at,
                     autosave_url=url,
                 )
@@ -54,6 +54,10 @@ class DraftKeeper:
         except Exception:
             # The door: the enrollment is what counts, and it refuses every later save.
             log.exception("draft.not_finished", enrollment=enrollment.pk)
+
+
+def _update(draft: EnrollmentDraft) -> tuple[str, ...]:
+    return (str(TURNED_AWAY),) if is_turned_away(draft) else ()
 
 
 def is_turned_away(draft: EnrollmentDraft) -> bool:

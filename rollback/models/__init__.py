@@ -1,6 +1,6 @@
 from rollback.models.audit import FlagChange
 from rollback.models.doors import DoorCount
-from rollback.models.drafts import EnrollmentDraft
+from rollback.models.drafts import EnrollmentDraft, NoReminders
 from rollback.models.flags import ALL_FLAGS, Flag, Switchboard
 from rollback.models.incidents import Incident, Latch
 from rollback.models.processes import Process
@@ -13,6 +13,7 @@ __all__ = [
     "FlagChange",
     "Incident",
     "Latch",
+    "NoReminders",
     "Process",
     "Switchboard",
 ]

@@ -14,7 +14,7 @@ class Progress:
     """What the draft holds, read as this flow understands it.
 
     teacher, starts_at: the chosen slot; None when nothing was chosen, or the teacher has left the
-    course. hold: the live hold of exactly that slot.
+    course. hold: the live hold of exactly that slot. notices: sentences about the draft.
     """
 
     answers: Mapping[str, str]
@@ -22,6 +22,7 @@ class Progress:
     teacher: Teacher | None
     starts_at: datetime | None
     hold: Lesson | None
+    notices: tuple[str, ...] = ()
 
 
 NOTHING = Progress(answers={}, saved_at=None, teacher=None, starts_at=None, hold=None)
@@ -40,7 +41,12 @@ def progress(*, student: Student, course: Course, now: datetime) -> Progress:
             student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
         )
     return Progress(
-        answers=answers, saved_at=draft.saved_at, teacher=teacher, starts_at=starts_at, hold=hold
+        answers=answers,
+        saved_at=draft.saved_at,
+        teacher=teacher,
+        starts_at=starts_at,
+        hold=hold,
+        notices=drafts.notices(draft),
     )
 
 

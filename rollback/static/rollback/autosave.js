@@ -1,9 +1,11 @@
-// Keeps what is being typed. A form with data-autosave="URL" is posted there 500 ms after a change,
-// when a field is left, and when the page goes away: only the fields changed on this page, so that
-// an old tab does not undo what was typed elsewhere. Saves are numbered; an overtaken one is ignored.
+// Keeps what is being typed. A form with data-autosave="URL" is posted there 500 ms after a change
+// (1.5 s after the first one, if typing goes on without a pause), when a field is left, and when the
+// page goes away: only the fields changed on this page, so that an old tab does not undo what was
+// typed elsewhere. Saves are numbered; an overtaken one is ignored.
 // A field with data-with="name" goes along whenever that other field does.
 
 const PAUSE = 500;
+const LONGEST = 1500;
 const RETRY = 5000;
 // A request that hangs must be shown as not saved, too.
 const PATIENCE = 10000;
@@ -12,6 +14,7 @@ class Autosave {
   #form;
   #state;
   #timer;
+  #since; // the first change that no save has taken along
   #saved;
   #beaconed;
   #request;
@@ -59,7 +62,14 @@ class Autosave {
 
   #changed() {
     this.#leaving = false; // a submit that was stopped: the student types on
-    this.#soon(PAUSE);
+    this.#due();
+  }
+
+  // Each change puts the save off, but not for ever: whoever types without a pause is saved, too.
+  #due() {
+    this.#since ??= performance.now();
+    const longest = this.#since + LONGEST - performance.now();
+    this.#soon(Math.max(0, Math.min(PAUSE, longest)));
   }
 
   #leave() {
@@ -77,6 +87,7 @@ class Autosave {
     clearTimeout(this.#timer);
     if (this.#leaving) return;
     if (this.#request) return this.#soon(PAUSE);
+    this.#since = undefined;
     const typed = this.#typed();
     const body = this.#news(typed);
     if (!body) return;
@@ -105,7 +116,7 @@ class Autosave {
     } finally {
       this.#request = undefined;
     }
-    if (this.#saved === typed && !same(this.#typed(), typed)) this.#soon(PAUSE);
+    if (this.#saved === typed && !same(this.#typed(), typed)) this.#due();
   }
 
   // The words come from the page, so that they are translated: data-saved="Saved {}".

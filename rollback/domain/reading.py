@@ -1,0 +1,100 @@
+"""What is in a draft's columns, if it can be read at all. Pure.
+
+Anybody with a terminal can write anything there, and another release may have written what this one
+does not know. No page may break of it: answers are text by name, or they are poison.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from rollback.domain.answers import MOST_BYTES, SLOT_IS_IN_WORDS, VERSION
+
+READABLE_VERSIONS = frozenset({VERSION})
+# The database counts a little differently than we do; twice as much was never saved by us.
+LOADED_BYTES = 2 * MOST_BYTES
+# What is carried over must leave room for what the student types next.
+SALVAGED_BYTES = MOST_BYTES // 2
+# A page that is open for a week saves less often.
+MANY = 1_000_000_000
+NEUTRAL = ("note", "wished_times", "teacher", "slot", SLOT_IS_IN_WORDS)
+
+
+class Poison(StrEnum):
+    """Why answers cannot be read."""
+
+    TOO_LARGE = "too_large"
+    UNKNOWN_VERSION = "unknown_version"
+    NOT_BY_NAME = "not_by_name"
+    NOT_TEXT = "not_text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Poisoned:
+    """salvaged: the answers among them that are text, the most important first, while they fit."""
+
+    why: Poison
+    salvaged: Mapping[str, str]
+
+
+def read(raw: object, *, version: int, size: int) -> dict[str, str] | Poisoned:
+    """The answers, whole, or why not.
+
+    raw: as it was loaded; None if it was too large for that. size: in bytes, in the database.
+    """
+    texts = _texts(raw)
+    if (why := _what_is_wrong(raw, texts, version=version, size=size)) is not None:
+        return Poisoned(why=why, salvaged=salvage(texts))
+    return texts
+
+
+def _what_is_wrong(
+    raw: object, texts: Mapping[str, str], *, version: int, size: int
+) -> Poison | None:
+    if size > LOADED_BYTES:
+        return Poison.TOO_LARGE
+    if version not in READABLE_VERSIONS:
+        return Poison.UNKNOWN_VERSION
+    if not isinstance(raw, dict):
+        return Poison.NOT_BY_NAME
+    return Poison.NOT_TEXT if len(texts) < len(raw) else None
+
+
+def _texts(raw: object) -> dict[str, str]:
+    if not isinstance(raw, dict):
+        return {}
+    return {name: value for name, value in raw.items() if isinstance(value, str)}
+
+
+def salvage(texts: Mapping[str, str]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    room = SALVAGED_BYTES
+    for name in _most_important_first(texts):
+        room -= len(json.dumps({name: texts[name]}, ensure_ascii=False).encode())
+        if room < 0:
+            break
+        kept[name] = texts[name]
+    return kept
+
+
+def _most_important_first(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: (name not in NEUTRAL, name))
+
+
+def heard(raw: object) -> dict[str, int]:
+    """By open page, the number of its last save. Nothing of a student's is lost with it."""
+    if not isinstance(raw, dict):
+        return {}
+    return {page: count for page, count in raw.items() if type(count) is int and count < MANY}
+
+
+def instant(text: str) -> datetime | None:
+    """When a slot starts; None for what is no instant on every clock of the world."""
+    try:
+        start = datetime.fromisoformat(text)
+        utc = start.astimezone(UTC) if start.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+    return utc if utc and 1 < utc.year < 9999 else None

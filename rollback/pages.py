@@ -1,0 +1,108 @@
+"""A student's unfinished enrollments, and the reminders of them. Behind no door, like the autosave."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from enrollment.models import Course, Student
+from enrollment.queries.people import student_of
+from rollback import reminders, shelf
+
+
+def student_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For students, about themselves; everybody else goes where they belong."""
+
+    @never_cache
+    @login_required
+    @wraps(view)
+    def page(request: HttpRequest, **kwargs: str) -> HttpResponse:
+        student = student_of(request.user)
+        if student is None:
+            return redirect("enrollment:home")
+        return view(request, student, **kwargs)
+
+    return page
+
+
+@require_GET
+@student_page
+def unfinished(request: HttpRequest, student: Student) -> HttpResponse:
+    context = {
+        "unfinished": shelf.unfinished_of(student),
+        "zone": student.zone,
+        "wants_reminders": shelf.wants_reminders(student),
+    }
+    return render(request, "drafts/unfinished.html", context)
+
+
+@require_GET
+@login_required
+def go_on(request: HttpRequest, course: str) -> HttpResponse:
+    """From a mail: into the flow that is on for this person at this moment."""
+    found = get_object_or_404(Course, slug=course)
+    entries: dict[str, str] = getattr(request, "entries", {})
+    return redirect(entries.get("enroll", "enrollment:enroll"), found.slug)
+
+
+@require_http_methods(["GET", "POST"])
+@student_page
+def delete(request: HttpRequest, student: Student, course: str) -> HttpResponse:
+    """Asks first. Whoever has no draft there gets a 404, whatever others have."""
+    found = get_object_or_404(Course, slug=course)
+    if shelf.unfinished_in(found, student=student) is None:
+        raise Http404
+    if request.method != "POST":
+        return render(request, "drafts/delete.html", {"course": found})
+    shelf.delete(student=student, course=found)
+    messages.success(
+        request, _("Your unfinished enrollment in %(course)s is deleted.") % {"course": found}
+    )
+    return see_shelf()
+
+
+@require_POST
+@student_page
+def set_reminders(request: HttpRequest, student: Student) -> HttpResponse:
+    wanted = request.POST.get("wanted")
+    if wanted not in ("yes", "no"):
+        messages.error(request, _("Say whether you want reminders: nothing was changed."))
+        return see_shelf()
+    shelf.want_reminders(student=student, wanted=wanted == "yes", now=timezone.now())
+    messages.success(
+        request,
+        _("We remind you of unfinished enrollments again.")
+        if wanted == "yes"
+        else _("You get no more reminders of unfinished enrollments."),
+    )
+    return see_shelf()
+
+
+# The token stands for the reader: mail programs post here for them, without any cookie (RFC 8058).
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "POST"])
+def no_reminders(request: HttpRequest, token: str) -> HttpResponse:
+    """GET changes nothing: mail scanners follow every link. POST answers itself, never redirects."""
+    student = reminders.student_of_token(token)
+    if student is None:
+        raise Http404
+    if request.method == "POST":
+        shelf.want_reminders(student=student, wanted=False, now=timezone.now())
+    context = {"is_off": not shelf.wants_reminders(student)}
+    return render(request, "drafts/no_reminders.html", context)
+
+
+def see_shelf() -> HttpResponse:
+    response = HttpResponseRedirect(reverse("drafts:unfinished"))
+    response.status_code = 303
+    return response

@@ -1,0 +1,22 @@
+from celery import shared_task
+from django.utils import timezone
+
+from enrollment.operations.confirmations import Outcome
+from rollback import expiry, reminders
+
+# With the server away each mail would wait for its timeout; beat comes again in ten minutes.
+ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
+
+
+@shared_task
+def send_due_reminders() -> int:
+    """:returns: how many mails went out."""
+    sent = 0
+    while (outcome := reminders.send_next(now=timezone.now())) not in ENOUGH:
+        sent += outcome is Outcome.SENT
+    return sent
+
+
+@shared_task
+def delete_expired_drafts() -> int:
+    return expiry.delete_expired(now=timezone.now())
