@@ -6,11 +6,9 @@ No other in the same silence, nor in a later one: who was reminded once and went
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.signing import BadSignature, Signer
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -19,100 +17,64 @@ from django.utils.translation import gettext as _
 
 from enrollment.domain.states import LIVE_ENROLLMENT
 from enrollment.models import Enrollment, Student
-from enrollment.operations import confirmations
-from enrollment.operations.confirmations import LEASE, MAX_TRIES, WAITS, Outcome
+from enrollment.operations import mailing
+from enrollment.operations.mailing import Mailing, Outcome
 from enrollment.queries.courses import catalog
 from rollback import quarantine
 from rollback.expiry import KEPT
 from rollback.models import EnrollmentDraft, NoReminders
 
-log = structlog.get_logger(__name__)
-
 SILENCE = timedelta(days=2)
 
 
-def due(*, now: datetime) -> QuerySet[EnrollmentDraft]:
-    """Whose student may still enroll, can be reached, and has not said that no mail is wanted."""
-    enrolled = Enrollment.objects.filter(
-        student=OuterRef("student"), course=OuterRef("course"), status__in=LIVE_ENROLLMENT
-    )
-    courses: QuerySet[Any] = catalog(today=timezone.localdate(now))
-    with_places = courses.filter(places_left__gt=0).order_by().values("pk")
-    never_tried = Q(reminder_tries=0, reminder_next_at__isnull=True)
-    return quarantine.live().filter(
-        never_tried | Q(reminder_next_at__lte=now),
-        ~Exists(enrolled),
-        ~Exists(NoReminders.objects.filter(student=OuterRef("student"))),
-        reminded_at__isnull=True,
-        saved_at__lte=now - SILENCE,
-        # What is about to be deleted is nothing to come back to.
-        saved_at__gt=now - KEPT + SILENCE,
-        student__user__is_active=True,
-        course__in=with_places,
-    )
+class Reminders(Mailing[EnrollmentDraft]):
+    name = "reminder"
+    task = "rollback.tasks.send_due_reminders"
+    prefix = "reminder"
+
+    def due(self, *, now: datetime) -> QuerySet[EnrollmentDraft]:
+        """Whose student may still enroll, can be reached, and has not said that no mail is wanted."""
+        enrolled = Enrollment.objects.filter(
+            student=OuterRef("student"), course=OuterRef("course"), status__in=LIVE_ENROLLMENT
+        )
+        courses: QuerySet[Any] = catalog(today=timezone.localdate(now))
+        with_places = courses.filter(places_left__gt=0).order_by().values("pk")
+        never_tried = Q(reminder_tries=0, reminder_next_at__isnull=True)
+        drafts = quarantine.live().filter(
+            never_tried | Q(reminder_next_at__lte=now),
+            ~Exists(enrolled),
+            ~Exists(NoReminders.objects.filter(student=OuterRef("student"))),
+            reminded_at__isnull=True,
+            saved_at__lte=now - SILENCE,
+            # What is about to be deleted is nothing to come back to.
+            saved_at__gt=now - KEPT + SILENCE,
+            student__user__is_active=True,
+            course__in=with_places,
+        )
+        return drafts.select_related("student__user", "course").order_by(
+            "reminder_tries", "saved_at"
+        )
+
+    def mail(self, row: EnrollmentDraft) -> EmailMultiAlternatives:
+        return reminder(row)
+
+    def done(self, row: EnrollmentDraft, *, now: datetime, sent: bool) -> None:
+        _row(row).update(reminded_at=now, reminder_next_at=None)
+
+    def give_up(self, row: EnrollmentDraft, *, reason: str) -> None:
+        """Nobody is told: nothing was promised, and the draft is where the student left it."""
+        _row(row).update(reminder_next_at=None)
+
+
+REMINDERS = Reminders()
 
 
 def send_next(*, now: datetime) -> Outcome:
-    """Mail one that is due. Claimed first and sent without any lock, as confirmations are."""
-    draft = claim(now=now)
-    if draft is None:
-        return Outcome.NOTHING_DUE
-    if draft.reminder_tries > MAX_TRIES:
-        give_up(draft, reason="the worker stopped each time it tried")
-        return Outcome.FAILED
-    try:
-        reminder(draft).send()
-    # A header or an address that cannot be written is a ValueError; SMTP's errors are OSErrors.
-    except (OSError, ValueError) as error:
-        failed(draft, error, now=now)
-        return Outcome.SERVER_AWAY if confirmations._is_away(error) else Outcome.FAILED
-    sent(draft, now=now)
-    return Outcome.SENT
-
-
-# Durable: inside somebody's transaction the row would stay locked while its mail is on the way.
-@transaction.atomic(durable=True)
-def claim(*, now: datetime) -> EnrollmentDraft | None:
-    """The next one that is due, leased to this worker; two workers never get the same."""
-    draft = (
-        due(now=now)
-        .select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("student__user", "course")
-        .order_by("reminder_tries", "saved_at")
-        .first()
-    )
-    if draft is not None:
-        draft.reminder_tries += 1
-        draft.reminder_next_at = now + LEASE
-        draft.save(update_fields=["reminder_tries", "reminder_next_at"])
-    return draft
-
-
-def sent(draft: EnrollmentDraft, *, now: datetime) -> None:
-    _row(draft).update(reminded_at=now, reminder_next_at=None)
-
-
-def failed(draft: EnrollmentDraft, error: OSError | ValueError, *, now: datetime) -> None:
-    reason = confirmations._in_words(error)
-    log.warning("reminder.failed", draft=draft.pk, tries=draft.reminder_tries, error=reason)
-    if draft.reminder_tries >= MAX_TRIES:
-        give_up(draft, reason=reason)
-        return
-    wait = timedelta(minutes=WAITS[draft.reminder_tries - 1])
-    _row(draft).update(reminder_next_at=now + wait)
-
-
-def give_up(draft: EnrollmentDraft, *, reason: str) -> None:
-    """Nobody is told: nothing was promised, and the draft is where the student left it."""
-    _row(draft).update(reminder_next_at=None)
-    log.error("reminder.given_up", draft=draft.pk, reason=reason)
+    return mailing.send_next(REMINDERS, now=now)
 
 
 def _row(draft: EnrollmentDraft) -> QuerySet[EnrollmentDraft]:
     return EnrollmentDraft.objects.filter(pk=draft.pk)
-
-
-# ---------------------------------------------------------------- the mail
 
 
 def reminder(draft: EnrollmentDraft) -> EmailMultiAlternatives:

@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from enrollment.operations.confirmations import Outcome
+from enrollment.operations.mailing import Outcome
 from rollback import expiry, reminders
 
 # With the server away each mail would wait for its timeout; beat comes again in ten minutes.

@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.domain.states import LIVE_ENROLLMENT, EnrollmentStatus, LessonStatus
 from enrollment.models import Enrollment, Lesson, Student, Teacher, User
 from enrollment.models.people import DELETED_DOMAIN
-from enrollment.operations.confirmations import MAX_TRIES
 from enrollment.operations.lessons import move_lesson
+from enrollment.operations.mailing import MAX_TRIES
 from enrollment.operations.office import move_enrollment
 from enrollment.personal import Contributor
 from enrollment.queries import personal as queries

@@ -11,10 +11,10 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
-from enrollment.operations.confirmations import MAX_TRIES
 from enrollment.operations.enroll import enroll
 from enrollment.operations.erase import erase_person
 from enrollment.operations.lessons import PersonDeleted
+from enrollment.operations.mailing import MAX_TRIES
 from rollback import drafts
 from rollback.models import EnrollmentDraft
 from tests.enrollment.crowd import at_once

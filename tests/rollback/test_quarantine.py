@@ -316,7 +316,10 @@ def test_ten_megabytes_are_never_loaded_by_lists(
     assert "10.0" in page.content.decode()
     assert len(page.content) < 200_000
     assert shelf.has_any(student)
-    for found in (quarantine.live().get(), reminders.due(now=NOW + timedelta(days=3)).get()):
+    for found in (
+        quarantine.live().get(),
+        reminders.REMINDERS.due(now=NOW + timedelta(days=3)).get(),
+    ):
         assert {"answers", "heard"} <= found.get_deferred_fields()
     assert expiry.delete_expired(now=NOW + timedelta(days=31)) == 1
 

@@ -17,14 +17,14 @@ from django.utils import timezone
 
 from config.local import ports
 from enrollment.models import Course, Enrollment, Student
-from enrollment.operations.confirmations import LEASE, MAX_TRIES, WAITS, Outcome
+from enrollment.operations.mailing import LEASE, MAX_TRIES, WAITS, Outcome
 from rollback import drafts, reminders, shelf
 from rollback.models import EnrollmentDraft, NoReminders
 from rollback.reminders import SILENCE, send_next
 from rollback.tasks import send_due_reminders
 from tests.conftest import Switches, make_student
 from tests.enrollment.crowd import at_once
-from tests.enrollment.test_confirmations import BAD, PostOffice
+from tests.enrollment.post_office import BAD, PostOffice
 
 NOW = datetime(2026, 11, 30, 14, 2, tzinfo=UTC)
 

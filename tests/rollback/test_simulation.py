@@ -35,8 +35,8 @@ from rollback.runner import Actor
 from tests.conftest import make_teacher
 from tests.rollback import simulated
 from tests.rollback.flag_rows import seed_flags
+from tests.rollback.others import address_of_this_test
 from tests.rollback.simulated import LONGEST, Story
-from tests.rollback.test_propagation import address_of_this_test
 
 STUDENTS, AT_ONCE, COURSES = 1000, 40, 20
 ACTOR = Actor(name="a test")

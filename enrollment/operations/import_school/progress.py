@@ -56,9 +56,9 @@ def save_progress(rows: Sequence[ProgressRow], desk: Desk) -> Counts:
             desk.refuse(row.record, "student", hint)
             continue
         if found is None:
-            merge.new.append(UnitDone(**wanted))
+            merge.add(UnitDone(**wanted), row.record)
         else:
-            merge.change(found, _as_known(found, wanted, row))
+            merge.change(found, _as_known(found, wanted, row), row.record)
     merge.write()
     return merge.counts
 
