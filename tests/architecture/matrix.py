@@ -101,7 +101,11 @@ def path_of(row: Row, things: Mapping[str, str]) -> str:
     own = {**things, **_of_admin_page(route, things)}
     own |= {name: value.format(**things) for name, value in row.things.items()}
     needed = {found[1] or found[2] for found in PARAMETER.finditer(route)}
-    assert needed <= own.keys(), f"{row.name} needs {needed - own.keys()}: add them in build()"
+    missing = needed - own.keys()
+    assert not missing, (
+        f"{row.name} ({route}) needs {missing}: make one in build() in {__file__}; for a page of the "
+        "admin a row of that model."
+    )
     path = PARAMETER.sub(lambda found: own[found[1] or found[2]], route)
     return "/" + re.sub(r"[\^$]", "", path) + row.query.format(**own)
 
@@ -176,8 +180,6 @@ def build() -> School:
             "uidb36": "1",
             "app_label": "enrollment",
             "url": "nothing-here",
-            "content_type_id": "1",
-            "object_id": "1",
             "root": str(people["superuser"].pk),
         },
     )

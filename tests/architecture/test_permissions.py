@@ -126,7 +126,7 @@ OFFICE_PAGES = [
     office("admin:password_change", GET, staff=200),
     office("admin:password_change", POST, staff=200),
     office("admin:password_change_done", GET, staff=200),
-    office("admin:view_on_site", GET, staff=404),
+    office("admin:view_on_site", GET, staff=404, things={"content_type_id": "1", "object_id": "1"}),
     office("admin/(?P<url>.*)$", GET, staff=404),
     office("admin:autocomplete", GET, staff=200, query="?app_label=enrollment&model_name=course&field_name=teachers"),
     # Which groups there are is for who puts people into them.

@@ -62,6 +62,13 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
     )
     who: dict[str, Any] = {"student": student, "teacher": teacher}
     day = timedelta(days=1)
+    LogEntry.objects.create(
+        user=teacher.user,
+        object_id="999999",
+        content_type=ContentType.objects.get_for_model(EmailAddress),
+        action_flag=CHANGE,
+        object_repr="ada@school.example",
+    )
     return Learning(
         enrollment=enrollment,
         past=lesson(**who, course=course, starts=now - day, enrollment=enrollment, status="done"),
