@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, five subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, six subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -21,7 +21,7 @@ from config.local.place import BASE_DIR, Problem
 from tests.bench.figures import Row, table
 
 FILE_WIDTH = 200
-SUBJECTS = ("kill", "check", "gate", "slots", "pages")
+SUBJECTS = ("kill", "stuck", "check", "gate", "slots", "pages")
 
 
 def main() -> int:
@@ -104,11 +104,12 @@ def _manage(*words: str) -> None:
 
 
 def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
-    from tests.bench import check, gate, pages, propagation, slots
+    from tests.bench import check, gate, pages, propagation, slots, stuck
 
     log = folder / "server.log"
     return {
         "kill": lambda: propagation.rows(log),
+        "stuck": lambda: stuck.rows(url, folder),
         "check": lambda: check.rows(url),
         "gate": gate.rows,
         "slots": slots.rows,

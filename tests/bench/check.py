@@ -1,48 +1,39 @@
 """What a check costs, beside stock django-waffle: rounds in turn, on one PostgreSQL server."""
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils.functional import SimpleLazyObject
-from psycopg.conninfo import make_conninfo
 
 from config.features import MASTER
 from enrollment.models import User
 from rollback import registry, runner, switchboard
 from rollback.doors.context import Features
+from tests.bench import stock
 from tests.bench.figures import Row, at_most, median, ratio_at_least, span
 from tests.bench.propagation import ACTOR
 
 ROUNDS = 15
-STOCK_DATABASE = "stock_waffle"
 # How often a figure is repeated in one round: some hundredths of a second each.
 OURS, STOCK, STOCK_COLD = 5_000, 100, 40
 
 
 @contextmanager
-def stock_waffle(database_url: str) -> Iterator[Callable[[str, int], float]]:
+def stock_waffle(database_url: str, cache: str) -> Iterator[Callable[[str, int], float]]:
     """:returns: asks the other process for one round, in seconds a repetition."""
-    with psycopg.connect(database_url, autocommit=True) as made:
-        made.execute(f"CREATE DATABASE {STOCK_DATABASE}")
-    env = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.bench.stock_settings",
-        "STOCK_DATABASE_URL": make_conninfo(database_url, dbname=STOCK_DATABASE),
-    }
     with subprocess.Popen(
         [sys.executable, "-m", "tests.bench.stock_waffle"],
-        env=env,
+        env=stock.environment(database_url, cache=cache),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -68,21 +59,39 @@ def rows(database_url: str) -> Iterator[Row]:
     switchboard.board.start()
     assert switchboard.is_on(MASTER, user)
     ours: dict[str, list[float]] = {"one": [], "request": [], "page": []}
-    stock: dict[str, list[float]] = {"one": [], "page": [], "group": [], "cold": []}
-    with stock_waffle(database_url) as stock_round:
+    locmem: dict[str, list[float]] = {"one": [], "page": [], "group": [], "cold": []}
+    redis: dict[str, list[float]] = {"one": [], "page": []}
+    with stock.redis() as url, ExitStack() as stack:
+        asked = [(locmem, stack.enter_context(stock_waffle(database_url, stock.LOCMEM)))]
+        if url:
+            asked.append((redis, stack.enter_context(stock_waffle(database_url, url))))
         for _ in range(ROUNDS):
             for kind, seconds in _our_round(user).items():
                 ours[kind].append(seconds)
-            for kind, taken in stock.items():
-                taken.append(stock_round(kind, STOCK_COLD if kind == "cold" else STOCK))
+            for figures, stock_round in asked:
+                for kind, taken in figures.items():
+                    taken.append(stock_round(kind, STOCK_COLD if kind == "cold" else STOCK))
     # The quickest round of each, as timeit advises: what slows a round down is somebody else.
-    yield from _judged(
-        {kind: min(taken) for kind, taken in ours.items()},
-        {kind: min(taken) for kind, taken in stock.items()},
-    )
+    ours_best, locmem_best = _best(ours), _best(locmem)
+    yield from _judged(ours_best, locmem_best)
+    yield from _beside_redis(ours_best, _best(redis) if url else None)
     yield _queries(user)
     yield _cold()
     switchboard.board.stop()
+
+
+def _best(figures: dict[str, list[float]]) -> dict[str, float]:
+    return {kind: min(taken) for kind, taken in figures.items()}
+
+
+def _beside_redis(ours: dict[str, float], redis: dict[str, float] | None) -> Iterator[Row]:
+    for kind, what in (("one", "one check"), ("page", "four flags, early users, no group")):
+        yield Row(
+            what=f"  {what}, beside stock waffle, Redis",
+            ours=span(ours[kind]),
+            beside=span(redis[kind]) if redis else stock.NO_REDIS,
+            ratio=f"{redis[kind] / ours[kind]:,.0f} ×" if redis else "",
+        )
 
 
 def _some_early(user: User) -> None:
@@ -134,13 +143,13 @@ def _seconds(ask: Callable[[Any], Any], requests: Sequence[HttpRequest]) -> floa
     return (time.perf_counter() - start) / len(requests)
 
 
-def _judged(ours: dict[str, float], stock: dict[str, float]) -> Iterator[Row]:
+def _judged(ours: dict[str, float], locmem: dict[str, float]) -> Iterator[Row]:
     yield at_most(
         "one check for a user, warm",
         ours["one"],
         2e-6,
         ours=span(ours["one"]),
-        beside=f"stock waffle, LocMem {span(stock['one'])}",
+        beside=f"stock waffle, LocMem {span(locmem['one'])}",
         goal_words="2 µs",
     )
     yield Row(what="one check for a request the door has asked for", ours=span(ours["request"]))
@@ -154,17 +163,17 @@ def _judged(ours: dict[str, float], stock: dict[str, float]) -> Iterator[Row]:
     beside = "  the same beside stock waffle, LocMem, "
     yield ratio_at_least(
         beside + "an early group",
-        stock["group"] / ours["page"],
+        locmem["group"] / ours["page"],
         200,
         ours=span(ours["page"]),
-        beside=f"4 queries, {span(stock['group'])}",
+        beside=f"4 queries, {span(locmem['group'])}",
     )
     for kind, words in (("page", "early users, no group"), ("cold", "cache empty")):
         yield Row(
             what=beside + words,
             ours=span(ours["page"]),
-            beside=span(stock[kind]),
-            ratio=f"{stock[kind] / ours['page']:,.0f} ×",
+            beside=span(locmem[kind]),
+            ratio=f"{locmem[kind] / ours['page']:,.0f} ×",
         )
 
 

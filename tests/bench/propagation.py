@@ -18,7 +18,7 @@ from tests.bench.figures import Row, at_most, median, percentile, span
 from tests.bench.poller import Answer, Poller
 
 ACTOR = Actor(name="benchmark")
-PROCESSES = 4
+PROCESSES = 8
 KILLS = 200
 KILLS_WITHOUT_LISTEN = 25
 # The anonymous answers of a gated address: "log in first" while it is on, "switched off" else.

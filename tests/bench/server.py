@@ -70,9 +70,10 @@ def _wait_until_it_answers(child: Child, port: int) -> None:
 def connection_to_each(*, port: int, pid: int, workers: int) -> Iterator[list[socket.socket]]:
     """One open connection to each worker process; the system deals them out, we pick."""
     deadline = time.monotonic() + START_SECONDS
+    found: dict[int, socket.socket] = {}
     with ExitStack() as opened:
         while time.monotonic() < deadline:
-            found = _one_for_each(opened, port, pid)
+            found |= _one_for_each(opened, port, pid, count=3 * workers)
             if len(found) == workers:
                 kept = list(found.values())
                 yield kept
@@ -81,10 +82,12 @@ def connection_to_each(*, port: int, pid: int, workers: int) -> Iterator[list[so
     raise ServerProblem(f"Only {len(found)} of {workers} server processes take connections.")
 
 
-def _one_for_each(opened: ExitStack, port: int, pid: int) -> dict[int, socket.socket]:
+def _one_for_each(
+    opened: ExitStack, port: int, pid: int, *, count: int
+) -> dict[int, socket.socket]:
     """:returns: a connection for each worker's process id."""
     ours = {}
-    for _ in range(8):
+    for _ in range(count):
         connection = opened.enter_context(socket.create_connection((HOST, port)))
         ours[connection.getsockname()[1]] = connection
     time.sleep(0.1)  # until they are accepted

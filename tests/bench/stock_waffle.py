@@ -39,11 +39,12 @@ def _school() -> Any:
     # Stock users, which the types of the school's settings know nothing of.
     users: Any = get_user_model()._default_manager
     flags: Any = get_waffle_flag_model()._default_manager
-    users.create(username="early")
-    student = users.create(username="student")
-    Group.objects.create(name="staff")
+    users.get_or_create(username="early")
+    student, _made = users.get_or_create(username="student")
+    Group.objects.get_or_create(name="staff")
+    early = {"percent": Decimal("99.9"), "staff": True, "superusers": True}
     for name in FLAGS:
-        flag = flags.create(name=name, percent=Decimal("99.9"), staff=True, superusers=True)
+        flag, _made = flags.get_or_create(name=name, defaults=early)
         flag.users.add(users.get(username="early"))
     return student
 
@@ -55,7 +56,7 @@ def _seconds(kind: str, count: int, user: Any) -> float:
     from django.contrib.auth.models import Group
     from waffle import flag_is_active, get_waffle_flag_model
 
-    flags = get_waffle_flag_model().objects.all()
+    flags = get_waffle_flag_model().objects.filter(name__in=FLAGS)
     for flag in flags:
         flag.groups.set(Group.objects.all() if kind == "group" else [])
         flag.flush()

@@ -3,18 +3,16 @@
 Real switchboards with their threads and connections, on a real database.
 """
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -39,7 +37,10 @@ STAFF = Subject(key="u:2000001", user_id=2_000_001, is_staff=True)
 
 flags = st.sampled_from(sorted(MASTERS))
 readers = st.integers(0, READERS - 1)
-shares = st.sampled_from([Decimal(n) for n in ("0", "0.01", "25", "50", "75", "100")])
+updates = st.sampled_from(
+    ["everyone = false", "everyone = NULL", "staff = NOT staff"]
+    + [f"percent = {share}" for share in ("0", "0.01", "25", "50", "75", "100")]
+)
 # told: by the triggers. lost: the version rises, and the notification is lost. hidden: neither.
 ways = st.sampled_from(["told", "lost", "hidden"])
 
@@ -54,16 +55,23 @@ def write(way: str, statement: str, values: Any = ()) -> None:
             cursor.execute("UPDATE rollback_switchboard SET version = version + 1")
 
 
-def rows() -> dict[str, Any]:
-    return {row.name: row for row in Flag.objects.prefetch_related("users")}
+def rows() -> dict[str, tuple[Flag, set[int]]]:
+    """Flag name → its row and the users on its list."""
+    return {
+        row.name: (row, set(row.users.values_list("pk", flat=True))) for row in Flag.objects.all()
+    }
 
 
-def should_be_on(flag: str, who: Subject, found: dict[str, Any], salt: bytes) -> bool:
+def should_be_on(
+    flag: str, who: Subject, found: dict[str, tuple[Flag, set[int]]], salt: bytes
+) -> bool:
     """The law in its plainest words, from the rows themselves."""
-    row = found.get(flag)
-    if row is None or row.is_killed or not row.percent:
+    if flag not in found:
         return False
-    early = (row.staff and who.is_staff) or who.user_id in {user.pk for user in row.users.all()}
+    row, listed = found[flag]
+    if row.is_killed or not row.percent:
+        return False
+    early = (row.staff and who.is_staff) or who.user_id in listed
     if not early and bucket_of(salt, who.key) >= row.percent * BUCKETS / 100:
         return False
     master = MASTERS[flag]
@@ -77,7 +85,7 @@ class Flags(RuleBasedStateMachine):
     def begin(self) -> None:
         Flag.objects.all().update(everyone=None, percent=100, staff=False)
         self.boards = [Switchboard() for _ in range(READERS)]
-        self.has_backup = False
+        self.back_up()
         # (reader, flag): it has answered with a kill that nobody has taken back since.
         self.knows_kill: set[tuple[int, str]] = set()
         # (flag, person) → the highest share at which they were off, the lowest at which on.
@@ -97,36 +105,35 @@ class Flags(RuleBasedStateMachine):
             cursor.execute("DROP TABLE IF EXISTS backup_flag, backup_users, backup_switchboard")
             cursor.execute("DELETE FROM rollback_flag_users")
         for flag in sorted(MASTERS, key=lambda name: MASTERS[name] is not None):
-            self.insert(flag=flag, with_master=True, way="told")
+            if not Flag.objects.filter(name=flag).exists():
+                self._insert(flag, with_master=True, way="told")
 
     # ------------------------------------------------------------ flags
 
-    @rule(flag=flags, percent=shares, way=ways)
-    def share(self, flag: str, percent: Decimal, way: str) -> None:
-        write(way, "UPDATE rollback_flag SET percent = %s WHERE name = %s", [percent, flag])
-
-    @rule(flag=flags, way=ways)
-    def kill(self, flag: str, way: str) -> None:
-        write(way, "UPDATE rollback_flag SET everyone = false WHERE name = %s", [flag])
+    @rule(flag=flags, what=updates, way=ways)
+    def update(self, flag: str, what: str, way: str) -> None:
+        if what == "everyone = NULL":
+            self._may_come_back(flag)
+        write(way, f"UPDATE rollback_flag SET {what} WHERE name = %s", [flag])
 
     @rule(way=ways)
     def kill_everything(self, way: str) -> None:
         write(way, "UPDATE rollback_flag SET everyone = false")
 
-    @rule(flag=flags, way=ways)
-    def restore(self, flag: str, way: str) -> None:
-        self._may_come_back(flag)
-        write(way, "UPDATE rollback_flag SET everyone = NULL WHERE name = %s", [flag])
-
-    @rule(flag=flags, staff=st.booleans(), listed=st.booleans())
-    def early(self, flag: str, staff: bool, listed: bool) -> None:
+    @rule(flag=flags)
+    def list_an_early_user_or_nobody(self, flag: str) -> None:
         row = Flag.objects.filter(name=flag).first()
         if row is not None:
-            Flag.objects.filter(pk=row.pk).update(staff=staff)
-            row.users.set([self.early_user] if listed else [])
+            row.users.set([] if row.users.exists() else [self.early_user])
 
-    @rule(flag=flags)
-    def delete(self, flag: str) -> None:
+    @rule(flag=flags, with_master=st.booleans(), way=ways)
+    def delete_or_insert(self, flag: str, with_master: bool, way: str) -> None:
+        if Flag.objects.filter(name=flag).exists():
+            self._delete(flag)
+        else:
+            self._insert(flag, with_master, way)
+
+    def _delete(self, flag: str) -> None:
         """Without foreign keys, so that a master may go before its children."""
         with behind_everybodys_back() as cursor:
             cursor.execute(
@@ -136,18 +143,14 @@ class Flags(RuleBasedStateMachine):
             )
             cursor.execute("DELETE FROM rollback_flag WHERE name = %s", [flag])
 
-    @rule(flag=flags, with_master=st.booleans(), way=ways)
-    def insert(self, flag: str, with_master: bool, way: str) -> None:
-        if Flag.objects.filter(name=flag).exists():
-            return
+    def _insert(self, flag: str, with_master: bool, way: str) -> None:
         self._may_come_back(flag)
-        master = MASTERS[flag] if with_master else None
         write(
             way,
             "INSERT INTO rollback_flag (name, percent, note, created, modified, staff, superusers,"
             " requires_id) VALUES (%s, 100, '', now(), now(), false, false,"
             " (SELECT id FROM rollback_flag WHERE name = %s))",
-            [flag, master],
+            [flag, MASTERS[flag] if with_master else None],
         )
 
     def _may_come_back(self, flag: str) -> None:
@@ -155,17 +158,17 @@ class Flags(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ database
 
-    @rule()
+    @rule(what=st.sampled_from(["back_up", "restore_the_backup", "cut_all_connections"]))
+    def something_happens_to_the_database(self, what: str) -> None:
+        getattr(self, what)()
+
     def back_up(self) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE IF EXISTS backup_flag, backup_users, backup_switchboard")
             cursor.execute("CREATE TABLE backup_flag AS TABLE rollback_flag")
             cursor.execute("CREATE TABLE backup_users AS TABLE rollback_flag_users")
             cursor.execute("CREATE TABLE backup_switchboard AS TABLE rollback_switchboard")
-        self.has_backup = True
 
-    @precondition(lambda self: self.has_backup)
-    @rule()
     def restore_the_backup(self) -> None:
         """Rows and version as they were; no trigger fires."""
         self.knows_kill.clear()
@@ -182,7 +185,6 @@ class Flags(RuleBasedStateMachine):
                 """
             )
 
-    @rule()
     def cut_all_connections(self) -> None:
         connection.cursor().execute(
             "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity"
@@ -191,14 +193,13 @@ class Flags(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ processes
 
-    @rule(reader=readers)
-    def start_anew(self, reader: int) -> None:
-        self.boards[reader].stop()
-        self.boards[reader] = Switchboard()
-
-    @rule(reader=readers)
-    def read_out_of_turn(self, reader: int) -> None:
-        self.boards[reader].refresh()
+    @rule(reader=readers, anew=st.booleans())
+    def a_reader_starts_anew_or_reads_out_of_turn(self, reader: int, anew: bool) -> None:
+        if anew:
+            self.boards[reader].stop()
+            self.boards[reader] = Switchboard()
+        else:
+            self.boards[reader].refresh()
 
     @rule()
     def all_readers_agree_with_the_database(self) -> None:
@@ -263,13 +264,14 @@ def test_the_laws_of_the_switchboard(
     monkeypatch.setattr(switchboard, "POLL", POLL)
     monkeypatch.setattr(switchboard, "RETRY", POLL / 2)
     Flags.early_user = make_user("early@school.example").pk
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Flags,
         settings=settings(
-            max_examples=20,
+            max_examples=30,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,
+            phases=[Phase.generate],  # threads do not repeat themselves: nothing to shrink
             suppress_health_check=list(HealthCheck),
         ),
     )
