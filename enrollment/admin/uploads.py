@@ -41,9 +41,7 @@ class SheetImportForm(ImportForm):
         field = self.fields["import_file"]
         field.label = _("CSV file")
         field.help_text = _("At most %(size)s.") % {"size": filesizeformat(MOST_BYTES)}
-        # A plain one shows which file is chosen and where the focus is, without a script too.
-        field.widget = forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv,text/plain"})
-        field.widget.is_required = True
+        field.widget.attrs["accept"] = ".csv,.txt,.tsv,text/csv,text/plain"
 
     def clean_format(self) -> str:
         return "0"
