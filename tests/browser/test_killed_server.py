@@ -12,7 +12,6 @@ from playwright.sync_api import expect
 
 from tests.browser.enrolling import Course, choose, course_for, fresh_student, in_words
 from tests.browser.people import Visit
-from tests.browser.prober import wait_until_on
 from tests.browser.school import School
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -34,7 +33,6 @@ document.querySelector("[name=wished_times]").addEventListener(
 def test_at_most_two_seconds_of_typing_are_lost_and_none_if_the_page_stays(
     school: School, visit: Visit
 ) -> None:
-    wait_until_on(school)
     email = fresh_student(school)
     student, course = visit(email), course_for(school, email)
     choice = choose(student, course)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Model
 from django.db.utils import DataError
@@ -352,6 +353,26 @@ def test_what_was_set_aside_always_says_why(student: Student, course: Course) ->
     draft = poison(student, course, "{}")
     with pytest.raises(Exception, match="draft_set_aside_with_a_problem"), transaction.atomic():
         EnrollmentDraft.objects.filter(pk=draft.pk).update(quarantined_at=NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migrations_can_be_undone_while_drafts_are_set_aside(
+    student: Student, course: Course
+) -> None:
+    """Two drafts of one student and course, of which the old rule allows one."""
+    bad = poison(student, course, '{"note": 5}')
+    fresh = the_live_one(student, course)
+    try:
+        call_command("migrate", "rollback", "0012_expand_draft_reminders", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id, answers::text, finished_at IS NULL FROM rollback_enrollmentdraft"
+                " ORDER BY id"
+            )
+            assert cursor.fetchall() == [(bad.pk, '{"note": 5}', False), (fresh.pk, "{}", True)]
+    finally:
+        call_command("migrate", "rollback", verbosity=0)
+    assert the_live_one(student, course).pk == fresh.pk
 
 
 # ---------------------------------------------------------------- the office
