@@ -1,10 +1,11 @@
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Course, Enrollment, Student
 from rollback.domain.answers import VERSION
+from rollback.domain.versions import Arrival
 
 
 class EnrollmentDraft(models.Model):
@@ -18,6 +19,14 @@ class EnrollmentDraft(models.Model):
     )
     answers = models.JSONField(_("answers"), default=dict)
     answers_version = models.PositiveSmallIntegerField(default=VERSION, editable=False)
+    # Raised with every save that changes answers; what `rollback.domain.versions` remembers beside.
+    version = models.PositiveIntegerField(_("version"), default=0, db_default=0)
+    changes = models.JSONField(
+        default=dict, db_default=Value({}, models.JSONField()), editable=False
+    )
+    set_aside = models.JSONField(
+        _("set aside"), default=list, db_default=Value([], models.JSONField())
+    )
     # By open page, the number of its last save: an overtaken one must not win by arriving late.
     heard = models.JSONField(default=dict, editable=False)
     step = models.CharField(_("furthest step"), max_length=20, blank=True)
@@ -34,6 +43,9 @@ class EnrollmentDraft(models.Model):
         related_name="+",
         verbose_name=_("enrollment"),
     )
+
+    # Of the save that gave this object, and not stored. None: a later save had overtaken it.
+    arrival: Arrival | None = None
 
     class Meta:
         verbose_name = _("enrollment draft")
