@@ -1,6 +1,6 @@
 """Keeping what a student has typed. The only room the feature apps may use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -195,32 +195,45 @@ def doubts(
     """
     if draft is None:
         return ()
-    found = ((name, state_of(draft).open_aside(name)) for name in names)
+    waiting = ((name, state_of(draft).waiting(name)) for name in names)
     return tuple(
-        _doubt(draft, name, aside, now=now, posted=posted or {})
-        for name, aside in found
-        if aside is not None
+        _doubt(draft, name, asides, now=now, posted=posted or {})
+        for name, asides in waiting
+        if asides
     )
 
 
 def _doubt(
-    draft: EnrollmentDraft, name: str, aside: Aside, *, now: datetime, posted: Mapping[str, str]
+    draft: EnrollmentDraft,
+    name: str,
+    asides: Sequence[Aside],
+    *,
+    now: datetime,
+    posted: Mapping[str, str],
 ) -> Doubt:
-    page = posted.get(pure.SAVE_PAGE)
-    lost_here = aside["page"] == page if page else pure.same(posted.get(name, ""), aside["value"])
+    """The form's own text, if that is what was refused; else the oldest."""
+    own = next((one for one in asides if _is_of(one, posted)), None)
+    aside = own or asides[0]
     saved = _readable(draft, name, draft.answers)
-    kept = _readable(draft, name, {name: aside["value"], "teacher": aside.get("teacher", "")})
-    at = draft.changes.get(name, aside)["at"] if lost_here else aside["at"]
+    kept = _readable(draft, name, versions.texts_of(aside))
+    at = draft.changes.get(name, aside)["at"] if own else aside["at"]
     return Doubt(
         name=name,
         label=_label(name),
-        here=kept if lost_here else saved,
-        there=saved if lost_here else kept,
+        here=kept if own else saved,
+        there=saved if own else kept,
         there_at=_moment(at, zone=zone_of(draft.student), now=now),
-        saved=lost_here,
-        reference=f"{'saved' if lost_here else 'aside'}.{draft.version}.{versions.key_of(aside)}",
+        saved=own is not None,
+        reference=f"{'saved' if own else 'aside'}.{draft.version}.{versions.key_of(aside)}",
         joins=name not in versions.TOGETHER,
     )
+
+
+def _is_of(aside: Aside, posted: Mapping[str, str]) -> bool:
+    page = posted.get(pure.SAVE_PAGE)
+    if page:
+        return aside["page"] == page
+    return aside["name"] in posted and pure.same(posted[aside["name"]], aside["value"])
 
 
 def slots_as_doubts(draft: EnrollmentDraft, *, now: datetime) -> tuple[Doubt, ...]:
@@ -239,7 +252,7 @@ def slots_as_doubts(draft: EnrollmentDraft, *, now: datetime) -> tuple[Doubt, ..
 
 def _slots_set_aside(draft: EnrollmentDraft) -> dict[str, str]:
     return {
-        versions.key_of(one): _readable(draft, "slot", {"slot": one["value"], **one})
+        versions.key_of(one): _readable(draft, "slot", versions.texts_of(one))
         for one in draft.set_aside
         if one["open"] and one["name"] == "slot"
     }

@@ -15,7 +15,7 @@ from enrollment.models import Course, Student
 from enrollment.queries.people import student_of
 from enrollment.sockets import Doubt
 from rollback import drafts
-from rollback.domain.answers import KEPT, MOST_BYTES, SAVE_PAGE
+from rollback.domain.answers import KEPT, MOST_BYTES, read
 from rollback.models import EnrollmentDraft
 
 log = structlog.get_logger(__name__)
@@ -67,11 +67,11 @@ def _saved(draft: EnrollmentDraft, *, student: Student, posted: dict[str, str]) 
 
 
 def _doubts(draft: EnrollmentDraft, posted: dict[str, str]) -> tuple[Doubt, ...]:
-    """Of what this page has posted, now or before."""
-    page = posted.get(SAVE_PAGE)
-    names = {
-        one["name"]: one
-        for one in draft.set_aside
-        if one["open"] and (one["name"] in posted or (page and one["page"] == page))
-    }
-    return drafts.doubts(draft, names=names, now=timezone.now(), posted=posted)
+    """For the form that this was typed in, or for the one that was filled from the draft since."""
+    typed = read(posted)
+    return drafts.doubts(
+        draft,
+        names=dict.fromkeys([*typed.seen, *typed.answers]),
+        now=timezone.now(),
+        posted=None if KEPT in posted else posted,
+    )

@@ -72,16 +72,12 @@ class State:
     def changed_in(self, name: str) -> int:
         return self.changes[name]["version"] if name in self.changes else 0
 
-    def open_aside(self, name: str, key: str = "") -> Aside | None:
-        """The oldest that waits for a choice; with `key`, exactly that text."""
-        return next(
-            (
-                one
-                for one in self.set_aside
-                if one["open"] and one["name"] == name and key in ("", key_of(one))
-            ),
-            None,
-        )
+    def waiting(self, name: str) -> list[Aside]:
+        """What was set aside for the student to choose, the oldest first."""
+        return [one for one in self.set_aside if one["open"] and one["name"] == name]
+
+    def open_aside(self, name: str, key: str) -> Aside | None:
+        return next((one for one in self.waiting(name) if key_of(one) == key), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +171,11 @@ def stamps(
     }
 
 
+def texts_of(aside: Aside) -> dict[str, str]:
+    texts = {aside["name"]: aside["value"]}
+    return texts | {"teacher": aside["teacher"]} if "teacher" in aside else texts
+
+
 def key_of(aside: Aside) -> str:
     return digest(f"{aside['value']}\0{aside.get('teacher', '')}")
 
@@ -258,10 +259,7 @@ def _other(
     if choice.other == "saved":
         return {n: state.answers.get(n, "") for n in _unit(name)}
     if (aside := state.open_aside(name, choice.key)) is not None:
-        return {
-            name: aside["value"],
-            **({"teacher": aside["teacher"]} if "teacher" in aside else {}),
-        }
+        return texts_of(aside)
     if name == "wished_times" and state.open_aside("slot", choice.key) and choice.verb != "take":
         return {name: words.get(choice.key, "")}
     return None
