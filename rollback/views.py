@@ -50,13 +50,13 @@ def _saved(draft: EnrollmentDraft, *, student: Student, posted: dict[str, str]) 
     answer = {"saved": time_format(at, "H:i"), "version": draft.version}
     if (arrival := draft.arrival) is None:
         return JsonResponse({**answer, "overtaken": True})
-    if not arrival.decided and not arrival.refused:
+    if not arrival.decided and not arrival.refused and not arrival.left_out:
         return JsonResponse(answer)
     doubts = _doubts(draft, posted)
     body = {
         **answer,
+        "not_taken": [*arrival.refused, *arrival.left_out],
         "decided": {name: draft.answers[name] for name in arrival.decided},
-        "refused": arrival.refused,
         "conflicts": [asdict(doubt) for doubt in doubts],
         "html": render_to_string("includes/doubts.html", {"doubts": doubts}) if doubts else "",
     }

@@ -107,11 +107,11 @@ def wished_times(answers: Mapping[str, str], slot_in_words: str) -> str:
 
 def same(one: str, other: str) -> bool:
     """For whoever reads it: forms post other line ends than were stored, and cut blanks off."""
-    return _tidy(one) == _tidy(other)
+    return tidy(one) == tidy(other)
 
 
 def digest(text: str) -> str:
-    return blake2b(_tidy(text).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return blake2b(tidy(text).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _marked(
@@ -143,7 +143,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 

@@ -34,6 +34,7 @@ from rollback.domain.answers import (
     read,
     same,
     size,
+    tidy,
 )
 
 MOST_ASIDE = 20
@@ -82,10 +83,11 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """What became of a posted form. decided: names whose choice was followed."""
+    """What became of a posted form: by name, what was not accepted, and whose choice was followed."""
 
     state: State
     refused: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     decided: tuple[str, ...] = ()
 
 
@@ -119,6 +121,7 @@ def arrive(
             set_aside=_bounded(_closed_where_agreed(_once(aside), answers)),
         ),
         refused=refused,
+        left_out=tuple(name for name, verdict in verdicts.items() if verdict == LEFT_OUT),
         decided=decided,
     )
 
@@ -270,7 +273,9 @@ def _unit(name: str) -> tuple[str, ...]:
 
 
 def _joined(here: str, other: str) -> str:
-    return here if other in here else f"{here}\n{other}".strip()
+    """Unless the other stands there already, line by line."""
+    here, other = tidy(here), tidy(other)
+    return here if f"\n{other}\n" in f"\n{here}\n" else f"{here}\n{other}".strip()
 
 
 # ------------------------------------------------------------------ what is set aside

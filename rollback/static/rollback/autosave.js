@@ -104,7 +104,7 @@ async function send(entry, { more, signal } = {}) {
   });
   if (response.status >= 500) throw new Error("try again");
   const answer = await response.json().catch(() => ({}));
-  return { status: response.status, refused: [], ...answer };
+  return { status: response.status, not_taken: [], ...answer };
 }
 
 class Autosave {
@@ -156,7 +156,7 @@ class Autosave {
     if (!answer.overtaken) {
       const typed = this.#typed();
       for (const [name, value] of Object.entries(entry.fields)) {
-        if (answer.refused.includes(name) || typed.get(name) !== this.#saved.get(name)) continue;
+        if (answer.not_taken.includes(name) || typed.get(name) !== this.#saved.get(name)) continue;
         this.#fill(name, value, answer.version);
       }
     }
@@ -273,7 +273,7 @@ class Autosave {
     // Said, but not asked again until something else is typed: the answer would be the same.
     if (answer.saved === undefined) return this.#say("failed", answer.error ?? "");
     for (const [name, value] of Object.entries(entry.fields)) {
-      if (!answer.refused.includes(name)) this.#know(name, value, answer.version);
+      if (!answer.not_taken.includes(name)) this.#know(name, value, answer.version);
     }
     this.#heard(answer);
     this.#keep();
