@@ -230,10 +230,11 @@ def _doubt(
 
 
 def _is_of(aside: Aside, posted: Mapping[str, str]) -> bool:
-    page = posted.get(pure.SAVE_PAGE)
-    if page:
-        return aside["page"] == page
-    return aside["name"] in posted and pure.same(posted[aside["name"]], aside["value"])
+    typed = pure.read(posted)
+    if typed.page:
+        return aside["page"] == typed.page
+    text = typed.answers.get(aside["name"])
+    return text is not None and pure.same(text, aside["value"])
 
 
 def slots_as_doubts(draft: EnrollmentDraft, *, now: datetime) -> tuple[Doubt, ...]:

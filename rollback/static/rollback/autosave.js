@@ -242,7 +242,9 @@ class Autosave {
     if (this.#request) return this.#soon(PAUSE);
     const typed = this.#typed();
     const names = this.#news(typed);
-    for (const name of this.#doubtful()) if (names.delete(name)) this.#keep();
+    for (const name of this.#doubtful()) {
+      if (names.delete(name)) this.#say(this.#keep() ? "doubt" : "failed", "");
+    }
     if (!names.size) return;
     const done = await this.#send(this.#entry(names, typed));
     if (done && !same(this.#typed(), typed)) this.#soon(PAUSE);
