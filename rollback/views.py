@@ -49,7 +49,11 @@ def _saved(draft: EnrollmentDraft, *, student: Student, posted: dict[str, str]) 
     at = timezone.localtime(draft.saved_at, drafts.zone_of(student))
     answer = {"saved": time_format(at, "H:i"), "version": draft.version}
     if (arrival := draft.arrival) is None:
-        return JsonResponse({**answer, "overtaken": True})
+        # A beacon was faster, or a newer save: only that one's texts are there.
+        gone = [
+            name for name, text in read(posted).answers.items() if draft.answers.get(name) != text
+        ]
+        return JsonResponse({**answer, "overtaken": True, "not_taken": gone})
     if not arrival.decided and not arrival.refused and not arrival.left_out:
         return JsonResponse(answer)
     doubts = _doubts(draft, posted)

@@ -63,12 +63,13 @@ class School:
     def web_stopped(self) -> Iterator[None]:
         """The web server hangs: its port takes connections, and nobody answers."""
         port = f"--port {urlsplit(self.url).port} "
-        [web] = [
+        found = [
             process
             for process in psutil.process_iter(["cmdline"])
             if "granian" in (line := " ".join(process.info["cmdline"] or ())) and port in line
         ]
-        family = [web, *web.children(recursive=True)]
+        assert found, "the web server was not found"
+        family = {*found, *(child for one in found for child in one.children(recursive=True))}
         for one in family:
             one.suspend()
         try:

@@ -41,6 +41,11 @@ def student(visit: Visit, email: str) -> Person:
     return visit(email)
 
 
+def open_form(student: Person, course: Course) -> None:
+    student.go(course.original)
+    expect(student.page).to_have_title(re.compile(f"^Enroll in {re.escape(course.title)}"))
+
+
 def write(page: Page, text: str, field: str = "note") -> None:
     """And leaves the field, which saves at once."""
     page.locator(f"[name={field}]").fill(text)
@@ -78,7 +83,7 @@ def test_a_server_that_hangs_is_waited_for(
 def test_a_tab_that_was_closed_without_a_connection_loses_nothing(
     school: School, student: Person, email: str, course: Course
 ) -> None:
-    student.go(course.original)
+    open_form(student, course)
     student.context.set_offline(True)
     write(student.page, "in a tunnel")
     expect(state(student.page)).to_contain_text("Not connected")
@@ -96,7 +101,7 @@ def test_a_tab_that_was_closed_without_a_connection_loses_nothing(
 def test_the_form_shows_what_this_browser_had_kept(
     student: Person, email: str, school: School, course: Course
 ) -> None:
-    student.go(course.original)
+    open_form(student, course)
     student.context.set_offline(True)
     write(student.page, "in a tunnel")
     expect(state(student.page)).to_contain_text("Not connected")
@@ -114,7 +119,7 @@ def test_a_press_without_a_connection_loses_nothing(
     school: School, student: Person, email: str, course: Course
 ) -> None:
     """The answer is a page of the browser's own, where no script of ours runs."""
-    student.go(course.original)
+    open_form(student, course)
     student.context.set_offline(True)
     student.page.locator("[name=note]").press_sequentially("pressed in a tunnel")
     student.button("Enroll", within="main").click()
@@ -133,7 +138,7 @@ def test_a_press_without_a_connection_loses_nothing(
 def test_what_was_kept_surfaces_as_a_choice_if_another_device_was_faster(
     student: Person, email: str, school: School, course: Course, visit: Visit
 ) -> None:
-    student.go(course.original)
+    open_form(student, course)
     student.context.set_offline(True)
     write(student.page, "in a tunnel")
     expect(state(student.page)).to_contain_text("Not connected")
@@ -159,7 +164,7 @@ def test_what_was_kept_surfaces_as_a_choice_if_another_device_was_faster(
 def test_somebody_else_at_the_same_browser_sees_nothing(
     school: School, student: Person, course: Course
 ) -> None:
-    student.go(course.original)
+    open_form(student, course)
     student.context.set_offline(True)
     write(student.page, "nobody else's")
     expect(state(student.page)).to_contain_text("Not connected")
@@ -180,7 +185,7 @@ def test_somebody_else_at_the_same_browser_sees_nothing(
 
 
 def test_logging_out_clears_what_was_kept(student: Person, course: Course) -> None:
-    student.go(course.original)
+    open_form(student, course)
     student.context.set_offline(True)
     write(student.page, "on a computer of the library")
     expect(state(student.page)).to_contain_text("Not connected")

@@ -153,12 +153,10 @@ class Autosave {
 
   // What an earlier page had kept has arrived: it stands in the form, unless that was changed since.
   adopt(entry, answer) {
-    if (!answer.overtaken) {
-      const typed = this.#typed();
-      for (const [name, value] of Object.entries(entry.fields)) {
-        if (answer.not_taken.includes(name) || typed.get(name) !== this.#saved.get(name)) continue;
-        this.#fill(name, value, answer.version);
-      }
+    const typed = this.#typed();
+    for (const [name, value] of Object.entries(entry.fields)) {
+      if (answer.not_taken.includes(name) || typed.get(name) !== this.#saved.get(name)) continue;
+      this.#fill(name, value, answer.version);
     }
     this.#heard(answer);
   }
