@@ -41,7 +41,7 @@ FEATURES = (
         namespaces=("scheduling",),
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
-        entries={"enroll": "scheduling:choose"},
+        entries={"enroll": "scheduling:resume"},
         nav=(NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from enrollment.domain.messages import HOURLY_LIMIT, ThreadClosed
 from enrollment.operations.enroll import (
+    ChangedElsewhere,
     CourseClosed,
     CourseFull,
     EnrollmentRefused,
@@ -26,6 +27,11 @@ def why_refused(refused: EnrollmentRefused) -> str:
         return _("Enrollment for this course is closed today.")
     if isinstance(refused, TooManyEnrollments):
         return _("You have enrolled very often within an hour. Please try again later.")
+    if isinstance(refused, ChangedElsewhere):
+        return _(
+            "You changed this on another page or device as well. Nothing is lost: look at it "
+            "once more, and where there are two texts, choose."
+        )
     return _("This teacher no longer teaches this course. Choose another, or no preference.")
 
 

@@ -12,37 +12,88 @@ from enrollment.models import Course, Enrollment, Student, User
 
 
 @dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """One answer that was typed in two places; the student chooses (`includes/doubts.html`).
+
+    here: the text in the form's field. there: the other, which was `saved` or only kept, at
+    `there_at` (in words, on the student's clock). reference: what a choice is posted with.
+    replaces: `there` may stand for `here`. joins: both may be kept.
+    """
+
+    name: str
+    label: str
+    here: str
+    there: str
+    there_at: str
+    saved: bool
+    reference: str
+    replaces: bool = True
+    joins: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Beginning:
     """What the enrollment form begins with, when something was kept from an earlier try.
 
     answers: initial values by form field name. notices: sentences shown above the form.
     autosave_url: where the page may post what is being typed; empty: nowhere.
+    stamps: hidden fields that say what the form was filled from.
     """
 
     answers: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     saved_at: datetime | None = None
     autosave_url: str = ""
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    doubts: tuple[Doubt, ...] = ()
 
 
 class Keeper(Protocol):
     """Keeps unfinished enrollments. Never raises: the original flow must not depend on it."""
 
-    def begin(self, *, student: Student, course: Course) -> Beginning: ...
+    def begin(
+        self, *, student: Student, course: Course, posted: Mapping[str, str] | None = None
+    ) -> Beginning:
+        """posted: what the form shows already, when it comes back."""
 
-    def keep(self, *, student: Student, course: Course, answers: Mapping[str, str]) -> None:
-        """What was typed when no enrollment came of it, by form field name, as it was posted."""
+    def settle(
+        self, *, student: Student, course: Course, posted: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """What was posted, once the choices in it have been followed."""
+
+    def is_stale(self, *, student: Student, course: Course, posted: Mapping[str, str]) -> bool:
+        """Whether something is saved that the posted page did not show; asked under the student's lock."""
+
+    def keep(
+        self, *, student: Student, course: Course, answers: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """What was typed when no enrollment came of it, by form field name, as it was posted.
+
+        :returns: what the form now shows: this, and what only another page has changed.
+        """
 
     def finished(self, *, enrollment: Enrollment) -> None:
         """Called inside the transaction that made the enrollment."""
 
 
 class KeepsNothing:
-    def begin(self, *, student: Student, course: Course) -> Beginning:
+    def begin(
+        self, *, student: Student, course: Course, posted: Mapping[str, str] | None = None
+    ) -> Beginning:
         return Beginning()
 
-    def keep(self, *, student: Student, course: Course, answers: Mapping[str, str]) -> None:
-        return None
+    def settle(
+        self, *, student: Student, course: Course, posted: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        return posted
+
+    def is_stale(self, *, student: Student, course: Course, posted: Mapping[str, str]) -> bool:
+        return False
+
+    def keep(
+        self, *, student: Student, course: Course, answers: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        return answers
 
     def finished(self, *, enrollment: Enrollment) -> None:
         return None

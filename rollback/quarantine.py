@@ -24,6 +24,7 @@ from rollback.models.fields import AnyJSONField
 log = structlog.get_logger(__name__)
 
 HEARD_BYTES = 4096
+JSON = ("answers", "heard", "changes", "set_aside")
 SET_ASIDE = _(
     "Something you saved earlier for this course could not be read. What we could save of it is "
     "here; the rest is with the school office, and you need not wait for it."
@@ -66,13 +67,13 @@ def live() -> Drafts:
     """Of every student and course at most one; without its answers."""
     return EnrollmentDraft.objects.filter(
         finished_at__isnull=True, quarantined_at__isnull=True
-    ).defer("answers", "heard")
+    ).defer(*JSON)
 
 
 def set_aside_drafts() -> Drafts:
     return EnrollmentDraft.objects.filter(
         finished_at__isnull=True, quarantined_at__isnull=False
-    ).defer("answers", "heard")
+    ).defer(*JSON)
 
 
 def open_draft(*, student: Student, course: Course) -> EnrollmentDraft | None:
@@ -98,17 +99,27 @@ def _loaded(drafts: Drafts) -> Drafts:
         size=Bytes("answers"),
         raw=Within("answers", most=LOADED_BYTES),
         raw_heard=Within("heard", most=HEARD_BYTES),
+        raw_changes=Within("changes", most=LOADED_BYTES),
+        raw_aside=Within("set_aside", most=LOADED_BYTES),
         has_earlier=Exists(earlier),
     )
 
 
 def _read(draft: Any) -> EnrollmentDraft | None:
-    found = reading.read(draft.raw, version=draft.answers_version, size=draft.size)
+    found = _answers(draft)
     if isinstance(found, Poisoned):
         return _set_aside(draft, found)
     draft.answers, draft.heard = found, reading.heard(draft.raw_heard)
+    draft.changes, draft.set_aside = (
+        reading.changes(draft.raw_changes),
+        reading.asides(draft.raw_aside),
+    )
     draft.follows_unreadable = draft.has_earlier
     return cast(EnrollmentDraft, draft)
+
+
+def _answers(row: Any) -> dict[str, str] | Poisoned:
+    return reading.read(row.raw, aside=row.raw_aside, version=row.answers_version, size=row.size)
 
 
 @transaction.atomic
@@ -161,7 +172,7 @@ def give_back(unreadable: EnrollmentDraft, *, now: datetime) -> bool:
     if live_enrollment(student=student, course=course):
         raise NothingToContinue
     row: Any = _loaded(set_aside_drafts()).get(pk=unreadable.pk)
-    found = reading.read(row.raw, version=row.answers_version, size=row.size)
+    found = _answers(row)
     is_whole = not isinstance(found, Poisoned)
     earlier = _salvaged(row, found) if isinstance(found, Poisoned) else found
     draft = open_or_new(student=student, course=course, now=now)

@@ -80,7 +80,7 @@ def _in_words(draft: EnrollmentDraft, teachers: dict[tuple[int, str], Teacher]) 
         starts_at=instant(slot),
         wished_times=answers.get("wished_times", "").strip(),
         note=answers.get("note", "").strip(),
-        notices=drafts.notices(draft),
+        notices=drafts.about_earlier(draft),
     )
 
 

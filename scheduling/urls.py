@@ -9,6 +9,7 @@ urlpatterns = [
     path("my/hours/", hours.my_hours, name="hours"),
     path("my/hours/<int:rule>/delete/", hours.delete_hours, name="delete_hours"),
     path("<slug:course>/", flow.choose, name="choose"),
+    path("<slug:course>/continue/", flow.resume, name="resume"),
     path("<slug:course>/details/", flow.details, name="details"),
     path("<slug:course>/confirm/", flow.confirm, name="confirm"),
 ]

@@ -1,5 +1,6 @@
 """Making an enrollment: the one way in, for both flows and the office."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -34,6 +35,10 @@ class TooManyEnrollments(EnrollmentRefused):
     """This student made more than HOURLY_LIMIT enrollments within an hour."""
 
 
+class ChangedElsewhere(EnrollmentRefused):
+    """Something else is saved than the posted page showed; the student has to choose."""
+
+
 class AlreadyEnrolled(EnrollmentRefused):
     """The student has a live enrollment in this course: `enrollment`."""
 
@@ -59,8 +64,11 @@ def enroll(
     flow: str,
     now: datetime,
     hold: Lesson | None = None,
+    posted: Mapping[str, str] | None = None,
 ) -> Enrollment:
     """One live enrollment for a student and course, within the course's places.
+
+    posted: the student's own page, as it was posted; None where no page of theirs is behind it.
 
     With `hold`, the held slot becomes the first lesson. Without, a slot this student still holds
     for the course stays held until it runs out and is named to the office.
@@ -74,6 +82,10 @@ def enroll(
     # Serializes enrollments of one course: capacity cannot be counted without it.
     course = Course.objects.select_for_update(no_key=True).get(pk=course.pk)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
+    if posted is not None and sockets.keeper().is_stale(
+        student=student, course=course, posted=posted
+    ):
+        raise ChangedElsewhere
     enrollment = Enrollment.objects.create(
         student=student,
         course=course,

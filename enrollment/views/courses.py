@@ -1,5 +1,6 @@
 """The original flow: catalog, course, one form, confirmation. Never gated, works without JavaScript."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -7,12 +8,14 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 
 from enrollment import sockets
 from enrollment.forms import EnrollmentForm
 from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.enroll import (
     AlreadyEnrolled,
+    ChangedElsewhere,
     EnrollmentRefused,
     enroll,
     live_enrollment,
@@ -59,6 +62,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("enrollment:catalog")
 
 
+@never_cache
 @login_first
 def enroll_in_course(request: HttpRequest, course: str) -> HttpResponse:
     found = get_object_or_404(Course, slug=course)
@@ -68,28 +72,58 @@ def enroll_in_course(request: HttpRequest, course: str) -> HttpResponse:
     existing = live_enrollment(student=student, course=found)
     if existing is not None:
         return redirect("enrollment:enrolled", existing.pk)
-    form = EnrollmentForm(request.POST or None, course=found)
-    made = _try_to_enroll(form, student=student, course=found) if form.is_valid() else None
+    if request.method == "POST":
+        return _enroll(request, student=student, course=found)
+    beginning = sockets.keeper().begin(student=student, course=found)
+    return _show_form(request, _first_form(beginning, course=found), beginning, course=found)
+
+
+def _enroll(request: HttpRequest, *, student: Student, course: Course) -> HttpResponse:
+    posted = sockets.keeper().settle(student=student, course=course, posted=request.POST.dict())
+    form = EnrollmentForm(posted, course=course)
+    try:
+        made = _try_to_enroll(form, posted, student=student, course=course)
+        status = 422
+    except ChangedElsewhere as changed:
+        made, status = None, 409
+        form.add_error(None, why_refused(changed))
     if made is not None:
         return redirect("enrollment:enrolled", made.pk)
-    return _show_form(request, form, student=student, course=found)
+    # Kept before it is answered: without JavaScript nothing else has saved it.
+    form.data = shown = sockets.keeper().keep(student=student, course=course, answers=posted)
+    beginning = sockets.keeper().begin(student=student, course=course, posted=shown)
+    return _show_form(request, form, beginning, course=course, status=status)
+
+
+def _first_form(beginning: sockets.Beginning, *, course: Course) -> EnrollmentForm:
+    """Filled in from the draft, whose answers are checked again; a teacher who left is not told twice."""
+    form = EnrollmentForm(beginning.answers, course=course)
+    if beginning.answers and not form.is_valid():
+        return form
+    return EnrollmentForm(initial=beginning.answers, course=course)
 
 
 def _show_form(
-    request: HttpRequest, form: EnrollmentForm, *, student: Student, course: Course
+    request: HttpRequest,
+    form: EnrollmentForm,
+    beginning: sockets.Beginning,
+    *,
+    course: Course,
+    status: int = 200,
 ) -> HttpResponse:
-    if form.errors:
-        # Kept before it is answered: without JavaScript nothing else has saved it.
-        answers = request.POST.dict()
-        sockets.keeper().keep(student=student, course=course, answers=answers)
-    beginning = sockets.keeper().begin(student=student, course=course)
-    form.initial = dict(beginning.answers)
     context = {"course": course, "form": form, "beginning": beginning}
-    status = 422 if form.errors else 200
     return render(request, "enrollment/enroll.html", context, status=status)
 
 
-def _try_to_enroll(form: EnrollmentForm, *, student: Student, course: Course) -> Enrollment | None:
+def _try_to_enroll(
+    form: EnrollmentForm, posted: Mapping[str, str], *, student: Student, course: Course
+) -> Enrollment | None:
+    """None when it was refused; the form then says why.
+
+    :raises ChangedElsewhere:
+    """
+    if not form.is_valid():
+        return None
     answers: dict[str, Any] = form.cleaned_data
     try:
         return enroll(
@@ -100,7 +134,10 @@ def _try_to_enroll(form: EnrollmentForm, *, student: Student, course: Course) ->
             note=answers["note"],
             flow=Enrollment.Flow.ORIGINAL,
             now=timezone.now(),
+            posted=posted,
         )
+    except ChangedElsewhere:
+        raise
     except AlreadyEnrolled as already:
         # The button was pressed twice, or another tab was faster: that enrollment is the answer.
         return already.enrollment

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from rollback.domain.answers import MOST_BYTES, SLOT_IS_IN_WORDS, VERSION
+from rollback.domain.versions import Aside, Change
 
 READABLE_VERSIONS = frozenset({VERSION})
 # The database counts a little differently than we do; twice as much was never saved by us.
@@ -29,6 +30,7 @@ class Poison(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     NOT_BY_NAME = "not_by_name"
     NOT_TEXT = "not_text"
+    NOT_ASIDE = "not_aside"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +41,17 @@ class Poisoned:
     salvaged: Mapping[str, str]
 
 
-def read(raw: object, *, version: int, size: int) -> dict[str, str] | Poisoned:
+def read(raw: object, *, aside: object, version: int, size: int) -> dict[str, str] | Poisoned:
     """The answers, whole, or why not.
 
-    raw: as it was loaded; None if it was too large for that. size: in bytes, in the database.
+    raw, aside: as they were loaded; None if too large for that. size: of `raw`, in bytes, in the
+    database.
     """
     texts = _texts(raw)
-    if (why := _what_is_wrong(raw, texts, version=version, size=size)) is not None:
-        return Poisoned(why=why, salvaged=salvage(texts))
-    return texts
+    why = _what_is_wrong(raw, texts, version=version, size=size)
+    if why is None and not _are_asides(aside):
+        why = Poison.NOT_ASIDE
+    return texts if why is None else Poisoned(why=why, salvaged=salvage(texts))
 
 
 def _what_is_wrong(
@@ -88,6 +92,46 @@ def heard(raw: object) -> dict[str, int]:
     if not isinstance(raw, dict):
         return {}
     return {page: count for page, count in raw.items() if type(count) is int and count < MANY}
+
+
+def asides(raw: object) -> list[Aside]:
+    """Of a draft that could be read."""
+    return raw if _are_asides(raw) else []  # type: ignore[return-value]
+
+
+def changes(raw: object) -> dict[str, Change]:
+    """Which version changed each answer last. Without it pages cannot be checked; no text is lost."""
+    if not isinstance(raw, dict):
+        return {}
+    return {name: change for name, change in raw.items() if _is_change(change)}
+
+
+def _are_asides(raw: object) -> bool:
+    return isinstance(raw, list) and all(_is_aside(one) for one in raw)
+
+
+def _is_aside(one: object) -> bool:
+    return (
+        isinstance(one, dict)
+        and all(isinstance(one.get(name), str) for name in ("name", "value", "page"))
+        and isinstance(one.get("teacher", ""), str)
+        and isinstance(one.get("open"), bool)
+        and _is_instant(one.get("at"))
+    )
+
+
+def _is_change(one: object) -> bool:
+    return (
+        isinstance(one, dict)
+        and type(one.get("version")) is int
+        and isinstance(one.get("pages"), list)
+        and all(isinstance(page, str) for page in one["pages"])
+        and _is_instant(one.get("at"))
+    )
+
+
+def _is_instant(at: object) -> bool:
+    return isinstance(at, str) and instant(at) is not None
 
 
 def instant(text: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """What rollback plugs into the ground floor: unfinished enrollments are kept there, and come back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 from django.db import transaction
@@ -15,37 +16,68 @@ from rollback.models import EnrollmentDraft
 
 log = structlog.get_logger(__name__)
 
+# Of the original form.
+FIELDS = ("teacher", "wished_times", "note")
+
 
 class DraftKeeper:
     """The original flow goes on whatever happens in here."""
 
-    def begin(self, *, student: Student, course: Course) -> Beginning:
+    def begin(
+        self, *, student: Student, course: Course, posted: Mapping[str, str] | None = None
+    ) -> Beginning:
         try:
             with transaction.atomic():
                 draft = drafts.open_draft(student=student, course=course)
-                url = reverse("drafts:save", args=[course.slug])
-                if draft is None:
-                    return Beginning(autosave_url=url)
-                return Beginning(
-                    answers=drafts.for_original_form(draft),
-                    notices=(*_update(draft), *drafts.notices(draft)),
-                    saved_at=draft.saved_at,
-                    autosave_url=url,
+                beginning = _with_draft(draft, posted=posted) if draft else Beginning()
+                answers = {**dict.fromkeys(FIELDS, ""), **beginning.answers}
+                return replace(
+                    beginning,
+                    autosave_url=reverse("drafts:save", args=[course.slug]),
+                    stamps=drafts.stamps(draft, shown=answers, posted=posted),
                 )
         except Exception:
             # The door: an unreadable draft must not keep anybody from the original form.
             log.exception("draft.unreadable", student=student.pk, course=course.pk)
             return Beginning()
 
-    def keep(self, *, student: Student, course: Course, answers: Mapping[str, str]) -> None:
+    def settle(
+        self, *, student: Student, course: Course, posted: Mapping[str, str]
+    ) -> Mapping[str, str]:
         try:
-            drafts.save(student=student, course=course, answers=answers, now=timezone.now())
+            with transaction.atomic():
+                return drafts.settle(
+                    student=student, course=course, posted=posted, now=timezone.now()
+                )
         except drafts.DraftRefused:
-            return
+            return posted
+        except Exception:
+            # The door: what was posted can still be enrolled with, as it is.
+            log.exception("draft.not_settled", student=student.pk, course=course.pk)
+            return posted
+
+    def is_stale(self, *, student: Student, course: Course, posted: Mapping[str, str]) -> bool:
+        try:
+            with transaction.atomic():
+                return drafts.is_stale(student=student, course=course, posted=posted)
+        except Exception:
+            # The door: an unreadable draft must not keep anybody from enrolling.
+            log.exception("draft.unreadable", student=student.pk, course=course.pk)
+            return False
+
+    def keep(
+        self, *, student: Student, course: Course, answers: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        try:
+            draft = drafts.save(student=student, course=course, answers=answers, now=timezone.now())
+            return drafts.refreshed(draft, answers, shown=drafts.for_original_form(draft))
+        except drafts.DraftRefused:
+            return answers
         except Exception:
             # The door: the form is shown again with everything in it; that it is not saved as
             # well must not turn it into an error page.
             log.exception("draft.not_kept", student=student.pk, course=course.pk)
+            return answers
 
     def finished(self, *, enrollment: Enrollment) -> None:
         try:
@@ -56,8 +88,18 @@ class DraftKeeper:
             log.exception("draft.not_finished", enrollment=enrollment.pk)
 
 
-def _update(draft: EnrollmentDraft) -> tuple[str, ...]:
-    return (str(TURNED_AWAY),) if is_turned_away(draft) else ()
+def _with_draft(draft: EnrollmentDraft, *, posted: Mapping[str, str] | None) -> Beginning:
+    now = timezone.now()
+    turned_away = (str(TURNED_AWAY),) if is_turned_away(draft) else ()
+    doubts = drafts.doubts(draft, names=FIELDS, now=now, posted=posted)
+    if not any(doubt.name == "wished_times" for doubt in doubts):
+        doubts += drafts.slots_as_doubts(draft, now=now)
+    return Beginning(
+        answers=drafts.for_original_form(draft),
+        notices=(*turned_away, *drafts.about_earlier(draft), *drafts.notices(draft, now=now)),
+        saved_at=draft.saved_at,
+        doubts=doubts,
+    )
 
 
 def is_turned_away(draft: EnrollmentDraft) -> bool:

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("enrollment", "0001_expand_school"),
-        ("rollback", "0008_expand_version_time"),
+        ("rollback", "0009_expand_draft_versions"),
     ]
 
     operations = [

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                     ("unknown_version", "Another release of the school wrote it."),
                     ("not_by_name", "The answers are not sorted by name."),
                     ("not_text", "Some of the answers are no text."),
+                    ("not_aside", "What waits for a choice cannot be read."),
                 ],
                 db_default="",
                 default="",

@@ -1,11 +1,12 @@
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Course, Enrollment, Student
 from rollback.domain.answers import VERSION
 from rollback.domain.reading import Poison
+from rollback.domain.versions import Arrival
 from rollback.models.fields import AnyJSONField
 
 
@@ -21,6 +22,7 @@ class EnrollmentDraft(models.Model):
         UNKNOWN_VERSION = Poison.UNKNOWN_VERSION.value, _("Another release of the school wrote it.")
         NOT_BY_NAME = Poison.NOT_BY_NAME.value, _("The answers are not sorted by name.")
         NOT_TEXT = Poison.NOT_TEXT.value, _("Some of the answers are no text.")
+        NOT_ASIDE = Poison.NOT_ASIDE.value, _("What waits for a choice cannot be read.")
 
     student = models.ForeignKey(
         Student, on_delete=models.CASCADE, related_name="+", verbose_name=_("student")
@@ -30,6 +32,10 @@ class EnrollmentDraft(models.Model):
     )
     answers = AnyJSONField(_("answers"), default=dict)
     answers_version = models.PositiveSmallIntegerField(default=VERSION, editable=False)
+    # Raised with every save that changes answers; what `rollback.domain.versions` remembers beside.
+    version = models.PositiveIntegerField(_("version"), default=0, db_default=0)
+    changes = AnyJSONField(default=dict, db_default=Value({}, models.JSONField()), editable=False)
+    set_aside = AnyJSONField(_("set aside"), default=list, db_default=Value([], models.JSONField()))
     # By open page, the number of its last save: an overtaken one must not win by arriving late.
     heard = AnyJSONField(default=dict, editable=False)
     step = models.CharField(_("furthest step"), max_length=20, blank=True)
@@ -67,6 +73,9 @@ class EnrollmentDraft(models.Model):
         related_name="+",
         verbose_name=_("enrollment"),
     )
+
+    # Of the save that gave this object, and not stored. None: a later save had overtaken it.
+    arrival: Arrival | None = None
 
     class Meta:
         verbose_name = _("enrollment draft")

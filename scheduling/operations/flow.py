@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
-from enrollment.operations.enroll import check_can_enroll, enroll
+from enrollment.operations.enroll import ChangedElsewhere, check_can_enroll, enroll
 from enrollment.operations.lessons import SlotTaken, hold_slot, one_at_a_time
 from rollback import drafts
 from scheduling.domain import choice
@@ -16,20 +16,29 @@ from scheduling.queries.progress import live_hold
 
 @transaction.atomic
 def choose(
-    *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
+    *,
+    student: Student,
+    course: Course,
+    teacher: Teacher,
+    starts_at: datetime,
+    now: datetime,
+    posted: Mapping[str, str] | None = None,
 ) -> Lesson:
-    """Hold the slot and remember it.
+    """Hold the slot and remember it. posted: the page it was chosen on, with what that had seen.
 
-    :raises EnrollmentRefused: an enrollment could not follow, so nothing is held.
+    :raises EnrollmentRefused: an enrollment could not follow, or another time was chosen elsewhere
+        (`ChangedElsewhere`), so nothing is held.
     :raises SlotTaken: it is not, or no longer, offered.
     """
     # Before the check: an enrollment that is just being made would leave its student a second slot.
     one_at_a_time(student=student)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
+    answers = {**(posted or {}), "teacher": str(teacher.pk), "slot": choice.as_text(starts_at)}
+    if drafts.is_stale(student=student, course=course, posted=answers, whole=False):
+        raise ChangedElsewhere
     hold = hold_free_slot(
         student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
     )
-    answers = {"teacher": str(teacher.pk), "slot": choice.as_text(starts_at)}
     drafts.save(student=student, course=course, answers=answers, step="details", now=now)
     return hold
 
@@ -43,15 +52,23 @@ def tell_details(
     wished_times: str,
     note: str,
     now: datetime,
+    posted: Mapping[str, str],
 ) -> None:
-    """:raises DraftRefused: too much to be saved."""
+    """posted: the page itself, with what it had seen.
+
+    :raises ChangedElsewhere: some of it, and the page did not know; that is set aside.
+    :raises DraftRefused: too much to be saved.
+    """
     answers = {
+        **posted,
         "teacher": str(teacher.pk),
         "slot": choice.as_text(starts_at),
         "wished_times": wished_times,
         "note": note,
     }
-    drafts.save(student=student, course=course, answers=answers, step="confirm", now=now)
+    draft = drafts.save(student=student, course=course, answers=answers, step="confirm", now=now)
+    if draft.arrival and draft.arrival.refused:
+        raise ChangedElsewhere
 
 
 def keep_typed(
@@ -74,10 +91,12 @@ def finish(
     wished_times: str,
     note: str,
     now: datetime,
+    posted: Mapping[str, str] | None = None,
 ) -> Enrollment:
     """The enrollment with its first lesson. A hold that ran out is taken again if still free.
 
-    :raises EnrollmentRefused: `AlreadyEnrolled` when the button was pressed twice.
+    :raises EnrollmentRefused: `AlreadyEnrolled` when the button was pressed twice,
+        `ChangedElsewhere` when something else is saved than `posted` showed.
     :raises SlotTaken: somebody else has it now.
     :raises HoldExpired: it ran out while this waited for another enrollment in the course.
     """
@@ -99,6 +118,7 @@ def finish(
         flow=Enrollment.Flow.SCHEDULING,
         now=now,
         hold=hold,
+        posted=posted,
     )
 
 

@@ -1,5 +1,6 @@
 """The new flow: choose a time, tell the details, confirm. Works without JavaScript."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,17 +11,40 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from enrollment.models import Course, Enrollment, Student
-from enrollment.operations.enroll import AlreadyEnrolled, EnrollmentRefused, check_can_enroll
+from enrollment.operations.enroll import (
+    AlreadyEnrolled,
+    ChangedElsewhere,
+    EnrollmentRefused,
+    check_can_enroll,
+)
 from enrollment.operations.lessons import HoldExpired, SlotTaken
 from enrollment.refusals import why_refused
 from enrollment.views.see_other import see_other
+from rollback import drafts
 from rollback.drafts import DraftRefused
 from scheduling.domain.choice import as_text
 from scheduling.forms import ChoiceForm, DetailsForm, FilterForm
 from scheduling.operations import flow
 from scheduling.queries.offers import offer_for
-from scheduling.queries.progress import progress
+from scheduling.queries.progress import Progress, progress, slot_is_free
 from scheduling.views.who import student_step
+
+
+@never_cache
+@student_step
+def resume(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
+    """The furthest step whose answers before it are all still valid."""
+    now = timezone.now()
+    known = progress(student=student, course=course, now=now)
+    step = _furthest(known, student=student, course=course, now=now)
+    return see_other(f"scheduling:{step}", course.slug)
+
+
+def _furthest(known: Progress, *, student: Student, course: Course, now: datetime) -> str:
+    if not slot_is_free(known, student=student, course=course, now=now):
+        return "choose"
+    told = known.step == "confirm" and DetailsForm(known.answers, course=course).is_valid()
+    return "confirm" if told and not known.waits else "details"
 
 
 @never_cache
@@ -38,16 +62,29 @@ def choose(request: HttpRequest, student: Student, course: Course) -> HttpRespon
 
 
 def _choose(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
-    now, form = timezone.now(), ChoiceForm(request.POST, course=course)
+    now = timezone.now()
+    posted = _settled(request, student, course, now=now)
+    form = ChoiceForm(posted, course=course)
     if not form.is_valid():
         return _choose_again(request, student, course, form, now=now, status=422)
     teacher, starts_at = form.cleaned_data["teacher"], form.cleaned_data["slot"]
     try:
-        flow.choose(student=student, course=course, teacher=teacher, starts_at=starts_at, now=now)
+        flow.choose(
+            student=student,
+            course=course,
+            teacher=teacher,
+            starts_at=starts_at,
+            posted=posted,
+            now=now,
+        )
     except SlotTaken:
         return _choose_again(request, student, course, form, now=now, status=409)
     except AlreadyEnrolled as already:
         return see_other("enrollment:enrolled", already.enrollment.pk)
+    except ChangedElsewhere as changed:
+        form.add_error(None, in_words(changed))
+        _keep_typed(request, posted, student, course, step="choose", now=now)
+        return _show_offer(request, student, course, now=now, form=form, status=409)
     except EnrollmentRefused as refused:
         form.add_error(None, in_words(refused))
         return _choose_again(request, student, course, form, now=now, status=422)
@@ -70,15 +107,32 @@ def _choose_again(
     # A wish like any other, unless another time is held: that one stays the student's choice.
     # A teacher alone is none, and beside the time of another teacher it would be a wrong one.
     if known.hold is None and "slot" in form.cleaned_data:
-        _keep_typed(request, student, course, step="choose", now=now)
+        _keep_typed(request, form.data, student, course, step="choose", now=now)
     return _show_offer(request, student, course, now=now, form=form, status=status)
 
 
+def _settled(
+    request: HttpRequest, student: Student, course: Course, *, now: datetime
+) -> Mapping[str, str]:
+    """What was posted, once the choices in it between two texts have been followed."""
+    posted = request.POST.dict()
+    try:
+        return drafts.settle(student=student, course=course, posted=posted, now=now)
+    except DraftRefused as refused:
+        messages.error(request, in_words(refused))
+        return posted
+
+
 def _keep_typed(
-    request: HttpRequest, student: Student, course: Course, *, step: str, now: datetime
+    request: HttpRequest,
+    typed: Mapping[str, str],
+    student: Student,
+    course: Course,
+    *,
+    step: str,
+    now: datetime,
 ) -> None:
     """Before a redirect or a refusal: without JavaScript nothing else has saved what was typed."""
-    typed = request.POST.dict()
     try:
         flow.keep_typed(student=student, course=course, typed=typed, step=step, now=now)
     except DraftRefused as refused:
@@ -99,7 +153,7 @@ def _show_offer(
     asked_teacher, asked_week = FilterForm(request.GET, course=course).asked()
     posted: dict[str, Any] = form.cleaned_data if form else {}
     chosen_teacher = posted.get("teacher") or known.teacher
-    chosen = posted.get("slot") or known.starts_at
+    chosen = posted.get("slot") or known.starts_at or known.lost
     # Whoever looks around is not told again and again that an old choice is gone.
     looks_around = not form and (asked_week or asked_teacher not in (None, chosen_teacher))
     offer = offer_for(
@@ -116,82 +170,172 @@ def _show_offer(
         "form": form,
         "offer": offer,
         "chosen": as_text(chosen) if chosen and offer.teacher == chosen_teacher else "",
-        "progress": known,
+        "looks_around": looks_around,
+        **_of_draft(known, ("slot", "teacher"), now=now, form=form),
     }
     return render(request, "scheduling/choose.html", context, status=status)
+
+
+def _of_draft(
+    known: Progress, names: tuple[str, ...], *, now: datetime, form: ChoiceForm | None
+) -> dict[str, Any]:
+    """What a form with the fields `names` tells and asks about the draft it is filled from."""
+    shown = {name: known.answers.get(name, "") for name in names}
+    posted = form.data if form is not None and form.is_bound else None
+    return {
+        "progress": known,
+        "stamps": drafts.stamps(known.draft, shown=shown, posted=posted),
+        "doubts": drafts.doubts(known.draft, names=names, now=now, posted=posted),
+    }
 
 
 @never_cache
 @student_step
 def details(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
-    now, form = timezone.now(), DetailsForm(request.POST or None, course=course)
+    now = timezone.now()
+    if request.method == "POST":
+        return _details(request, student, course, now=now)
+    known = progress(student=student, course=course, now=now)
+    if not slot_is_free(known, student=student, course=course, now=now):
+        return see_other("scheduling:choose", course.slug)
+    # What was typed may be older than a rule: it is checked again, and said at the field.
+    form = DetailsForm(known.answers, course=course)
     if form.is_valid():
-        if _tell(form, student=student, course=course, now=now):
+        form = DetailsForm(initial=known.answers, course=course)
+    return _show_details(request, form, known, student=student, course=course, now=now)
+
+
+def _details(
+    request: HttpRequest, student: Student, course: Course, *, now: datetime
+) -> HttpResponse:
+    posted = _settled(request, student, course, now=now)
+    form, status = DetailsForm(posted, course=course), 422
+    if form.is_valid():
+        try:
+            flow.tell_details(
+                student=student, course=course, now=now, posted=posted, **_answers(form)
+            )
             return see_other("scheduling:confirm", course.slug)
-    elif request.method == "POST":
+        except ChangedElsewhere as changed:
+            form.add_error(None, in_words(changed))
+            status = 409
+        except DraftRefused as refused:
+            form.add_error(None, in_words(refused))
+    else:
         step = "details" if form.choice_is_valid else "choose"
-        _keep_typed(request, student, course, step=step, now=now)
+        _keep_typed(request, posted, student, course, step=step, now=now)
         if step == "choose":
             return see_other("scheduling:choose", course.slug)
     known = progress(student=student, course=course, now=now)
-    form.initial = dict(known.answers)
     if known.teacher is None or known.starts_at is None:
         return see_other("scheduling:choose", course.slug)
-    context = {"course": course, "student": student, "form": form, "progress": known}
-    return render(request, "scheduling/details.html", context, status=422 if form.errors else 200)
+    form.data = drafts.refreshed(known.draft, posted, shown=known.answers)
+    return _show_details(
+        request, form, known, student=student, course=course, now=now, status=status
+    )
 
 
-def _tell(form: DetailsForm, *, student: Student, course: Course, now: datetime) -> bool:
-    try:
-        flow.tell_details(student=student, course=course, now=now, **_answers(form))
-    except DraftRefused as refused:
-        form.add_error(None, in_words(refused))
-    return not form.errors
+def _show_details(
+    request: HttpRequest,
+    form: DetailsForm,
+    known: Progress,
+    *,
+    student: Student,
+    course: Course,
+    now: datetime,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "course": course,
+        "student": student,
+        "form": form,
+        **_of_draft(known, tuple(form.fields), now=now, form=form),
+    }
+    return render(request, "scheduling/details.html", context, status=status)
 
 
 @never_cache
 @student_step
 def confirm(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
     now = timezone.now()
+    if request.method == "POST":
+        return _confirm(request, student, course, now=now)
     known = progress(student=student, course=course, now=now)
-    posted = request.POST if request.method == "POST" else known.answers
+    form = DetailsForm(known.answers, course=course)
+    if not form.choice_is_valid or not slot_is_free(known, student=student, course=course, now=now):
+        return see_other("scheduling:choose", course.slug)
+    if not form.is_valid() or known.waits:
+        return see_other("scheduling:details", course.slug)
+    return _show_summary(request, form, known, student=student, course=course, now=now)
+
+
+def _confirm(
+    request: HttpRequest, student: Student, course: Course, *, now: datetime
+) -> HttpResponse:
+    posted = request.POST.dict()
     form = DetailsForm(posted, course=course)
     if not form.is_valid():
         step = "details" if form.choice_is_valid else "choose"
-        if request.method == "POST":
-            _keep_typed(request, student, course, step=step, now=now)
+        _keep_typed(request, posted, student, course, step=step, now=now)
         return see_other(f"scheduling:{step}", course.slug)
-    if request.method == "POST" and (done := _finish(request, form, student, course, now=now)):
-        return done
-    context = {
-        "course": course,
-        "student": student,
-        "form": form,
-        "progress": known,
-        "answers": _answers(form),
-        "slot": as_text(form.cleaned_data["slot"]),
-    }
-    return render(request, "scheduling/confirm.html", context, status=422 if form.errors else 200)
-
-
-def _finish(
-    request: HttpRequest, form: DetailsForm, student: Student, course: Course, *, now: datetime
-) -> HttpResponse | None:
-    """None when it was refused; the form then says why."""
     try:
-        made: Enrollment = flow.finish(student=student, course=course, now=now, **_answers(form))
+        made: Enrollment = flow.finish(
+            student=student, course=course, now=now, posted=posted, **_answers(form)
+        )
     except AlreadyEnrolled as already:
         # The button was pressed twice, or another tab was faster: that enrollment is the answer.
         made = already.enrollment
     except (SlotTaken, HoldExpired):
         # Kept first: the page to choose from then says what is gone, and names the nearest.
-        _keep_typed(request, student, course, step="choose", now=now)
+        _keep_typed(request, posted, student, course, step="choose", now=now)
         return see_other("scheduling:choose", course.slug)
     except EnrollmentRefused as refused:
-        _keep_typed(request, student, course, step="confirm", now=now)
-        form.add_error(None, in_words(refused))
-        return None
+        return _confirm_again(request, form, refused, student=student, course=course, now=now)
     return see_other("enrollment:enrolled", made.pk)
+
+
+def _confirm_again(
+    request: HttpRequest,
+    form: DetailsForm,
+    refused: EnrollmentRefused,
+    *,
+    student: Student,
+    course: Course,
+    now: datetime,
+) -> HttpResponse:
+    _keep_typed(request, form.data, student, course, step="confirm", now=now)
+    known = progress(student=student, course=course, now=now)
+    status = 422
+    if isinstance(refused, ChangedElsewhere):
+        # The summary of what is saved now; it asks nothing, so a choice is made at the details.
+        form, status = DetailsForm(known.answers, course=course), 409
+        if not form.is_valid() or known.waits:
+            return see_other("scheduling:details", course.slug)
+    form.add_error(None, in_words(refused))
+    return _show_summary(
+        request, form, known, student=student, course=course, now=now, status=status
+    )
+
+
+def _show_summary(
+    request: HttpRequest,
+    form: DetailsForm,
+    known: Progress,
+    *,
+    student: Student,
+    course: Course,
+    now: datetime,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "course": course,
+        "student": student,
+        "form": form,
+        "answers": _answers(form),
+        "slot": as_text(form.cleaned_data["slot"]),
+        **_of_draft(known, tuple(form.fields), now=now, form=form),
+    }
+    return render(request, "scheduling/confirm.html", context, status=status)
 
 
 def _answers(form: DetailsForm) -> dict[str, Any]:

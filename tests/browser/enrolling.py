@@ -1,5 +1,6 @@
 """The steps of both flows, as a student takes them, and what is in the database afterwards."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ TURNED_AWAY = (
     "Technical update in progress. Your enrollment has been saved and you can complete it "
     "using our standard process."
 )
+SAVE_SECONDS = 10.0
 WISHED = "Mondays after 16:00 – or “Saturday” mornings"
 NOTE = "I have played for two years.\nThe stairs are <hard> for me & my cello."
 # Not the known student, whom the sample gives a life of its own; ordered, so that runs are alike.
@@ -163,3 +165,23 @@ def only_enrollment(school: School, email: str, course: Course) -> dict[str, Any
     found = enrollments(school, email, course)
     assert len(found) == 1, found
     return found[0]
+
+
+def wait_for_note(school: School, email: str, course: Course, note: str) -> None:
+    deadline = time.monotonic() + SAVE_SECONDS
+    while draft_note(school, email, course) != note:
+        assert time.monotonic() < deadline, f"“{note}” was not saved within {SAVE_SECONDS} s"
+        time.sleep(0.05)
+
+
+def draft_note(school: School, email: str, course: Course) -> str:
+    found = school.rows(
+        """SELECT d.answers->>'note' FROM rollback_enrollmentdraft d
+             JOIN enrollment_student s ON s.id = d.student_id
+             JOIN enrollment_user u ON u.id = s.user_id
+             JOIN enrollment_course c ON c.id = d.course_id
+            WHERE u.email = %s AND c.slug = %s""",
+        email,
+        course.slug,
+    )
+    return str(found[0][0]) if found else ""

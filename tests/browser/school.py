@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
+from urllib.parse import urlsplit
 
 import psutil  # type: ignore[import-untyped]
 import psycopg
@@ -65,6 +66,25 @@ class School:
 
     def kill_all(self) -> None:
         self.change("UPDATE rollback_flag SET everyone = false")
+
+    @contextmanager
+    def web_stopped(self) -> Iterator[None]:
+        """The web server hangs: its port takes connections, and nobody answers."""
+        port = f"--port {urlsplit(self.url).port} "
+        found = [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if "granian" in (line := " ".join(process.info["cmdline"] or ())) and port in line
+        ]
+        assert found, "the web server was not found"
+        family = {*found, *(child for one in found for child in one.children(recursive=True))}
+        for one in family:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in family:
+                one.resume()
 
     def let_everybody_log_in(self) -> None:
         """The sample's other students came without a password; they get the known student's."""

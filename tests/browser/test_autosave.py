@@ -1,17 +1,21 @@
 """What is typed is kept: when the tab is closed at once, on another device, after a lost network."""
 
-import time
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.enrolling import Course, choose, course_for, expect_saved, fresh_student
+from tests.browser.enrolling import (
+    choose,
+    course_for,
+    draft_note,
+    expect_saved,
+    fresh_student,
+    wait_for_note,
+)
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-SECONDS = 10.0
 LOOK_AWAY = """
 Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
 document.dispatchEvent(new Event("visibilitychange"));
@@ -29,7 +33,7 @@ def test_a_closed_tab_keeps_what_was_typed(school: School, visit: Visit, new_flo
         student.go(course.original)
     student.page.locator("[name=note]").press_sequentially("Typed in a hurry")
     student.page.close(run_before_unload=True)
-    _wait_for_draft(school, email, course, "Typed in a hurry")
+    wait_for_note(school, email, course, "Typed in a hurry")
 
     where = course.step("details/") if new_flow else course.original
     student.page = student.context.new_page()
@@ -54,12 +58,12 @@ def test_a_failed_save_is_shown_and_tried_again(
     student.context.set_offline(True)
     student.page.locator("[name=note]").press_sequentially("In a tunnel")
     state = student.page.locator("[data-save-state]")
-    expect(state).to_contain_text("Not saved yet.")
+    expect(state).to_contain_text("Not connected: kept in this browser")
     _leave_the_field(student)
     student.context.set_offline(False)
     expect_saved(student)
-    expect(state).not_to_contain_text("Not saved")
-    _wait_for_draft(school, email, course, "In a tunnel")
+    expect(state).not_to_contain_text("Not connected")
+    wait_for_note(school, email, course, "In a tunnel")
     student.forgive(because="the network was taken away")
 
 
@@ -71,33 +75,15 @@ def test_a_beacon_that_got_lost_is_made_up_for(school: School, visit: Visit) -> 
     student.context.set_offline(True)
     student.page.locator("[name=note]").press_sequentially("In a tunnel")
     student.page.evaluate(LOOK_AWAY)
-    expect(student.page.locator("[data-save-state]")).to_contain_text("Not saved yet.")
+    expect(student.page.locator("[data-save-state]")).to_contain_text(
+        "Not connected: kept in this browser"
+    )
     student.context.set_offline(False)
     expect_saved(student)
-    assert _draft_note(school, email, course) == "In a tunnel"
+    assert draft_note(school, email, course) == "In a tunnel"
     student.forgive(because="the network was taken away")
 
 
 def _leave_the_field(student: Person) -> None:
     """Another reason to save; it must do no harm while there is no network."""
     student.page.locator("[name=note]").blur()
-
-
-def _wait_for_draft(school: School, email: str, course: Course, note: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while _draft_note(school, email, course) != note:
-        assert time.monotonic() < deadline, f"“{note}” was not saved within {SECONDS} s"
-        time.sleep(0.05)
-
-
-def _draft_note(school: School, email: str, course: Course) -> str:
-    found = school.rows(
-        """SELECT d.answers->>'note' FROM rollback_enrollmentdraft d
-             JOIN enrollment_student s ON s.id = d.student_id
-             JOIN enrollment_user u ON u.id = s.user_id
-             JOIN enrollment_course c ON c.id = d.course_id
-            WHERE u.email = %s AND c.slug = %s""",
-        email,
-        course.slug,
-    )
-    return str(found[0][0]) if found else ""

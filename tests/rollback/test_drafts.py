@@ -194,8 +194,8 @@ def test_saving_and_enrolling_at_once_leave_no_draft_beside_the_enrollment(
 
 def test_an_overtaken_save_changes_nothing(student: Student, course: Course) -> None:
     def arrive(count: int, note: str, page: str = "one") -> None:
-        saving = drafts.Saving(page=page, count=count)
-        drafts.save(student=student, course=course, answers={"note": note}, now=NOW, saving=saving)
+        saving = {"save_page": page, "save_count": str(count)}
+        drafts.save(student=student, course=course, answers={"note": note, **saving}, now=NOW)
 
     arrive(2, "newer")
     arrive(1, "older, but late")
@@ -230,7 +230,7 @@ def test_autosave_answers_the_students_own_clock(
     draft = EnrollmentDraft.objects.get()
     assert draft.answers == {"note": "hello", "slot": ""}
     local = draft.saved_at + timedelta(hours=5, minutes=30)
-    assert response.json() == {"saved": f"{local:%H:%M}"}
+    assert response.json() == {"saved": f"{local:%H:%M}", "version": 1}
 
 
 def test_autosave_tells_numbered_saves_apart(

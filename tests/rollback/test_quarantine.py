@@ -49,16 +49,36 @@ POISON = {
 }
 
 
+ASIDES = {
+    "no list": '{"note": "text"}',
+    "texts": '["note"]',
+    "half of one": '[{"name": "note", "value": "Typed in the other tab"}]',
+    "a wrong time": (
+        '[{"name": "note", "value": "x", "page": "", "at": "yesterday", "open": true}]'
+    ),
+    "ten megabytes": f'["{"x" * MEGABYTES}"]',
+}
+
+
 def poison(
-    student: Student, course: Course, answers: str, *, heard: str = "{}", **columns: Any
+    student: Student,
+    course: Course,
+    answers: str,
+    *,
+    heard: str = "{}",
+    changes: str = "{}",
+    aside: str = "[]",
+    **columns: Any,
 ) -> EnrollmentDraft:
     """Written by SQL, past everything of ours."""
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=NOW, **columns)
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE rollback_enrollmentdraft SET answers = %s::jsonb, heard = %s::jsonb
+            """UPDATE rollback_enrollmentdraft
+                  SET answers = %s::jsonb, heard = %s::jsonb, changes = %s::jsonb,
+                      set_aside = %s::jsonb
                 WHERE id = %s""",
-            [answers, heard, draft.pk],
+            [answers, heard, changes, aside, draft.pk],
         )
     return draft
 
@@ -100,9 +120,41 @@ any_json = st.recursive(
 )
 
 
-@given(raw=any_json, version=st.integers(-1, 3), size=st.integers(0, 200_000))
-def test_anything_is_read_whole_or_is_poison(raw: Any, version: int, size: int) -> None:
-    found = reading.read(raw, version=version, size=size)
+almost_asides = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.sampled_from(["note", "slot"]) | leaves,
+            "value": leaves,
+            "page": st.just("") | leaves,
+            "at": st.just("2026-11-30T14:00:00+00:00") | leaves,
+            "open": st.booleans() | leaves,
+        },
+        optional={"teacher": leaves},
+    ),
+    max_size=2,
+)
+almost_changes = st.dictionaries(
+    st.sampled_from(["note", "slot", "x"]),
+    st.fixed_dictionaries(
+        {
+            "version": st.integers(0, 5) | leaves,
+            "at": st.just("2026-11-30T14:00:00+00:00") | leaves,
+            "pages": st.lists(leaves, max_size=2),
+        }
+    )
+    | any_json,
+    max_size=2,
+)
+
+
+@given(
+    raw=any_json,
+    aside=st.just([]) | almost_asides | any_json,
+    version=st.integers(-1, 3),
+    size=st.integers(0, 200_000),
+)
+def test_anything_is_read_whole_or_is_poison(raw: Any, aside: Any, version: int, size: int) -> None:
+    found = reading.read(raw, aside=aside, version=version, size=size)
     texts = found.salvaged if isinstance(found, Poisoned) else found
     assert all(type(value) is str for value in texts.values())
     if not isinstance(found, Poisoned):
@@ -112,12 +164,12 @@ def test_anything_is_read_whole_or_is_poison(raw: Any, version: int, size: int) 
 @given(st.dictionaries(st.text(max_size=20), st.text(max_size=200)))
 def test_what_we_save_ourselves_is_never_poison(typed: dict[str, str]) -> None:
     answers = pure.merge({}, pure.from_post(typed))
-    assert reading.read(answers, version=pure.VERSION, size=pure.MOST_BYTES) == answers
+    assert reading.read(answers, aside=[], version=pure.VERSION, size=pure.MOST_BYTES) == answers
 
 
 def test_the_known_names_are_salvaged_first_and_room_is_left_to_type() -> None:
     raw = {f"a{n}": "x" * 1000 for n in range(120)} | {"note": "kept", "slot": 5}
-    found = reading.read(raw, version=pure.VERSION, size=130_000)
+    found = reading.read(raw, aside=[], version=pure.VERSION, size=130_000)
     assert isinstance(found, Poisoned)
     assert found.salvaged["note"] == "kept"
     pure.merge(found.salvaged, {"wished_times": "y" * 20_000})
@@ -146,6 +198,18 @@ def test_which_saves_were_heard_is_forgotten_where_it_cannot_be_read(raw: Any) -
 
 
 # ---------------------------------------------------------------- every page, every poison
+
+
+@pytest.mark.parametrize("name", ASIDES)
+def test_what_was_set_aside_and_cannot_be_read_is_the_offices(
+    client: Client, student: Student, course: Course, name: str, switches: Switches
+) -> None:
+    bad = poison(student, course, '{"note": "kept"}', aside=ASIDES[name])
+    client.force_login(student.user)
+    assert {status for _page, status in see_every_page(client, course)} <= {200, 302, 303}
+    bad.refresh_from_db(fields=["problem"])
+    assert bad.problem == Poison.NOT_ASIDE
+    assert the_live_one(student, course).answers["note"] == "typed"
 
 
 @pytest.mark.parametrize("name", POISON)
@@ -253,7 +317,14 @@ def test_the_database_itself_refuses_what_is_no_text(
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(answers=any_json, heard=any_json, step=st.text(max_size=20), version=st.integers(0, 3))
+@given(
+    answers=st.just({"note": "typed"}) | any_json,
+    heard=any_json,
+    changes=almost_changes | any_json,
+    aside=st.just([]) | almost_asides | any_json,
+    step=st.text(max_size=20),
+    version=st.integers(0, 3),
+)
 def test_any_json_in_the_columns_breaks_no_page(
     client: Client,
     student: Student,
@@ -261,10 +332,12 @@ def test_any_json_in_the_columns_breaks_no_page(
     admin: User,
     answers: Any,
     heard: Any,
+    changes: Any,
+    aside: Any,
     step: str,
     version: int,
 ) -> None:
-    as_json = json.dumps([answers, heard, step])
+    as_json = json.dumps([answers, heard, changes, aside, step])
     if "\\u0000" in as_json or "\\ud" in as_json:
         return  # the database lets neither through, see above
     EnrollmentDraft.objects.all().delete()
@@ -273,6 +346,8 @@ def test_any_json_in_the_columns_breaks_no_page(
         course,
         json.dumps(answers),
         heard=json.dumps(heard),
+        changes=json.dumps(changes),
+        aside=json.dumps(aside),
         answers_version=version,
         step=step,
     )

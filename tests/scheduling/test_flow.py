@@ -188,6 +188,8 @@ def test_a_hold_that_ran_out_is_taken_again_if_it_is_still_free(
             page = as_student.get(CHOOSE)
             assert "is no longer free" in page.content.decode()
             assert not Enrollment.objects.exists()
+            assert as_student.get(DETAILS)["Location"] == CHOOSE
+            assert choose(as_student, teacher, SECOND)["Location"] == DETAILS
             assert "typed late" in as_student.get(DETAILS).content.decode()
         else:
             assert Enrollment.objects.get().lessons.get().status == "planned"
