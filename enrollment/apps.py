@@ -8,7 +8,8 @@ class EnrollmentConfig(AppConfig):
 
     def ready(self) -> None:
         from enrollment import personal, token_schema  # noqa: F401 - drf-spectacular finds it loaded
-        from enrollment.operations.personal import CONTRIBUTORS
+        from enrollment.operations import personal as kept
+        from enrollment.operations import personal_work as work
 
-        for contributor in CONTRIBUTORS:
+        for contributor in (*work.CONTRIBUTORS, *kept.CONTRIBUTORS):
             personal.register(contributor)

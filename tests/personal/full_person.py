@@ -9,8 +9,22 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
-from rollback.models import EnrollmentDraft, Flag, FlagChange
+from enrollment.models import (
+    Course,
+    CourseUnit,
+    Enrollment,
+    Lesson,
+    Message,
+    MessageAccess,
+    Reader,
+    Student,
+    Teacher,
+    UnitDone,
+    User,
+)
+from enrollment.operations.tokens import make_token
+from rollback import runner
+from rollback.models import EnrollmentDraft, Flag, NoReminders
 from scheduling.models import AvailabilityRule, TeacherReminder
 
 
@@ -52,6 +66,16 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
     EnrollmentDraft.objects.create(
         student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
     )
+    NoReminders.objects.create(student=student)
+    unit = CourseUnit.objects.create(course=course, title="Scales")
+    UnitDone.objects.create(enrollment=enrollment, unit=unit, by=teacher.user)
+    Message.objects.create(enrollment=enrollment, sender=student.user, body="I am shy, says Ada")
+    Message.objects.create(enrollment=enrollment, sender=teacher.user, body="Well done, Ada")
+    MessageAccess.objects.create(
+        enrollment=enrollment, user=teacher.user, reason="Ada's mother asked"
+    )
+    Reader.objects.create(enrollment=enrollment, user=student.user)
+    make_token(user=student.user, name="Ada's phone", lifetime=timedelta(days=9), now=now)
     LogEntry.objects.create(
         user=teacher.user,
         object_id=str(student.user.pk),
@@ -83,13 +107,10 @@ def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
     TeacherReminder.objects.create(teacher=teacher, week_on=now.date())
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     flag.users.add(teacher.user)
-    FlagChange.objects.create(
-        flag_name=flag.name,
-        actor=teacher.user,
-        actor_name=teacher.user.email,
-        action="kill",
+    runner.roll_back(
+        flags=[flag.name],
+        actor=runner.actor_of(teacher.user),
         reason="wrong times",
-        before={},
-        after={},
+        incident="Times are wrong",
     )
     Teacher.objects.filter(pk=teacher.pk).update(bio="Marta plays in two ensembles.")

@@ -12,11 +12,12 @@ from config.roles import give_permissions
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.enroll import enroll
 from enrollment.operations.erase import StillTeaching, check_can_erase, erase_person
-from rollback.models import Flag, FlagChange
+from rollback.models import Flag
 from scheduling.models import AvailabilityRule, TeacherReminder
 from tests.conftest import make_student, make_user
 from tests.enrollment.crowd import at_once
 from tests.personal.full_person import Learning, fill_teacher, lesson
+from tests.rollback.flag_rows import changes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("flag_rows")]
 
@@ -59,8 +60,8 @@ def test_a_teacher_without_students_leaves(
     assert not AvailabilityRule.objects.exists()
     assert not TeacherReminder.objects.exists()
     assert not Flag.objects.filter(users=teacher.user).exists()  # type: ignore[misc]
-    kill, taken_off = FlagChange.objects.order_by("pk")
-    assert (kill.actor, kill.actor_name) == (teacher.user, "Deleted person")
+    kill, taken_off = list(changes())[-2:]
+    assert (kill.actor, kill.actor_name) == (teacher.user, f"person {teacher.user.pk}")
     assert taken_off.reason == "One of the early users was deleted."
 
 

@@ -259,7 +259,8 @@ def test_the_student_is_told_in_plain_words_on_every_page_of_the_draft(
     client.force_login(student.user)
     url = reverse(page, args=[] if page == "drafts:unfinished" else [course.slug])
     for _look in range(2):
-        assert "the rest is with the school office" in client.get(url).content.decode()
+        page_now = client.get(url, follow=True).content.decode()
+        assert "the rest is with the school office" in page_now
 
 
 @pytest.mark.parametrize("version", [0, 2, 32_767])

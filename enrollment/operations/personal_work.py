@@ -1,0 +1,63 @@
+"""What the ground floor keeps of what people do in it: progress, messages, and their API tokens."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from enrollment.models import ApiToken, Message, MessageAccess, Reader, User
+from enrollment.personal import Contributor
+from enrollment.queries import personal_work as queries
+
+
+def keep_progress(*, user: User, now: datetime) -> None:
+    """It belongs to the enrollment, which stays in the books without a name."""
+
+
+def erase_messages(*, user: User, now: datetime) -> None:
+    """A student's whole conversations: both sides wrote about the student. A teacher's own words."""
+    Message.objects.filter(sender=user).update(body="")
+    Message.objects.filter(enrollment__student__user=user).update(body="")
+    # Who opened a conversation and when stays; why may hold the name.
+    MessageAccess.objects.filter(enrollment__student__user=user).update(reason="")
+    Reader.objects.filter(user=user).delete()
+
+
+def erase_tokens(*, user: User, now: datetime) -> None:
+    ApiToken.objects.filter(user=user).delete()
+
+
+PROGRESS = Contributor(
+    name="progress",
+    kept=_("Which units of your courses are done"),
+    when_erased=_("It stays with the enrollment, without your name."),
+    covers=frozenset({"enrollment.CourseUnit", "enrollment.UnitDone"}),
+    export=queries.progress,
+    erase=keep_progress,
+)
+MESSAGES = Contributor(
+    name="messages",
+    kept=_("The messages between you and your teachers or students"),
+    when_erased=_(
+        "The texts are deleted: a student's conversations whole, of a teacher what they wrote. That "
+        "there were messages, and when, stays."
+    ),
+    covers=frozenset(
+        {
+            "enrollment.Message",
+            "enrollment.MessageAccess",
+            "enrollment.Reader",
+            "enrollment.Thread",
+        }
+    ),
+    export=queries.messages,
+    erase=erase_messages,
+)
+TOKENS = Contributor(
+    name="api_tokens",
+    kept=_("The API tokens that you made: their names and dates"),
+    when_erased=_("Deleted: programs that use them are locked out."),
+    covers=frozenset({"enrollment.ApiToken"}),
+    export=queries.tokens,
+    erase=erase_tokens,
+)
+CONTRIBUTORS = (PROGRESS, MESSAGES, TOKENS)
