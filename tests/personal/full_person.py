@@ -66,7 +66,7 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
     EnrollmentDraft.objects.create(
         student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
     )
-    NoReminders.objects.create(student=student)
+    NoReminders.objects.create(student=student, since=now)
     unit = CourseUnit.objects.create(course=course, title="Scales")
     UnitDone.objects.create(enrollment=enrollment, unit=unit, by=teacher.user)
     Message.objects.create(enrollment=enrollment, sender=student.user, body="I am shy, says Ada")
