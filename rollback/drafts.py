@@ -18,6 +18,8 @@ from rollback.domain import answers as pure
 from rollback.models import EnrollmentDraft
 
 PAGES = 8
+# Not whether a reminder was sent: that is being written meanwhile, without the student's lock.
+SAVED = ("answers", "answers_version", "heard", "step", "turned_away_at", "saved_at")
 
 
 class DraftRefused(Exception):
@@ -74,7 +76,7 @@ def save(
         draft.step, draft.turned_away_at = step, None
     if turned_away:
         draft.turned_away_at = now
-    draft.save()
+    draft.save(update_fields=SAVED)
     return draft
 
 
