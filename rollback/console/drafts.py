@@ -25,7 +25,6 @@ from rollback.models import EnrollmentDraft
 from rollback.quarantine import Bytes, NothingToContinue
 
 SHOWN = 20_000  # characters of the answers
-MAY_CHANGE = ("rollback.change_enrollmentdraft",)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -72,6 +71,10 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     readonly_fields = ("what_is_wrong", "size", "answers_as_text")
     actions_detail = ("give_back", "delete_unreadable")
 
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits a draft; what happens to an unreadable one is decided with this permission."""
+        return request.user.has_perm("rollback.change_enrollmentdraft")
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[EnrollmentDraft]:
         """Without what was typed: it may be of any size and shape."""
         drafts: QuerySet[EnrollmentDraft] = super().get_queryset(request)
@@ -116,7 +119,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     @action(
         description=gettext_lazy("Give back to the student"),
         url_path="give-back",
-        permissions=MAY_CHANGE,
+        permissions=["decide"],
         icon="restore_page",
     )
     def give_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -151,7 +154,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     @action(
         description=gettext_lazy("Delete"),
         url_path="delete-unreadable",
-        permissions=MAY_CHANGE,
+        permissions=["decide"],
         icon="delete",
         variant=ActionVariant.DANGER,
     )
