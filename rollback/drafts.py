@@ -24,6 +24,18 @@ from rollback.domain.versions import Aside, State
 from rollback.models import EnrollmentDraft as EnrollmentDraft
 
 PAGES = 8
+# Not whether a reminder was sent: that is being written meanwhile, without the student's lock.
+SAVED = (
+    "answers",
+    "answers_version",
+    "version",
+    "changes",
+    "set_aside",
+    "heard",
+    "step",
+    "turned_away_at",
+    "saved_at",
+)
 
 
 class DraftRefused(Exception):
@@ -67,7 +79,7 @@ def save(
         draft.step, draft.turned_away_at = step, None
     if turned_away:
         draft.turned_away_at = now
-    draft.save()
+    draft.save(update_fields=SAVED)
     return draft
 
 

@@ -71,8 +71,8 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     readonly_fields = ("what_is_wrong", "size", "answers_as_text")
     actions_detail = ("give_back", "delete_unreadable")
 
-    def has_sort_out_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Named by its codename, unfold would look it up in the database at every system check."""
+    def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody edits a draft; what happens to an unreadable one is decided with this permission."""
         return request.user.has_perm("rollback.change_enrollmentdraft")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[EnrollmentDraft]:
@@ -119,7 +119,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     @action(
         description=gettext_lazy("Give back to the student"),
         url_path="give-back",
-        permissions=["sort_out"],
+        permissions=["decide"],
         icon="restore_page",
     )
     def give_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -154,7 +154,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     @action(
         description=gettext_lazy("Delete"),
         url_path="delete-unreadable",
-        permissions=["sort_out"],
+        permissions=["decide"],
         icon="delete",
         variant=ActionVariant.DANGER,
     )

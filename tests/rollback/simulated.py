@@ -229,8 +229,6 @@ class Student:
             return False
         if status != 200:
             self.story.wrong.append(f"autosave: {status} {text[:200]}")
-        if self._now() > self.story.cut_at and not self.story.failed_saves:
-            return True  # the tab is gone: nobody has heard it
         self.story.saves += 1
         self.story.acknowledged = typed
         self.story.slowest = max(self.story.slowest, self._now() - news[0].at)

@@ -1,6 +1,7 @@
 """Reminder mails: one for each draft left for two days, and none to whom it would be no use."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
@@ -19,6 +20,7 @@ from config.local import ports
 from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.mailing import LEASE, MAX_TRIES, WAITS, Outcome
 from rollback import drafts, reminders, shelf
+from rollback.domain import answers
 from rollback.models import EnrollmentDraft, NoReminders
 from rollback.reminders import SILENCE, send_next
 from rollback.tasks import send_due_reminders
@@ -313,8 +315,6 @@ def test_many_workers_at_once_send_one_each(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_mail_server_makes_no_save_wait(letters: Letters, left: EnrollmentDraft) -> None:
-    import threading
-
     def work() -> None:
         try:
             send_next(now=NOW + SILENCE)
@@ -335,3 +335,18 @@ def test_a_slow_mail_server_makes_no_save_wait(letters: Letters, left: Enrollmen
     left.refresh_from_db()
     assert left.answers == {"note": "now"}
     assert left.reminded_at
+
+
+def test_a_save_does_not_forget_a_reminder_that_goes_out_meanwhile(
+    left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge = answers.merge
+
+    def remind_and_merge(*both: Any) -> dict[str, str]:
+        EnrollmentDraft.objects.update(reminded_at=NOW)
+        return merge(*both)
+
+    monkeypatch.setattr(answers, "merge", remind_and_merge)
+    drafts.save(student=left.student, course=left.course, answers={"note": "more"}, now=NOW)
+    left.refresh_from_db()
+    assert left.reminded_at == NOW

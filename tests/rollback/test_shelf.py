@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -301,8 +301,6 @@ def test_two_workers_expire_at_once_and_wait_for_nobody(student: Student, teache
 
 @pytest.mark.django_db(transaction=True)
 def test_expiry_passes_by_a_draft_that_is_being_saved(student: Student, course: Course) -> None:
-    from django.db import transaction
-
     put(student, course, saved=KEPT)
     with transaction.atomic():
         EnrollmentDraft.objects.select_for_update().get()

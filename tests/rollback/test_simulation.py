@@ -38,7 +38,7 @@ from tests.rollback.flag_rows import seed_flags
 from tests.rollback.others import address_of_this_test
 from tests.rollback.simulated import LONGEST, Story
 
-STUDENTS, AT_ONCE, COURSES = 1000, 40, 20
+STUDENTS, AT_ONCE, COURSES = 1000, 24, 20
 ACTOR = Actor(name="a test")
 START_SECONDS = 60.0
 # What a student may lose: the rhythm's 1.5 s, and the way to the server.
@@ -192,7 +192,7 @@ class Begun:
 
 @contextmanager
 def events(web: Web, begun: Begun) -> Iterator[list[BaseException]]:
-    """When so many percent have begun; each time forty students are somewhere in the middle."""
+    """When so many percent have begun; each time two dozen students are somewhere in the middle."""
     script: list[tuple[float, Callable[[], None]]] = [
         (10, kill),
         (20, restore),

@@ -377,3 +377,13 @@ def test_the_number_of_queries_stays_the_same(
 
 def test_nothing_of_it_may_be_kept_by_a_cache(as_student: Client, course: Course) -> None:
     assert "no-store" in as_student.get(CHOOSE)["Cache-Control"]
+
+
+def test_the_chosen_time_goes_along_when_wishes_are_saved(
+    as_student: Client, teacher: Teacher
+) -> None:
+    """Wishes saved without it would be the original form's, and the time in no form at all."""
+    choose(as_student, teacher)
+    page = as_student.get(DETAILS).content.decode()
+    slot = page[page.index('name="slot"') :].partition(">")[0]
+    assert 'data-with="wished_times"' in slot
