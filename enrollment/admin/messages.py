@@ -1,7 +1,7 @@
 """Conversations in the office: who with whom and how many. What they say is shown once, to somebody
 who gave a reason, and the reason stays."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -97,10 +97,8 @@ class ThreadAdmin(ReadOnlyAdmin):
         return self._page(request, thread, "ask", form=form)
 
     def _open(self, request: HttpRequest, thread: Thread, reason: str) -> HttpResponse:
-        assert isinstance(request.user, User)
-        found = open_for_office(
-            enrollment=thread, user=request.user, reason=reason, now=timezone.now()
-        )
+        user = cast(User, request.user)
+        found = open_for_office(enrollment=thread, user=user, reason=reason, now=timezone.now())
         return self._page(request, thread, "opened", found=found, reason=reason)
 
     def _page(

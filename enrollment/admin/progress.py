@@ -1,6 +1,6 @@
 """Units at their course, and an enrollment's progress: to be seen there, ticked on a page of its own."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -18,9 +18,9 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from enrollment.domain.progress import CourseGivenUp
-from enrollment.models import CourseUnit, Enrollment, User
+from enrollment.models import CourseUnit, Enrollment, UnitDone, User
 from enrollment.operations.progress import take_back, tick
-from enrollment.queries.progress import Step, progress_of
+from enrollment.queries.progress import progress_of
 
 
 class UnitForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -102,8 +102,8 @@ class TickMixin(ModelAdmin):
         unit = form.cleaned_data["done"] or form.cleaned_data["back"]
         try:
             if form.cleaned_data["done"]:
-                assert isinstance(request.user, User)
-                tick(enrollment=enrollment, unit=unit, by=request.user, now=timezone.now())
+                by = cast(User, request.user)
+                tick(enrollment=enrollment, unit=unit, by=by, now=timezone.now())
                 words = gettext("Done: %(unit)s.")
             else:
                 take_back(enrollment=enrollment, unit=unit)
@@ -147,11 +147,10 @@ def progress_in_words(enrollment: Enrollment) -> str:
     if not progress.all:
         return gettext("This course has no units.")
     head = gettext("%(done)d of %(all)d units done") % {"done": progress.done, "all": progress.all}
-    done = [(_step_in_words(step),) for step in progress.steps if step.done]
+    done = [(_done_in_words(step.done),) for step in progress.steps if step.done]
     return format_html("{}<ul>{}</ul>", head, format_html_join("", "<li>{}</li>", done))
 
 
-def _step_in_words(step: Step) -> str:
-    assert step.done is not None
-    day = date_format(timezone.localdate(step.done.done_at))
-    return ", ".join(str(part) for part in (step.unit, day, step.done.by) if part)
+def _done_in_words(done: UnitDone) -> str:
+    day = date_format(timezone.localdate(done.done_at))
+    return ", ".join(str(part) for part in (done.unit, day, done.by) if part)

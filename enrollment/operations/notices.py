@@ -19,6 +19,7 @@ from enrollment.models import Message, Reader
 from enrollment.operations import mailing
 from enrollment.operations.mailing import Mailing, Outcome, tell_office
 from enrollment.queries.messages import may_read, teachers_without_reader, untold
+from enrollment.queries.people import shown_name
 
 
 class Notices(Mailing[Reader]):
@@ -35,7 +36,7 @@ class Notices(Mailing[Reader]):
 
     def mail(self, row: Reader) -> EmailMultiAlternatives | None:
         # Asked now: it may have been read in the meantime, or be another teacher's affair.
-        fresh = list(untold(row).select_related("sender"))
+        fresh = list(untold(row).select_related("sender__teacher"))
         row.told_to = fresh[-1].pk if fresh else row.told_to
         if not fresh or not row.user.is_active or not may_read(row.enrollment, user=row.user):
             return None
@@ -93,7 +94,7 @@ def notice(reader: Reader, fresh: list[Message]) -> EmailMultiAlternatives:
     context = {
         "reader": reader,
         "course": course,
-        "senders": list(dict.fromkeys(str(message.sender) for message in fresh)),
+        "senders": list(dict.fromkeys(shown_name(message.sender) for message in fresh)),
         "count": len(fresh),
         "url": f"{settings.SITE_URL}{path}",
     }

@@ -70,7 +70,7 @@ def _with_unread(threads: QuerySet[Enrollment], user: User) -> QuerySet[Enrollme
 
 def messages_of(enrollment: Enrollment) -> QuerySet[Message]:
     """Newest first."""
-    return enrollment.messages.select_related("sender").order_by("-pk")
+    return enrollment.messages.select_related("sender__teacher").order_by("-pk")
 
 
 def openings_of(enrollment: Enrollment) -> QuerySet[MessageAccess]:

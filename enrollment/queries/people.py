@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from enrollment.models import Student, Teacher
+from enrollment.models import Student, Teacher, User
 
 
 def student_of(user: Any) -> Student | None:
@@ -33,3 +33,9 @@ def zone_of(user: Any) -> str:
     """The clock somebody lives by; the school's own for everybody else."""
     person = student_of(user) or teacher_of(user)
     return person.zone if person else timezone.get_default_timezone_name()
+
+
+def shown_name(user: User) -> str:
+    """As students and teachers see each other: a teacher by the name chosen for that."""
+    teacher: Teacher | None = getattr(user, "teacher", None)
+    return teacher.display_name if teacher else str(user)

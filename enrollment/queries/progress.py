@@ -48,7 +48,7 @@ def with_progress(enrollments: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
 
 
 def _needed() -> tuple[Any, ...]:
-    done = UnitDone.objects.select_related("by", "lesson")
+    done = UnitDone.objects.select_related("unit", "by", "lesson")
     return "course__units", Prefetch("units_done", queryset=done)
 
 

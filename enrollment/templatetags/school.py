@@ -3,6 +3,9 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
+from enrollment.models import User
+from enrollment.queries import people
+
 register = template.Library()
 
 
@@ -14,3 +17,8 @@ def entry(context: dict[str, Any], name: str, *args: Any) -> str:
     """
     better = getattr(context.get("request"), "entries", {})
     return reverse(better.get(name, f"enrollment:{name}"), args=args)
+
+
+@register.filter
+def shown_name(user: User) -> str:
+    return people.shown_name(user)

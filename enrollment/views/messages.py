@@ -1,7 +1,7 @@
 """Student and teacher write to each other. Never gated, works without JavaScript."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -26,7 +26,7 @@ MESSAGES = 50
 
 @login_required
 def inbox(request: HttpRequest) -> HttpResponse:
-    user = _user(request)
+    user = cast(User, request.user)
     page = Paginator(queries.inbox(user), THREADS).get_page(request.GET.get("page"))
     context = {"page": page, "teachers": teacher_names(page), "zone": zone_of(user)}
     return render(request, "enrollment/inbox.html", context)
@@ -34,7 +34,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @login_first
 def thread(request: HttpRequest, enrollment: int) -> HttpResponse:
-    user = _user(request)
+    user = cast(User, request.user)
     threads = queries.threads_of(user).select_related("course", "teacher", "student__user")
     found = get_object_or_404(threads, pk=enrollment)
     form = MessageForm(request.POST if request.method == "POST" else None)
@@ -54,7 +54,7 @@ def _try_to_send(form: MessageForm, enrollment: Enrollment, user: User) -> Messa
 
 
 def _show_thread(request: HttpRequest, enrollment: Enrollment, form: MessageForm) -> HttpResponse:
-    user = _user(request)
+    user = cast(User, request.user)
     seen = queries.seen_to(enrollment, user=user)
     page = Paginator(queries.messages_of(enrollment), MESSAGES).get_page(request.GET.get("page"))
     shown = list(page)[::-1]
@@ -82,8 +82,3 @@ def _note_what_was_seen(
 ) -> None:
     if shown and shown[-1].pk > seen:
         mark_read(enrollment=enrollment, user=user, up_to=shown[-1].pk)
-
-
-def _user(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)
-    return request.user

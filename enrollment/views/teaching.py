@@ -55,7 +55,7 @@ def progress(request: HttpRequest, enrollment: int) -> HttpResponse:
 
 @login_first
 def tick_unit(request: HttpRequest, enrollment: int, unit: int) -> HttpResponse:
-    _teacher, found = _taught(request, enrollment)
+    teacher, found = _taught(request, enrollment)
     one = get_object_or_404(CourseUnit, pk=unit, course=found.course_id)
     if request.method != "POST":  # where a login in between leads back to
         return see_other("enrollment:progress", found.pk)
@@ -65,29 +65,17 @@ def tick_unit(request: HttpRequest, enrollment: int, unit: int) -> HttpResponse:
         return see_other("enrollment:progress", found.pk)
     lesson: Lesson | None = form.cleaned_data["lesson"]
     try:
-        _press(request, found, one, done=form.cleaned_data["done"] == "yes", lesson=lesson)
+        if form.cleaned_data["done"] == "yes":
+            tick(enrollment=found, unit=one, by=teacher.user, lesson=lesson, now=timezone.now())
+            words = _("Done: %(unit)s.")
+        else:
+            take_back(enrollment=found, unit=one)
+            words = _("Taken back: %(unit)s.")
+        messages.success(request, words % {"unit": one})
     except CourseGivenUp:
         messages.error(request, why_not_ticked())
     where = f"?lesson={lesson.pk}" if lesson else ""
     return see_other("enrollment:progress", found.pk, at=f"{where}#unit-{one.pk}")
-
-
-def _press(
-    request: HttpRequest,
-    enrollment: Enrollment,
-    unit: CourseUnit,
-    *,
-    done: bool,
-    lesson: Lesson | None,
-) -> None:
-    if not done:
-        take_back(enrollment=enrollment, unit=unit)
-        messages.success(request, _("Taken back: %(unit)s.") % {"unit": unit})
-        return
-    by = teacher_of(request.user)
-    assert by is not None
-    tick(enrollment=enrollment, unit=unit, by=by.user, lesson=lesson, now=timezone.now())
-    messages.success(request, _("Done: %(unit)s.") % {"unit": unit})
 
 
 def _taught(request: HttpRequest, enrollment: int) -> tuple[Teacher, Enrollment]:

@@ -79,6 +79,18 @@ def test_a_student_writes_and_the_teacher_answers(
     assert "1 new" not in text_of(client.get("/messages/"))
 
 
+def test_a_teacher_writes_under_the_name_that_students_know(
+    client: Client, enrollment: Enrollment, student: Student, teacher: Teacher
+) -> None:
+    Teacher.objects.update(display_name="Frau Rossi")
+    write(enrollment, teacher, "Good morning")
+    logged_in(client, student)
+    for url in ("/messages/", thread(enrollment)):
+        text = text_of(client.get(url))
+        assert "Frau Rossi" in text
+        assert "Marta" not in text
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
