@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 
-import structlog
 from django.http import HttpRequest, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
@@ -17,8 +16,6 @@ from enrollment.sockets import Doubt
 from rollback import drafts
 from rollback.domain.answers import KEPT, MOST_BYTES, read
 from rollback.models import EnrollmentDraft
-
-log = structlog.get_logger(__name__)
 
 
 @require_POST

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
@@ -79,12 +79,14 @@ class School:
         assert found, "the web server was not found"
         family = {*found, *(child for one in found for child in one.children(recursive=True))}
         for one in family:
-            one.suspend()
+            with suppress(psutil.NoSuchProcess):
+                one.suspend()
         try:
             yield
         finally:
             for one in family:
-                one.resume()
+                with suppress(psutil.NoSuchProcess):
+                    one.resume()
 
     def let_everybody_log_in(self) -> None:
         """The sample's other students came without a password; they get the known student's."""

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.enrolling import choose, course_for, fresh_student, tell
 from tests.browser.people import Person, Visit
@@ -96,6 +96,21 @@ def test_pages_of_the_office(visit: Visit, school: School) -> None:
     series = f"/admin/enrollment/enrollment/{enrollment}/plan-series/?teacher={teacher}&every=1"
     pages = (f"{lessons}/week/?teacher={teacher}&on={on}", f"{lessons}/day/?on={on}")
     _are_accessible(visit(STAFF, **CALM), *pages, f"{series}&first_on={on}&at=16:00&count=3")
+
+
+def test_a_choice_between_two_texts(visit: Visit, school: School) -> None:
+    email = fresh_student(school)
+    student, course = visit(email, **CALM), course_for(school, email)
+    other = student.context.new_page()
+    for page in (other, student.page):
+        page.goto(course.original)
+    for page, said in ((other, "saved"), (student.page, "doubt")):
+        page.locator("[name=note]").fill(f"{said} " * 40)
+        page.locator("[name=note]").blur()
+        expect(page.locator(f"[data-kind={said}]")).to_be_visible()
+    student.forgive(because="the browser writes the refusal of a stale text to its console")
+    _are_accessible(student, course.original)
+    expect(student.page.get_by_role("heading", name="Which text is right?")).to_be_visible()
 
 
 def _are_accessible(person: Person, *paths: str) -> None:

@@ -52,6 +52,11 @@ def write(page: Page, text: str, field: str = "note") -> None:
     page.locator(f"[name={field}]").blur()
 
 
+def close_tab(student: Person) -> None:
+    with student.page.expect_event("close"):
+        student.page.close(run_before_unload=True)
+
+
 def state(page: Page) -> Any:
     return page.locator("[data-save-state]")
 
@@ -87,7 +92,7 @@ def test_a_tab_that_was_closed_without_a_connection_loses_nothing(
     student.context.set_offline(True)
     write(student.page, "in a tunnel")
     expect(state(student.page)).to_contain_text("Not connected")
-    student.page.close(run_before_unload=True)
+    close_tab(student)
     student.context.set_offline(False)
     assert draft_note(school, email, course) == ""
 
@@ -108,7 +113,7 @@ def test_the_form_shows_what_this_browser_had_kept(
     student.context.set_offline(False)
     student.page.reload()
     expect(note(student.page)).to_have_value("in a tunnel")
-    expect_saved(student)
+    expect(state(student.page)).to_contain_text("Saved ")
     # It is this page's text now, which can be typed on.
     write(student.page, "behind it")
     wait_for_note(school, email, course, "behind it")
@@ -127,7 +132,7 @@ def test_a_press_without_a_connection_loses_nothing(
     student.context.set_offline(False)
     student.go(course.original)
     expect(note(student.page)).to_have_value("pressed in a tunnel")
-    expect_saved(student)
+    expect(state(student.page)).to_contain_text("Saved ")
     student.button("Enroll", within="main").click()
     expect_enrolled(student, course)
     nothing_is_kept(student.page)
@@ -168,7 +173,7 @@ def test_somebody_else_at_the_same_browser_sees_nothing(
     student.context.set_offline(True)
     write(student.page, "nobody else's")
     expect(state(student.page)).to_contain_text("Not connected")
-    student.page.close(run_before_unload=True)
+    close_tab(student)
     student.context.clear_cookies()
     student.context.set_offline(False)
     student.page = student.context.new_page()
