@@ -12,7 +12,6 @@ KINDS = {
     "granian": "web",
     "gunicorn": "web",
     "uwsgi": "web",
-    "runserver": "web",
     "uvicorn": "socket",
     "daphne": "socket",
     "hypercorn": "socket",
