@@ -17,8 +17,8 @@ from enrollment.operations.tokens import MOST_TOKENS, TooManyTokens, make_token,
 @never_cache
 @login_required
 def my_tokens(request: HttpRequest) -> HttpResponse:
-    form = TokenForm(request.POST or None)
-    secret = _make(request, form) if request.method == "POST" and form.is_valid() else ""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    secret = _make(request, form) if form.is_valid() else ""
     context = {
         # Nobody may make a second one by loading the page again.
         "form": TokenForm() if secret else form,

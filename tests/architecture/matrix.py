@@ -15,10 +15,14 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from config.roles import give_permissions
-from enrollment.models import Course, Enrollment, User
+from enrollment.models import Course, CourseUnit, Enrollment, Message, MessageAccess, User
 from enrollment.operations.office import plan_by_hand
+from enrollment.operations.tokens import make_token
 from holidays.models import Holiday
+from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
+from rollback.reminders import off_token
+from rollback.runner import actor_of
 from scheduling.models import AvailabilityRule
 from tests.conftest import make_student, make_teacher, make_user
 
@@ -149,13 +153,16 @@ def build() -> School:
         teacher=teacher, weekday=0, starts=time(16), ends=time(18)
     )
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
-    change = FlagChange.objects.create(
-        flag_name=flag.name,
-        actor_name="x",
-        action="kill",
-        reason="x",
-        before={"killed": True},
-        after={"killed": True},
+    change = FlagChange.objects.filter(flag_name=flag.name).latest("pk")
+    root = people["superuser"]
+    incident = incidents.open_with_latches(
+        title="Wrong times", flags=[], actor=actor_of(root), cause="x"
+    )
+    unit = CourseUnit.objects.create(course=enrolled, title="Scales")
+    Message.objects.create(enrollment=enrollment, sender=student.user, body="x")
+    opening = MessageAccess.objects.create(enrollment=enrollment, user=root, reason="x")
+    token, _secret = make_token(
+        user=student.user, name="x", lifetime=timedelta(days=1), now=datetime.now(UTC)
     )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
@@ -163,7 +170,7 @@ def build() -> School:
         name="Summer", first_on=date(2026, 7, 1), last_on=date(2026, 7, 2)
     )
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
-    more = (draft, address, holiday, Group.objects.get(name="staff"))
+    more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more)}
     return School(
         people=people,
@@ -176,11 +183,15 @@ def build() -> School:
             "rule": str(rule.pk),
             "year": "2026",
             "month": "3",
-            "key": "no-such-key",
             "uidb36": "1",
             "app_label": "enrollment",
             "url": "nothing-here",
-            "root": str(people["superuser"].pk),
+            "root": str(root.pk),
+            "unit": str(unit.pk),
+            "token": off_token(student),
+            "key": token.token_key,
+            "digest": token.pk,
+            "enrollment.thread": str(enrollment.pk),
         },
     )
 

@@ -190,6 +190,10 @@ def test_the_office_sees_and_revokes_but_makes_none(
     page = client.get(changelist).content.decode()
     assert "stolen phone" in page
     assert client.get(reverse("admin:enrollment_apitoken_add")).status_code == 403
+    # Whoever could give a token to an administrator would be one.
+    change = reverse("admin:enrollment_apitoken_change", args=[ApiToken.objects.get().pk])
+    assert client.post(change, {"user": staff.pk, "name": "mine"}).status_code == 403
+    assert ApiToken.objects.get().user == student.user
     client.post(
         changelist, {"action": "revoke_selected", "_selected_action": [ApiToken.objects.get().pk]}
     )
