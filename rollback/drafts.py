@@ -225,15 +225,16 @@ def _doubt(
     """The form's own text, if that is what was refused; else the oldest."""
     own = next((one for one in asides if _is_of(one, posted)), None)
     aside = own or asides[0]
-    saved = _readable(draft, name, draft.answers)
-    kept = _readable(draft, name, versions.texts_of(aside))
+    zone = zone_of(draft.student)
+    saved = _readable(draft, name, draft.answers, zone=zone)
+    kept = _readable(draft, name, versions.texts_of(aside), zone=zone)
     at = draft.changes.get(name, aside)["at"] if own else aside["at"]
     return Doubt(
         name=name,
         label=_label(name),
         here=kept if own else saved,
         there=saved if own else kept,
-        there_at=_moment(at, zone=zone_of(draft.student), now=now),
+        there_at=_moment(at, zone=zone, now=now),
         saved=own is not None,
         reference=f"{'saved' if own else 'aside'}.{draft.version}.{versions.key_of(aside)}",
         joins=name not in versions.TOGETHER,
@@ -270,14 +271,16 @@ def _slots_set_aside(draft: EnrollmentDraft) -> dict[str, str]:
     }
 
 
-def _readable(draft: EnrollmentDraft, name: str, answers: Mapping[str, str]) -> str:
+def _readable(
+    draft: EnrollmentDraft, name: str, answers: Mapping[str, str], *, zone: ZoneInfo | None = None
+) -> str:
     text = answers.get(name, "")
     if name not in versions.TOGETHER or not text:
         return text
     teacher = _teacher(answers.get("teacher", ""), course=draft.course)
     if name == "teacher":
         return str(teacher or text)
-    return slot_in_words(text, teacher=teacher, course=draft.course)
+    return slot_in_words(text, teacher=teacher, course=draft.course, zone=zone)
 
 
 def _label(name: str) -> str:
@@ -340,20 +343,22 @@ def _is_gone(draft: EnrollmentDraft, teacher: Teacher, start: datetime, *, now: 
     return clash is not None and not (own and clash.status == "held")
 
 
-def slot_in_words(slot: str, *, teacher: Teacher | None, course: Course) -> str:
-    """On the teacher's clock, or the school's; a slot that cannot be read stays as it was typed."""
+def slot_in_words(
+    slot: str, *, teacher: Teacher | None, course: Course, zone: ZoneInfo | None = None
+) -> str:
+    """On the clock of `zone`, the teacher's, or the school's; what cannot be read stays as it was."""
     start = instant(slot)
     if start is None:
         return slot
-    zone = ZoneInfo(teacher.zone) if teacher else timezone.get_default_timezone()
+    clock = zone or (ZoneInfo(teacher.zone) if teacher else timezone.get_default_timezone())
     utc = start.astimezone(UTC)
     start, end = (
-        moment.astimezone(zone) for moment in (utc, utc + timedelta(minutes=course.lesson_minutes))
+        moment.astimezone(clock) for moment in (utc, utc + timedelta(minutes=course.lesson_minutes))
     )
     day = date_format(start, "l j F Y")
     times = f"{time_format(start, 'H:i')}–{time_format(end, 'H:i')}"
     with_teacher = f" {_('with')} {teacher}" if teacher else ""
-    return f"{day}, {times} ({zone.key}){with_teacher}"
+    return f"{day}, {times} ({clock.key}){with_teacher}"
 
 
 def zone_of(student: Student) -> ZoneInfo:
