@@ -21,9 +21,10 @@ def mails_to(school: School, address: str) -> list[EmailMessage]:
     return [mail for mail in found if mail["To"] == address]
 
 
-def only_mail_to(school: School, address: str) -> EmailMessage:
+def only_mail_to(school: School, address: str, *, about: str = "") -> EmailMessage:
+    """`about`: how its subject begins, where others may have written to the address as well."""
     deadline = time.monotonic() + SECONDS
-    while not (found := mails_to(school, address)):
+    while not (found := [m for m in mails_to(school, address) if m["Subject"].startswith(about)]):
         assert time.monotonic() < deadline, f"no mail to {address} within {SECONDS} s"
         time.sleep(0.1)
     assert len(found) == 1, [mail["Subject"] for mail in found]
@@ -38,7 +39,9 @@ def text_of(mail: EmailMessage) -> str:
 
 def open_newest_mail(reader: Person, school: School, *, to: str) -> None:
     """On the catcher's page, as whoever runs the school on a desk reads it."""
-    only_mail_to(school, to)
+    subject = only_mail_to(school, to, about="Your enrollment in")["Subject"]
     reader.page.goto(school.mails)
-    reader.page.locator("li", has_text=f"to {to}").first.get_by_role("link").click()
+    reader.page.locator("li", has_text=f"to {to}").filter(has_text=subject).first.get_by_role(
+        "link"
+    ).click()
     expect(reader.page.get_by_text(to, exact=True)).to_be_visible()

@@ -30,7 +30,7 @@ def test_the_new_flow_by_keyboard_alone(school: School, visit: Visit) -> None:
     email = fresh_student(school)
     student, course = visit(email), course_for(school, email)
     student.go(f"/courses/{course.slug}/")
-    tab_to(student, f"main a[href='{course.step()}']")
+    tab_to(student, f"main a[href='{course.step('continue/')}']")
     student.page.keyboard.press("Enter")
     expect(student.page.get_by_role("heading", name="Choose your first lesson")).to_be_visible()
     tab_to(student, "input[type=radio]")

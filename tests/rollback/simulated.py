@@ -6,6 +6,7 @@ tests/browser/test_killed_server.py holds the script itself to it.
 """
 
 import html
+import json
 import random
 import re
 import time
@@ -20,6 +21,9 @@ WORDS = (
     "viola", "Montag", "“maybe”", "it's", "🎻", "naïve", "<b>", "&amp;", "{}", "%s", "\n", "\n\n",
     "👩‍🏫", "日本", "مرحبا", "\\u0000", '"', "'; --", "16:00–17:00", "Ω", "\t", "null", "é",
 )  # fmt: skip
+HIDDEN = re.compile(
+    r'<input type="hidden"\s+name="(?P<name>csrfmiddlewaretoken|teacher|slot|seen:\w+)"[^>]*>'
+)
 TEXTAREA = re.compile(r'<textarea name="(\w+)"[^>]*>\n?(.*?)</textarea>', re.DOTALL)
 
 
@@ -151,10 +155,9 @@ class Student:
             self.story.wrong.append("a form without autosave")
         # While scheduling is off it is the original form: no slot there, and the teacher is a list.
         self._hidden.clear()
-        for name in ("csrfmiddlewaretoken", "teacher", "slot"):
-            tag = re.search(rf'<input type="hidden" name="{name}"[^>]*>', text)
-            if tag and (value := re.search(r'value="([^"]*)"', tag[0])):
-                self._hidden[name] = html.unescape(value[1])
+        for tag in HIDDEN.finditer(text):
+            if value := re.search(r'value="([^"]*)"', tag[0]):
+                self._hidden[tag["name"]] = html.unescape(value[1])
         if "slot" not in self._hidden:
             # The original form: the time stands among the wished ones, and typing goes on below it.
             self._wished_before = f"{_textareas(text).get('wished_times', '')}\n"
@@ -218,6 +221,7 @@ class Student:
         if "wished_times" in fields and "slot" in self._hidden:
             fields["slot"] = self._hidden["slot"]  # data-with
         self._saves += 1
+        fields |= {name: told for name, told in self._hidden.items() if name.startswith("seen:")}
         fields |= {"save_page": "page", "save_count": str(self._saves)}
         fields["csrfmiddlewaretoken"] = self._hidden["csrfmiddlewaretoken"]
         try:
@@ -229,10 +233,18 @@ class Student:
             return False
         if status != 200:
             self.story.wrong.append(f"autosave: {status} {text[:200]}")
+        else:
+            self._know(fields, json.loads(text)["version"])
         self.story.saves += 1
         self.story.acknowledged = typed
         self.story.slowest = max(self.story.slowest, self._now() - news[0].at)
         return True
+
+    def _know(self, fields: dict[str, str], version: int) -> None:
+        """The page has seen what it has just said."""
+        for name in fields:
+            if f"seen:{name}" in self._hidden:
+                self._hidden[f"seen:{name}"] = str(version)
 
     def _texts(self, changes: list[Change]) -> dict[str, str]:
         texts = {change.name: change.text for change in changes}

@@ -2,61 +2,31 @@
 
 import re
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.conf import settings as school
 from django.db import connections, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from config.local import ports
 from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.mailing import LEASE, MAX_TRIES, WAITS, Outcome
 from rollback import drafts, reminders, shelf
-from rollback.domain import answers
+from rollback.domain import versions
 from rollback.models import EnrollmentDraft, NoReminders
 from rollback.reminders import SILENCE, send_next
 from rollback.tasks import send_due_reminders
 from tests.conftest import Switches, make_student
 from tests.enrollment.crowd import at_once
-from tests.enrollment.post_office import BAD, PostOffice
+from tests.enrollment.post_office import BAD, PostOffice, post_office
+
+__all__ = ["post_office"]
 
 NOW = datetime(2026, 11, 30, 14, 2, tzinfo=UTC)
-
-
-class Letters(PostOffice):
-    """Keeps the mails themselves, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return await super().handle_DATA(server, session, envelope)
-
-
-@pytest.fixture
-def letters(settings: Any) -> Iterator[Letters]:
-    handler = Letters()
-    port = ports.next_free(19_425)
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    try:
-        yield handler
-    finally:
-        controller.stop()
 
 
 @pytest.fixture
@@ -75,11 +45,11 @@ def part(mail: EmailMessage, kind: str) -> str:
 
 
 def test_the_mail_says_what_is_unfinished_and_leads_back(
-    letters: Letters, left: EnrollmentDraft, client: Client, student: Student
+    post_office: PostOffice, left: EnrollmentDraft, client: Client, student: Student
 ) -> None:
     assert send_next(now=NOW + SILENCE) is Outcome.SENT
-    [mail] = letters.mails
-    assert letters.delivered == ["ada@school.example"]
+    [mail] = post_office.mails
+    assert post_office.delivered == ["ada@school.example"]
     assert mail["Subject"] == "Your enrollment in Violin for beginners is not finished yet"
     for kind in ("plain", "html"):
         text = re.sub(r"\s+", " ", part(mail, kind))
@@ -94,10 +64,10 @@ def test_the_mail_says_what_is_unfinished_and_leads_back(
 
 
 def test_the_mail_carries_the_way_out_for_people_and_for_programs(
-    letters: Letters, left: EnrollmentDraft
+    post_office: PostOffice, left: EnrollmentDraft
 ) -> None:
     send_next(now=NOW + SILENCE)
-    [mail] = letters.mails
+    [mail] = post_office.mails
     # RFC 8058 wants both headers.
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     url = str(mail["List-Unsubscribe"]).strip().removeprefix("<").removesuffix(">")
@@ -147,7 +117,7 @@ def test_the_token_of_somebody_deleted_leads_nowhere(client: Client, student: St
 # ---------------------------------------------------------------- to whom, and when
 
 
-def test_after_two_days_of_silence_once(letters: Letters, left: EnrollmentDraft) -> None:
+def test_after_two_days_of_silence_once(post_office: PostOffice, left: EnrollmentDraft) -> None:
     assert send_next(now=NOW + SILENCE - timedelta(seconds=1)) is Outcome.NOTHING_DUE
     assert send_next(now=NOW + SILENCE) is Outcome.SENT
     left.refresh_from_db()
@@ -157,10 +127,12 @@ def test_after_two_days_of_silence_once(letters: Letters, left: EnrollmentDraft)
     later = NOW + timedelta(days=5)
     drafts.save(student=left.student, course=left.course, answers={"note": "more"}, now=later)
     assert send_next(now=later + timedelta(days=10)) is Outcome.NOTHING_DUE
-    assert len(letters.mails) == 1
+    assert len(post_office.mails) == 1
 
 
-def test_whoever_touches_the_draft_is_not_silent(letters: Letters, left: EnrollmentDraft) -> None:
+def test_whoever_touches_the_draft_is_not_silent(
+    post_office: PostOffice, left: EnrollmentDraft
+) -> None:
     later = NOW + timedelta(days=1)
     drafts.save(student=left.student, course=left.course, answers={"note": "more"}, now=later)
     assert send_next(now=NOW + SILENCE) is Outcome.NOTHING_DUE
@@ -205,14 +177,16 @@ def set_aside(draft: EnrollmentDraft) -> None:
     "what", [closed, not_open_yet, full, enrolled, inactive, opted_out, finished, set_aside]
 )
 def test_no_mail_that_would_be_of_no_use(
-    letters: Letters, left: EnrollmentDraft, what: Any
+    post_office: PostOffice, left: EnrollmentDraft, what: Any
 ) -> None:
     what(left)
     assert send_next(now=NOW + SILENCE) is Outcome.NOTHING_DUE
-    assert not letters.mails
+    assert not post_office.mails
 
 
-def test_others_of_the_course_do_not_make_it_full(letters: Letters, left: EnrollmentDraft) -> None:
+def test_others_of_the_course_do_not_make_it_full(
+    post_office: PostOffice, left: EnrollmentDraft
+) -> None:
     """Only live enrollments count, and one student's opting out is not another's."""
     full(left)
     Enrollment.objects.update(status="cancelled")
@@ -223,13 +197,13 @@ def test_others_of_the_course_do_not_make_it_full(letters: Letters, left: Enroll
 
 
 def test_nobody_is_called_back_to_what_is_about_to_be_deleted(
-    letters: Letters, left: EnrollmentDraft
+    post_office: PostOffice, left: EnrollmentDraft
 ) -> None:
     assert send_next(now=NOW + timedelta(days=29)) is Outcome.NOTHING_DUE
 
 
 def test_reminders_go_out_while_everything_is_off(
-    letters: Letters, left: EnrollmentDraft, switches: Switches
+    post_office: PostOffice, left: EnrollmentDraft, switches: Switches
 ) -> None:
     switches.kill()
     EnrollmentDraft.objects.update(saved_at=timezone.now() - SILENCE)
@@ -240,7 +214,7 @@ def test_reminders_go_out_while_everything_is_off(
 
 
 def test_a_refused_address_keeps_the_mail_from_nobody_else_and_is_given_up(
-    letters: Letters, course: Course, left: EnrollmentDraft
+    post_office: PostOffice, course: Course, left: EnrollmentDraft
 ) -> None:
     bad = drafts.save(student=make_student(BAD), course=course, answers={"note": "n"}, now=NOW)
     now = NOW + SILENCE
@@ -256,11 +230,11 @@ def test_a_refused_address_keeps_the_mail_from_nobody_else_and_is_given_up(
     bad.refresh_from_db()
     assert (bad.reminder_next_at, bad.reminded_at) == (None, None)
     assert send_next(now=now + timedelta(days=10)) is Outcome.NOTHING_DUE
-    assert letters.delivered == ["ada@school.example"]
+    assert post_office.delivered == ["ada@school.example"]
 
 
 def test_a_worker_that_dies_leaves_the_mail_to_the_next_after_the_lease(
-    letters: Letters, left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
+    post_office: PostOffice, left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(_draft: EnrollmentDraft) -> None:
         raise SystemExit
@@ -275,16 +249,16 @@ def test_a_worker_that_dies_leaves_the_mail_to_the_next_after_the_lease(
 
 
 def test_a_mail_that_kills_every_worker_is_given_up(
-    letters: Letters, left: EnrollmentDraft
+    post_office: PostOffice, left: EnrollmentDraft
 ) -> None:
     EnrollmentDraft.objects.update(reminder_tries=MAX_TRIES, reminder_next_at=NOW)
     assert send_next(now=NOW + SILENCE) is Outcome.FAILED
     assert send_next(now=NOW + SILENCE + LEASE) is Outcome.NOTHING_DUE
-    assert not letters.mails
+    assert not post_office.mails
 
 
 def test_a_server_that_is_away_is_asked_once_a_round(
-    letters: Letters, settings: Any, course: Course, left: EnrollmentDraft
+    post_office: PostOffice, settings: Any, course: Course, left: EnrollmentDraft
 ) -> None:
     drafts.save(student=make_student("zoe@school.example"), course=course, answers={}, now=NOW)
     EnrollmentDraft.objects.update(saved_at=timezone.now() - SILENCE)
@@ -294,7 +268,7 @@ def test_a_server_that_is_away_is_asked_once_a_round(
 
 
 def test_a_subject_that_cannot_be_written_is_a_failure_like_others(
-    letters: Letters, left: EnrollmentDraft
+    post_office: PostOffice, left: EnrollmentDraft
 ) -> None:
     Course.objects.update(title="Violin\nfor beginners")
     assert send_next(now=NOW + SILENCE) is Outcome.FAILED
@@ -302,7 +276,7 @@ def test_a_subject_that_cannot_be_written_is_a_failure_like_others(
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_at_once_send_one_each(
-    letters: Letters, course: Course, left: EnrollmentDraft
+    post_office: PostOffice, course: Course, left: EnrollmentDraft
 ) -> None:
     for n in range(3):
         other = make_student(f"other{n}@school.example")
@@ -310,27 +284,29 @@ def test_many_workers_at_once_send_one_each(
     at_once(*[lambda: send_next(now=NOW + SILENCE)] * 8)
     while send_next(now=NOW + SILENCE) is Outcome.SENT:
         pass
-    assert len(letters.delivered) == len(set(letters.delivered)) == 4
+    assert len(post_office.delivered) == len(set(post_office.delivered)) == 4
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_slow_mail_server_makes_no_save_wait(letters: Letters, left: EnrollmentDraft) -> None:
+def test_a_slow_mail_server_makes_no_save_wait(
+    post_office: PostOffice, left: EnrollmentDraft
+) -> None:
     def work() -> None:
         try:
             send_next(now=NOW + SILENCE)
         finally:
             connections.close_all()
 
-    letters.go_on.clear()
+    post_office.go_on.clear()
     worker = threading.Thread(target=work)
     worker.start()
     try:
-        assert letters.reached.wait(10)
+        assert post_office.reached.wait(10)
         with transaction.atomic():
             student, course = left.student, left.course
             drafts.save(student=student, course=course, answers={"note": "now"}, now=NOW)
     finally:
-        letters.go_on.set()
+        post_office.go_on.set()
         worker.join(10)
     left.refresh_from_db()
     assert left.answers == {"note": "now"}
@@ -340,13 +316,13 @@ def test_a_slow_mail_server_makes_no_save_wait(letters: Letters, left: Enrollmen
 def test_a_save_does_not_forget_a_reminder_that_goes_out_meanwhile(
     left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = answers.merge
+    arrive = versions.arrive
 
-    def remind_and_merge(*both: Any) -> dict[str, str]:
+    def remind_and_arrive(*both: Any, **told: Any) -> Any:
         EnrollmentDraft.objects.update(reminded_at=NOW)
-        return merge(*both)
+        return arrive(*both, **told)
 
-    monkeypatch.setattr(answers, "merge", remind_and_merge)
+    monkeypatch.setattr(versions, "arrive", remind_and_arrive)
     drafts.save(student=left.student, course=left.course, answers={"note": "more"}, now=NOW)
     left.refresh_from_db()
     assert left.reminded_at == NOW

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -24,11 +24,12 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils import timezone
 
 from config.local import ports
 from config.local.place import BASE_DIR
-from enrollment.models import Course, Student, User
+from enrollment.models import Course, Lesson, Student, User
 from rollback import runner
 from rollback.models import EnrollmentDraft, Flag
 from rollback.runner import Actor
@@ -40,6 +41,7 @@ from tests.rollback.simulated import LONGEST, Story
 
 STUDENTS, AT_ONCE, COURSES = 1000, 24, 20
 ACTOR = Actor(name="a test")
+FIRST = datetime(2030, 1, 1, tzinfo=UTC)
 START_SECONDS = 60.0
 # What a student may lose: the rhythm's 1.5 s, and the way to the server.
 MOST_LOST = 2.0
@@ -144,15 +146,31 @@ def make_school() -> list[dict[str, Any]]:
     students = Student.objects.bulk_create(
         Student(user=user, zone="Europe/Berlin") for user in users
     )
-    drafts = EnrollmentDraft.objects.bulk_create(
-        EnrollmentDraft(
+    chosen = [
+        Lesson(
             student=student,
             course=courses[n % COURSES],
-            answers={"teacher": str(teacher.pk), "slot": f"2030-01-{1 + n % 28:02}T09:00:00Z"},
+            teacher=teacher,
+            period=DateTimeTZRange(start, start + timedelta(minutes=45)),
+            local_on=start.date(),
+            local_start=start.time(),
+            zone="UTC",
+            status=Lesson.Status.HELD,
+            expires_at=timezone.now() + timedelta(days=1),
+        )
+        for n, student in enumerate(students)
+        for start in [FIRST + timedelta(hours=n)]
+    ]
+    Lesson.objects.bulk_create(chosen)
+    drafts = EnrollmentDraft.objects.bulk_create(
+        EnrollmentDraft(
+            student=hold.student,
+            course=hold.course,
+            answers={"teacher": str(teacher.pk), "slot": f"{hold.starts_at:%Y-%m-%dT%H:%M:%SZ}"},
             step="details",
             saved_at=timezone.now(),
         )
-        for n, student in enumerate(students)
+        for hold in chosen
     )
     return [
         {"session": log_in(user), "course": draft.course.slug, "chosen": draft.answers}
