@@ -78,7 +78,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EnrollmentDraft]:
         """Without what was typed: it may be of any size and shape."""
         drafts: QuerySet[EnrollmentDraft] = super().get_queryset(request)
-        return drafts.defer("answers", "heard").select_related("student__user", "course")
+        return drafts.defer(*quarantine.JSON).select_related("student__user", "course")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Only what could not be read is the office's to decide about."""
@@ -137,6 +137,8 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     def _give_back(self, request: HttpRequest, draft: EnrollmentDraft) -> None:
         try:
             is_whole = quarantine.give_back(draft, now=timezone.now())
+        except EnrollmentDraft.DoesNotExist as gone:
+            raise Http404 from gone  # the button was pressed twice, and the first one did it
         except NothingToContinue:
             self.message_user(
                 request, _("The student is enrolled in this course by now."), messages.ERROR
