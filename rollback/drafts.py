@@ -24,6 +24,7 @@ from rollback.domain.versions import Aside, State
 from rollback.models import EnrollmentDraft as EnrollmentDraft
 
 PAGES = 8
+ASKED = ("slot", "teacher", "wished_times", "note")
 # Not whether a reminder was sent: that is being written meanwhile, without the student's lock.
 SAVED = (
     "answers",
@@ -133,8 +134,15 @@ def is_stale(
     draft = open_draft(student=student, course=course)
     if draft is None:
         return False
-    waits = whole and any(one["open"] for one in draft.set_aside)
-    return waits or bool(versions.stale(state_of(draft), pure.read(posted)))
+    return (whole and waits(draft)) or bool(versions.stale(state_of(draft), pure.read(posted)))
+
+
+def waits(draft: EnrollmentDraft) -> bool:
+    """Whether the student has to choose between two texts first, of what any form here can ask.
+
+    A field that only another release has is kept open for that one, and stops nobody.
+    """
+    return any(one["open"] and one["name"] in ASKED for one in draft.set_aside)
 
 
 def state_of(draft: EnrollmentDraft | None) -> State:

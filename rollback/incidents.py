@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -15,11 +16,25 @@ RESOLVE_AT = "manage.py rollback incident resolve"
 def open_with_latches(*, title: str, flags: Iterable[str], actor: Actor, cause: str) -> Incident:
     """Called in the transaction that switches off; from its end on nothing raises the flags."""
     incident = Incident.objects.create(
-        title=title[:200], cause=cause, opened_by=actor.user, opened_by_name=actor.name[:150]
+        title=title[:200],
+        cause=cause,
+        opened_by_id=_known(actor),
+        opened_by_name=actor.name[:150],
     )
     for flag in flags:
         Latch.objects.create(incident=incident, flag_name=flag)
     return incident
+
+
+def _known(actor: Actor) -> int | None:
+    """As in the audit: taken now, or COMMIT would wait for whoever is deleting that person."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM enrollment_user WHERE id = %s FOR KEY SHARE SKIP LOCKED",
+            [getattr(actor.user, "pk", None)],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def resolve(*, incident: int, actor: Actor, reason: str) -> Incident:
@@ -52,11 +67,6 @@ def _locked(incident: int) -> Incident:
             f"There is no incident {incident}. See manage.py rollback incident list."
         )
     return found
-
-
-def latched_by(flag: str) -> Incident | None:
-    """The oldest unresolved incident that holds the flag."""
-    return Incident.objects.filter(latches__flag_name=flag, resolved_at=None).order_by("pk").first()
 
 
 def latches() -> dict[str, Incident]:

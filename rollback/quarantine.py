@@ -3,6 +3,7 @@
 No page loads a draft's answers in any other way: they may be ten megabytes, or no answers at all.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,8 +17,9 @@ from enrollment.models import Course, Student
 from enrollment.operations.enroll import live_enrollment
 from enrollment.operations.lessons import one_at_a_time
 from rollback.domain import reading
-from rollback.domain.answers import merge
+from rollback.domain.answers import Seen, Typed
 from rollback.domain.reading import LOADED_BYTES, NEUTRAL, Poisoned
+from rollback.domain.versions import Aside, State, arrive, key_of
 from rollback.models import EnrollmentDraft
 from rollback.models.fields import AnyJSONField
 
@@ -83,7 +85,11 @@ def open_draft(*, student: Student, course: Course) -> EnrollmentDraft | None:
 
 
 def open_or_new(*, student: Student, course: Course, now: datetime) -> EnrollmentDraft:
-    """For whoever holds the student's lock."""
+    """For whoever holds the student's lock. The draft is locked too: what is deleted for its age
+    must not go between here and the save.
+    """
+    found = live().filter(student=student, course=course)
+    list(found.select_for_update().values_list("pk"))
     draft = open_draft(student=student, course=course)
     return draft or EnrollmentDraft.objects.create(student=student, course=course, saved_at=now)
 
@@ -111,7 +117,7 @@ def _read(draft: Any) -> EnrollmentDraft | None:
         return _set_aside(draft, found)
     draft.answers, draft.heard = found, reading.heard(draft.raw_heard)
     draft.changes, draft.set_aside = (
-        reading.changes(draft.raw_changes),
+        reading.changes(draft.raw_changes, version=draft.version),
         reading.asides(draft.raw_aside),
     )
     draft.follows_unreadable = draft.has_earlier
@@ -123,8 +129,10 @@ def _answers(row: Any) -> dict[str, str] | Poisoned:
 
 
 @transaction.atomic
-def _set_aside(unreadable: EnrollmentDraft, poisoned: Poisoned) -> EnrollmentDraft | None:
-    """:returns: the new live draft with what could be salvaged, as old as the other."""
+def _set_aside(unreadable: Any, poisoned: Poisoned) -> EnrollmentDraft | None:
+    """:returns: the new live draft with what could be salvaged, as old as the other, and with what
+    pages that are open meanwhile have seen of it.
+    """
     student, course = unreadable.student, unreadable.course
     one_at_a_time(student=student)
     this_one = live().filter(pk=unreadable.pk)
@@ -136,11 +144,17 @@ def _set_aside(unreadable: EnrollmentDraft, poisoned: Poisoned) -> EnrollmentDra
         student=student,
         course=course,
         answers=_salvaged(unreadable, poisoned),
+        version=unreadable.version,
+        changes=reading.changes(unreadable.raw_changes, version=unreadable.version),
+        set_aside=reading.asides(unreadable.raw_aside),
+        heard=reading.heard(unreadable.raw_heard),
         step=unreadable.step,
         started_at=unreadable.started_at,
         saved_at=unreadable.saved_at,
         turned_away_at=unreadable.turned_away_at,
         reminded_at=unreadable.reminded_at,
+        reminder_tries=unreadable.reminder_tries,
+        reminder_next_at=unreadable.reminder_next_at,
     )
     draft.follows_unreadable = True
     return draft
@@ -163,6 +177,8 @@ class NothingToContinue(Exception):
 def give_back(unreadable: EnrollmentDraft, *, now: datetime) -> bool:
     """Try again to read what was set aside, and put it under what the student has typed since.
 
+    Where the student typed without having seen the earlier text, both are kept for a choice.
+
     :returns: whether all of it could be read; then nothing is left to be set aside.
     :raises NothingToContinue:
     :raises AnswersTooLarge: both together are more than is kept.
@@ -176,9 +192,28 @@ def give_back(unreadable: EnrollmentDraft, *, now: datetime) -> bool:
     is_whole = not isinstance(found, Poisoned)
     earlier = _salvaged(row, found) if isinstance(found, Poisoned) else found
     draft = open_or_new(student=student, course=course, now=now)
-    typed_since = {name: text for name, text in draft.answers.items() if text}
-    draft.answers = merge({**draft.answers, **earlier}, typed_since)
-    draft.save(update_fields=["answers"])
+    _put_under(draft, earlier, reading.asides(row.raw_aside), now=now)
     if is_whole:
         row.delete()
     return is_whole
+
+
+def _put_under(
+    draft: EnrollmentDraft, earlier: Mapping[str, str], asides: list[Aside], *, now: datetime
+) -> None:
+    """As a save of its own, so that no page that is open meanwhile types over it unseen."""
+    typed = {name for name, text in draft.answers.items() if text}
+    seen_by_student = reading.salvage(earlier)
+    given = {n: text for n, text in earlier.items() if n not in typed or n not in seen_by_student}
+    known = {key_of(one) for one in draft.set_aside}
+    before = State(
+        answers=draft.answers,
+        version=draft.version,
+        changes=draft.changes,
+        set_aside=[*(one for one in asides if key_of(one) not in known), *draft.set_aside],
+    )
+    unseen = {name: Seen(0, "") for name in given if name in typed}
+    after = arrive(before, Typed(answers=given, seen=unseen), at=now.isoformat()).state
+    draft.answers, draft.version = dict(after.answers), after.version
+    draft.changes, draft.set_aside = dict(after.changes), list(after.set_aside)
+    draft.save(update_fields=["answers", "version", "changes", "set_aside"])

@@ -60,6 +60,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
         "quarantined_at",
         "size",
         "answers_as_text",
+        "aside_as_text",
         "step",
         "started_at",
         "saved_at",
@@ -68,7 +69,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
         "reminded_at",
         "enrollment",
     )
-    readonly_fields = ("what_is_wrong", "size", "answers_as_text")
+    readonly_fields = ("what_is_wrong", "size", "answers_as_text", "aside_as_text")
     actions_detail = ("give_back", "delete_unreadable")
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -78,7 +79,7 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[EnrollmentDraft]:
         """Without what was typed: it may be of any size and shape."""
         drafts: QuerySet[EnrollmentDraft] = super().get_queryset(request)
-        return drafts.defer("answers", "heard").select_related("student__user", "course")
+        return drafts.defer(*quarantine.JSON).select_related("student__user", "course")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Only what could not be read is the office's to decide about."""
@@ -108,13 +109,11 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("answers, as they stand in the database"))
     def answers_as_text(self, draft: EnrollmentDraft) -> str:
-        """The database cuts it, and as text: it is not even parsed on its way to the page."""
-        text = Left(Cast("answers", TextField()), SHOWN + 1)
-        found: str = _row(draft).values_list(text, flat=True).get()
-        cut = _("… cut after %(count)s characters") % {"count": SHOWN} if found[SHOWN:] else ""
-        return format_html(
-            '<div class="whitespace-pre-wrap break-all">{}</div>{}', found[:SHOWN], cut
-        )
+        return _as_text(draft, "answers")
+
+    @admin.display(description=gettext_lazy("set aside"))
+    def aside_as_text(self, draft: EnrollmentDraft) -> str:
+        return _as_text(draft, "set_aside")
 
     @action(
         description=gettext_lazy("Give back to the student"),
@@ -137,6 +136,8 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
     def _give_back(self, request: HttpRequest, draft: EnrollmentDraft) -> None:
         try:
             is_whole = quarantine.give_back(draft, now=timezone.now())
+        except EnrollmentDraft.DoesNotExist as gone:
+            raise Http404 from gone  # the button was pressed twice, and the first one did it
         except NothingToContinue:
             self.message_user(
                 request, _("The student is enrolled in this course by now."), messages.ERROR
@@ -207,6 +208,14 @@ class EnrollmentDraftAdmin(ReadOnlyAdmin):
 
 def _row(draft: EnrollmentDraft) -> QuerySet[EnrollmentDraft]:
     return EnrollmentDraft.objects.filter(pk=draft.pk)
+
+
+def _as_text(draft: EnrollmentDraft, column: str) -> str:
+    """The database cuts it, and as text: it is not even parsed on its way to the page."""
+    text = Left(Cast(column, TextField()), SHOWN + 1)
+    found: str = _row(draft).values_list(text, flat=True).get()
+    cut = _("… cut after %(count)s characters") % {"count": SHOWN} if found[SHOWN:] else ""
+    return format_html('<div class="whitespace-pre-wrap break-all">{}</div>{}', found[:SHOWN], cut)
 
 
 def _given_back(is_whole: bool) -> tuple[str, int]:

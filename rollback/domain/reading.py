@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from rollback.domain.answers import MOST_BYTES, SLOT_IS_IN_WORDS, VERSION
-from rollback.domain.versions import Aside, Change
+from rollback.domain.answers import size as stored_size
+from rollback.domain.versions import MOST_ASIDE, Aside, Change
 
 READABLE_VERSIONS = frozenset({VERSION})
-# The database counts a little differently than we do; twice as much was never saved by us.
+# The database counts a little differently than we do: more than this is not even loaded.
 LOADED_BYTES = 2 * MOST_BYTES
 # What is carried over must leave room for what the student types next.
 SALVAGED_BYTES = MOST_BYTES // 2
@@ -57,7 +58,8 @@ def read(raw: object, *, aside: object, version: int, size: int) -> dict[str, st
 def _what_is_wrong(
     raw: object, texts: Mapping[str, str], *, version: int, size: int
 ) -> Poison | None:
-    if size > LOADED_BYTES:
+    # With more than we save every later save would be refused, and nobody could go on.
+    if size > LOADED_BYTES or stored_size(texts) > MOST_BYTES:
         return Poison.TOO_LARGE
     if version not in READABLE_VERSIONS:
         return Poison.UNKNOWN_VERSION
@@ -99,15 +101,25 @@ def asides(raw: object) -> list[Aside]:
     return raw if _are_asides(raw) else []  # type: ignore[return-value]
 
 
-def changes(raw: object) -> dict[str, Change]:
-    """Which version changed each answer last. Without it pages cannot be checked; no text is lost."""
+def changes(raw: object, *, version: int) -> dict[str, Change]:
+    """Which version changed each answer last, up to the draft's own: a later one no page could know.
+
+    Without it pages cannot be checked; no text is lost.
+    """
     if not isinstance(raw, dict):
         return {}
-    return {name: change for name, change in raw.items() if _is_change(change)}
+    read = {name: change for name, change in raw.items() if _is_change(change)}
+    return {name: change for name, change in read.items() if change["version"] <= version}
 
 
 def _are_asides(raw: object) -> bool:
-    return isinstance(raw, list) and all(_is_aside(one) for one in raw)
+    """As many and as large as we save: more would have every later save refused."""
+    return (
+        isinstance(raw, list)
+        and len(raw) <= MOST_ASIDE
+        and all(_is_aside(one) for one in raw)
+        and stored_size(raw) <= MOST_BYTES
+    )
 
 
 def _is_aside(one: object) -> bool:

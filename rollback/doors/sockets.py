@@ -80,12 +80,14 @@ class SocketDoor:
     async def _until_off(self, flag: str, scope: Scope, receive: Receive, send: Send) -> None:
         inner = asyncio.ensure_future(self.inner(scope, receive, send))
         off = asyncio.create_task(self._off(flag, scope["subject"]))
-        await asyncio.wait({inner, off}, return_when=asyncio.FIRST_COMPLETED)
-        off.cancel()
-        if not inner.done():
-            await _close(send)
-            # The server tells the inner application that its socket is gone; it may end in peace.
-            await asyncio.wait({inner}, timeout=END_SECONDS)
+        try:
+            await asyncio.wait({inner, off}, return_when=asyncio.FIRST_COMPLETED)
+            if not inner.done():
+                await _close(send)
+                # The server tells the inner application that its socket is gone; it may end in peace.
+                await asyncio.wait({inner}, timeout=END_SECONDS)
+        finally:
+            off.cancel()
             inner.cancel()
         with suppress(asyncio.CancelledError):
             await inner
@@ -114,9 +116,11 @@ class FeaturesSocket:
         await receive()
         await send({"type": "websocket.accept"})
         telling = asyncio.create_task(self._tell(scope["subject"], send))
-        while (await receive())["type"] != "websocket.disconnect":
-            pass  # nothing is expected of the other side
-        telling.cancel()
+        try:
+            while (await receive())["type"] != "websocket.disconnect":
+                pass  # nothing is expected of the other side
+        finally:
+            telling.cancel()
         with suppress(asyncio.CancelledError, OSError):
             await telling
 

@@ -45,7 +45,7 @@ class Progress:
     @property
     def waits(self) -> bool:
         """The student has to choose between two texts first."""
-        return self.draft is not None and any(one["open"] for one in self.draft.set_aside)
+        return self.draft is not None and drafts.waits(self.draft)
 
 
 def progress(*, student: Student, course: Course, now: datetime) -> Progress:

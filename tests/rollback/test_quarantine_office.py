@@ -42,6 +42,15 @@ def test_the_office_finds_what_was_set_aside_and_reads_it_as_text(
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
+def test_the_office_reads_what_waited_for_a_choice_and_cannot_be_read(
+    client: Client, staff: User, student: Student, course: Course
+) -> None:
+    bad = poison(student, course, "{}", aside='[{"name": "note", "value": "half of one"}]')
+    the_live_one(student, course)
+    client.force_login(staff)
+    assert "half of one" in client.get(office("change", bad)).content.decode()
+
+
 def test_giving_back_puts_what_can_be_read_under_what_was_typed_since(
     client: Client, staff: User, student: Student, course: Course, unreadable: EnrollmentDraft
 ) -> None:

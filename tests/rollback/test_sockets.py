@@ -1,5 +1,6 @@
 """The door of the websockets: a real server, real sockets, the real switchboard."""
 
+import asyncio
 import json
 import threading
 import time
@@ -31,7 +32,7 @@ from rollback.doors.sockets import SWITCHED_OFF_CODE, Changes, FeaturesSocket, S
 from rollback.models import Flag
 from rollback.runner import Actor
 from rollback.switchboard import Switchboard
-from tests.conftest import make_student
+from tests.conftest import Switches, make_student
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
 ACTOR = Actor(name="a test")
@@ -211,3 +212,54 @@ def test_a_visitor_keeps_the_answer_of_the_cookie(server: str, student: User) ->
 def test_strangers_are_refused(server: str, student: User, options: dict[str, Any]) -> None:
     with pytest.raises(InvalidStatus), opened(f"{server}/ws/features/", **options):
         pass
+
+
+# ---------------------------------------------------------------- without a server
+
+
+async def _for_ever(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.Event().wait()
+
+
+async def _leftovers(path: str, end: Callable[[asyncio.Task[None]], object]) -> list[str]:
+    """The tasks that an open socket leaves behind after `end`, when nothing can be sent any more."""
+    changes = Changes()
+    door = SocketDoor(_for_ever if "calendar" in path else FeaturesSocket(changes), changes)
+    cookies = {switchboard.VISITOR_COOKIE: switchboard.visitor_cookie("a" * 32)}
+    scope = {"type": "websocket", "path": path, "user": None, "cookies": cookies}
+    connected, is_open = iter([{"type": "websocket.connect"}]), True
+
+    async def receive() -> Any:
+        return next(connected, None) or await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if not is_open:
+            raise OSError("the other side is gone")
+
+    before = asyncio.all_tasks()
+    socket = asyncio.create_task(door(scope, receive, send))
+    await asyncio.sleep(0.2)
+    is_open = False
+    end(socket)
+    await asyncio.wait({socket}, timeout=1)
+    await asyncio.sleep(0.2)
+    return [repr(task) for task in asyncio.all_tasks() - before]
+
+
+ENDS = {
+    "a feature's socket, cancelled": ("/ws/calendar/", False),
+    "the features' socket, cancelled": ("/ws/features/", False),
+    "gone with its feature": ("/ws/calendar/", True),
+}
+
+
+@pytest.mark.parametrize(("path", "goes_off"), ENDS.values(), ids=ENDS)
+def test_a_socket_leaves_no_task(
+    path: str, goes_off: bool, monkeypatch: pytest.MonkeyPatch, switches: Switches
+) -> None:
+    calendar = registry.get(CALENDAR)
+    monkeypatch.setattr(registry, "for_socket", lambda path: calendar if "cal" in path else None)
+    # The flags of this test are held in memory: no watch.
+    monkeypatch.setattr(switchboard.board, "start", lambda: None)
+    end = (lambda socket: switches.kill()) if goes_off else asyncio.Task.cancel
+    assert asyncio.run(_leftovers(path, end)) == []
