@@ -51,6 +51,13 @@ def why_refused(refused: EnrollmentRefused) -> str:
     return gettext("This teacher does not teach this course.")
 
 
+def why_it_stays(paid: Enrollment) -> str:
+    words = gettext(
+        "%(enrollment)s: it has the payment reference %(reference)s. Cancel it instead."
+    )
+    return words % {"enrollment": paid, "reference": paid.payment_reference}
+
+
 class EnrollmentForm(ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -118,6 +125,12 @@ class EnrollmentAdmin(TickMixin, SheetAdmin, PressedAdmin):
         # An enrollment's name is its student's and its course's, in autocompletes too.
         enrollments: QuerySet[Enrollment] = super().get_queryset(request)
         return enrollments.select_related("student__user", "course", "teacher")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """One enrollment or a selection: what was paid for stays in the books."""
+        rows, counts, missing, protected = super().get_deleted_objects(objs, request)
+        paid = [why_it_stays(one) for one in objs if one.payment_reference]
+        return rows, counts, missing, [*paid, *protected]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Enrollment], search_term: str

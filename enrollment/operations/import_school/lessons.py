@@ -14,17 +14,17 @@ from enrollment.domain.clashes import Span, clashes
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import (
     LESSON_STEPS,
-    LIVE_ENROLLMENT,
     LessonStatus,
     StepNotAllowed,
     check_step,
 )
 from enrollment.domain.tables import LessonRow
 from enrollment.importing.desk import Counts, Desk
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.models import Course, Lesson, Student, Teacher
 from enrollment.operations.import_school.locks import nobody_else_books
 from enrollment.operations.import_school.merge import BATCH, Merge
 from enrollment.operations.lessons import delete_expired_holds
+from enrollment.queries import sheets
 
 Key = tuple[int, int, datetime]
 
@@ -68,7 +68,7 @@ def save_lessons(rows: Sequence[LessonRow], desk: Desk) -> Counts:
 
 
 def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
-    enrollments = enrollments_by_pair(desk)
+    enrollments = enrollments_by_pair()
     lines: dict[Key, int] = {}
     found = []
     for row in rows:
@@ -85,13 +85,10 @@ def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
     return found
 
 
-def enrollments_by_pair(desk: Desk) -> dict[tuple[int, int], int]:
-    """By student and course: the live enrollment, else the last one."""
-    found = Enrollment.objects.values_list("student_id", "course_id", "pk", "status")
-    by_age = list(found.order_by("created_at", "pk"))
-    past = {(student, course): pk for student, course, pk, _status in by_age}
-    live = {(s, c): pk for s, c, pk, status in by_age if status in LIVE_ENROLLMENT}
-    return past | live
+def enrollments_by_pair() -> dict[tuple[int, int], int]:
+    """By student and course."""
+    found = sheets.meant_enrollments().values_list("student_id", "course_id", "pk")
+    return {(student, course): pk for student, course, pk in found}
 
 
 def _resolve_row(
