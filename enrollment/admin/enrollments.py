@@ -53,7 +53,8 @@ def why_refused(refused: EnrollmentRefused) -> str:
 
 def why_it_stays(paid: Enrollment) -> str:
     words = gettext(
-        "%(enrollment)s: it has the payment reference %(reference)s. Cancel it instead."
+        "%(enrollment)s has the payment reference %(reference)s, which stays in the books. Cancel "
+        "the enrollment instead."
     )
     return words % {"enrollment": paid, "reference": paid.payment_reference}
 
