@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from enrollment.admin.lesson_form import TeacherHere
 from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.progress import TickMixin, progress_in_words
 from enrollment.admin.series import series_page
@@ -59,7 +59,7 @@ def why_it_stays(paid: Enrollment) -> str:
     return words % {"enrollment": paid, "reference": paid.payment_reference}
 
 
-class EnrollmentForm(ModelForm):  # type: ignore[type-arg]
+class EnrollmentForm(TeacherHere):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in {"wished_times", "note", "office_note"} & self.fields.keys():

@@ -25,7 +25,9 @@ Values = Mapping[str, Any]
 
 
 def teacher_rows(found: QuerySet[Teacher]) -> QuerySet[Teacher]:
-    return found.select_related("user").order_by("user__email")
+    """Without those who were deleted: they are nobody any more, and no file brings them back."""
+    here = found.filter(user__deleted_at__isnull=True)
+    return here.select_related("user").order_by("user__email")
 
 
 def teacher_values(teacher: Teacher) -> Values:
@@ -34,7 +36,8 @@ def teacher_values(teacher: Teacher) -> Values:
 
 
 def student_rows(found: QuerySet[Student]) -> QuerySet[Student]:
-    return found.select_related("user").order_by("user__email")
+    here = found.filter(user__deleted_at__isnull=True)
+    return here.select_related("user").order_by("user__email")
 
 
 def student_values(student: Student) -> Values:

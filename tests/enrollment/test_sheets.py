@@ -87,6 +87,23 @@ def test_what_is_there_already_is_not_asked_about(
     assert looked_at.context["result"].counts.unchanged > 0
 
 
+@pytest.mark.parametrize("token", ["", "ü", "x:y", "\x00"])
+def test_a_forged_token_finds_no_file(office: Client, token: str) -> None:
+    choose(office, "teacher", TEACHERS)
+    done = office.post(page("teacher", "process_import"), {"import_file_name": token}, follow=True)
+    assert done.status_code == 200
+    assert not Teacher.objects.exists()
+
+
+def test_a_file_of_one_long_line_is_answered_at_once(office: Client) -> None:
+    """Numbers of some other program; counting each among all others took minutes."""
+    looked_at = choose(office, "teacher", "1," * 100_000)
+    assert hints(looked_at) == [
+        "teachers.csv, line 1: its first line has 100001 cells; one that names the columns is "
+        "needed there."
+    ]
+
+
 def test_every_problem_stands_at_its_line_and_column(office: Client) -> None:
     text = "email,first_name,last_name,zone\nmarta,Marta,,Europe/Berln\n\nivo@x.example,,Ek,Mars\n"
 

@@ -181,6 +181,8 @@ def _merge(wanted: Sequence[Wanted], matched: Mapping[int, Lesson], desk: Desk) 
     merge = Merge(Lesson)
     for one in wanted:
         lesson = matched.get(one.line)
+        if lesson is None and not _may_begin(one, desk):
+            continue
         if lesson is None:
             made = Lesson(**_fields(one), enrollment_id=one.enrollment_id)
             merge.add(made, one.row.record)
@@ -190,6 +192,15 @@ def _merge(wanted: Sequence[Wanted], matched: Mapping[int, Lesson], desk: Desk) 
                 fields["enrollment_id"] = one.enrollment_id
             merge.change(lesson, fields, one.row.record)
     return merge
+
+
+def _may_begin(one: Wanted, desk: Desk) -> bool:
+    """What was is history; nothing is to come with somebody who was deleted."""
+    record = one.row.record
+    return one.status != LessonStatus.PLANNED or (
+        desk.may_begin(record, "teacher", one.teacher)
+        and desk.may_begin(record, "student", one.student)
+    )
 
 
 def _fields(one: Wanted) -> dict[str, Any]:
