@@ -66,6 +66,7 @@ class Contributor:
 
     kept, when_erased: for the person's own page, in the second person. covers: models by label,
     `app.Model`. office_only: left out of the copy that people fetch themselves; they ask the office.
+    own_only: left out of the office's copy.
     concerns: whom the pages tell about it; copied and erased is it for everybody.
     """
 
@@ -76,6 +77,7 @@ class Contributor:
     export: Export
     erase: Erase
     office_only: bool = False
+    own_only: bool = False
     concerns: Concerns = everybody
 
 

@@ -5,16 +5,19 @@ from enrollment.admin.enrollments import EnrollmentAdmin
 from enrollment.admin.lessons import LessonAdmin
 from enrollment.admin.messages import MessageAccessAdmin, ThreadAdmin
 from enrollment.admin.people import StudentAdmin, TeacherAdmin, UserAdmin
+from enrollment.admin.progress import CourseUnitAdmin, UnitDoneAdmin
 from enrollment.admin.tokens import ApiTokenAdmin
 
 __all__ = [
     "ApiTokenAdmin",
     "CourseAdmin",
+    "CourseUnitAdmin",
     "EnrollmentAdmin",
     "LessonAdmin",
     "MessageAccessAdmin",
     "StudentAdmin",
     "TeacherAdmin",
     "ThreadAdmin",
+    "UnitDoneAdmin",
     "UserAdmin",
 ]

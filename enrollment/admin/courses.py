@@ -10,6 +10,7 @@ from enrollment.admin.progress import UnitInline
 from enrollment.admin.sheets import SheetAdmin
 from enrollment.models import Course, Teacher
 from enrollment.queries.courses import with_places
+from enrollment.queries.people import teachers_here
 
 
 @admin.register(Course)
@@ -33,6 +34,11 @@ class CourseAdmin(SheetAdmin, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         teachers = Prefetch("teachers", queryset=Teacher.objects.only("id", "display_name"))
         return with_places(super().get_queryset(request)).prefetch_related(teachers)
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(
+            db_field, request, queryset=teachers_here(), **kwargs
+        )
 
     @admin.display(description=_("places taken"), ordering="taken")
     def places(self, course: Course) -> str:

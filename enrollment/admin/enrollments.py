@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
+from enrollment.admin.lesson_form import TeacherHere
 from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.progress import TickMixin, progress_in_words
 from enrollment.admin.series import series_page
@@ -51,7 +51,15 @@ def why_refused(refused: EnrollmentRefused) -> str:
     return gettext("This teacher does not teach this course.")
 
 
-class EnrollmentForm(ModelForm):  # type: ignore[type-arg]
+def why_it_stays(paid: Enrollment) -> str:
+    words = gettext(
+        "%(enrollment)s has the payment reference %(reference)s, which stays in the books. Cancel "
+        "the enrollment instead."
+    )
+    return words % {"enrollment": paid, "reference": paid.payment_reference}
+
+
+class EnrollmentForm(TeacherHere):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in {"wished_times", "note", "office_note"} & self.fields.keys():
@@ -118,6 +126,12 @@ class EnrollmentAdmin(TickMixin, SheetAdmin, PressedAdmin):
         # An enrollment's name is its student's and its course's, in autocompletes too.
         enrollments: QuerySet[Enrollment] = super().get_queryset(request)
         return enrollments.select_related("student__user", "course", "teacher")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """One enrollment or a selection: what was paid for stays in the books."""
+        rows, counts, missing, protected = super().get_deleted_objects(objs, request)
+        paid = [why_it_stays(one) for one in objs if one.payment_reference]
+        return rows, counts, missing, [*paid, *protected]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Enrollment], search_term: str

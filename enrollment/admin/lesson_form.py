@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from enrollment.admin.words import day_and_time, name_clash, no_such_time
+from enrollment.admin.words import day_and_time, enrollment_over, name_clash, no_such_time
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.nearby import Wish
 from enrollment.domain.weeks import FIRST_DAY, LAST_DAY
@@ -37,6 +37,19 @@ class Offer(NamedTuple):
     at: time
 
 
+class TeacherHere(forms.ModelForm):  # type: ignore[type-arg]
+    """Who is deleted may stay, and is not chosen anew."""
+
+    def clean_teacher(self) -> Teacher | None:
+        teacher: Teacher | None = self.cleaned_data["teacher"]
+        is_new = teacher is not None and teacher.pk != self.instance.teacher_id
+        if teacher and is_new and teacher.user.deleted_at is not None:
+            raise forms.ValidationError(
+                gettext("This teacher’s account is deleted. Choose another.")
+            )
+        return teacher
+
+
 class Given(forms.Form):
     """What an address may fill in: `?teacher=3&local_on=2031-03-10`. Nonsense is passed over."""
 
@@ -52,7 +65,7 @@ class Given(forms.Form):
         return {name: value for name, value in given.cleaned_data.items() if value is not None}
 
 
-class LessonForm(forms.ModelForm):  # type: ignore[type-arg]
+class LessonForm(TeacherHere):
     """Period, zone, student and course follow from what is asked.
 
     given: filled in by the address, on a page that was just opened. offers: free times, once the
@@ -106,7 +119,7 @@ class LessonForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             check_can_have_lessons(enrollment)
         except EnrollmentNotLive:
-            self.add_error("enrollment", gettext("This enrollment is over; nothing is planned."))
+            self.add_error("enrollment", enrollment_over())
 
     def _check_time(self, enrollment: Enrollment, teacher: Teacher, on: date, at: time) -> None:
         why = self._why_not(enrollment, teacher, on, at)

@@ -16,11 +16,11 @@ from enrollment.admin import several, week
 from enrollment.admin.lesson_form import TIMED, Given, LessonForm
 from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.sheets import SheetAdmin
-from enrollment.admin.words import because, moved, place
+from enrollment.admin.words import because, enrollment_over, moved, place, somebody_gone
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
 from enrollment.models import Enrollment, Lesson
-from enrollment.operations.lessons import SlotTaken, describe, move_lesson
-from enrollment.operations.office import plan_by_hand, reschedule_lesson
+from enrollment.operations.lessons import PersonDeleted, SlotTaken, describe, move_lesson
+from enrollment.operations.office import EnrollmentNotLive, plan_by_hand, reschedule_lesson
 
 FACTS = ("course", "student", "enrollment", "status", "agreed", "expires_at")
 BUTTONS = {"done": Lesson.Status.DONE, "cancel": Lesson.Status.CANCELLED}
@@ -172,6 +172,10 @@ def _refusals() -> Iterator[None]:
         raise Refused(gettext("This time has just been taken. Please choose another.")) from taken
     except StepNotAllowed as refused:
         raise Refused(str(refused)) from refused
+    except PersonDeleted as gone:
+        raise Refused(somebody_gone()) from gone
+    except EnrollmentNotLive as over:
+        raise Refused(enrollment_over()) from over
 
 
 def _story(lesson: Lesson, *, before: str, status: str) -> str:

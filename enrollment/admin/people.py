@@ -234,6 +234,14 @@ def _may_touch(request: HttpRequest, user: User | None) -> bool:
 
 
 class PersonAdmin(ModelAdmin):
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Whose rows these are is settled: another login would read this one's messages."""
+        return () if obj is None else ("user",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_here = obj is None or obj.user.deleted_at is None
+        return is_here and super().has_change_permission(request, obj)
+
     def get_search_results(self, request: HttpRequest, *asked: Any) -> Any:
         """Who is deleted stays in the lists, and is offered nowhere."""
         found, repeated = super().get_search_results(request, *asked)

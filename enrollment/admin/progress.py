@@ -1,8 +1,12 @@
-"""Units at their course, and an enrollment's progress: to be seen there, ticked on a page of its own."""
+"""Units at their course, and an enrollment's progress: to be seen there, ticked on a page of its own.
+
+Both tables have a page besides, for their files.
+"""
 
 from typing import Any, cast
 
 from django import forms
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.forms.formsets import DELETION_FIELD_NAME
 from django.forms.models import BaseInlineFormSet
@@ -17,6 +21,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
+from enrollment.admin.reading import ReadOnlyAdmin
+from enrollment.admin.sheets import SheetAdmin
 from enrollment.domain.progress import CourseGivenUp
 from enrollment.models import CourseUnit, Enrollment, UnitDone, User
 from enrollment.operations.progress import take_back, tick
@@ -69,6 +75,53 @@ class UnitInline(TabularInline):
     ordering_field = "position"
     extra = 1
     tab = True
+
+
+@admin.register(CourseUnit)
+class CourseUnitAdmin(SheetAdmin, ModelAdmin):
+    list_display = ("title", "course", "position")
+    list_filter = (("course", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("course",)
+    ordering = ("course__title", "position", "pk")
+    search_fields = ("title", "course__title", "course__slug")
+    autocomplete_fields = ("course",)
+    fields = ("course", "title", "position")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: CourseUnit | None = None) -> Any:
+        """Whoever has done it has done it in this course."""
+        return () if obj is None else ("course",)
+
+
+@admin.register(UnitDone)
+class UnitDoneAdmin(SheetAdmin, ReadOnlyAdmin):
+    """Ticked and taken back at the enrollment, where its rules are asked; here for the file."""
+
+    list_display = ("student", "course", "unit", "done_at", "by")
+    list_display_links = ("unit",)
+    list_filter = (("enrollment__course", admin.RelatedOnlyFieldListFilter),)
+    list_select_related = ("enrollment__student__user", "enrollment__course", "unit", "by")
+    list_per_page = 50
+    ordering = ("-done_at", "-pk")
+    date_hierarchy = "done_at"
+    fields = ("enrollment", "unit", "done_at", "by", "lesson")
+    search_fields = (
+        "enrollment__student__user__last_name",
+        "enrollment__student__user__first_name",
+        "enrollment__student__user__email",
+        "enrollment__course__title",
+        "unit__title",
+    )
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perms(["enrollment.add_unitdone", "enrollment.change_unitdone"])
+
+    @admin.display(description=_("student"), ordering="enrollment__student__user__last_name")
+    def student(self, done: UnitDone) -> str:
+        return str(done.enrollment.student)
+
+    @admin.display(description=_("course"), ordering="enrollment__course__title")
+    def course(self, done: UnitDone) -> str:
+        return str(done.enrollment.course)
 
 
 class TickMixin(ModelAdmin):

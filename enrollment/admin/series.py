@@ -19,13 +19,14 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from enrollment.admin.fields import ClockField, DayField
-from enrollment.admin.words import day_and_time, name_clash, no_such_time
+from enrollment.admin.words import day_and_time, name_clash, no_such_time, somebody_gone
 from enrollment.domain.states import LIVE_ENROLLMENT
 from enrollment.domain.weeks import FIRST_DAY, every
 from enrollment.models import Enrollment, Lesson, Student, Teacher
-from enrollment.operations.lessons import SlotTaken
+from enrollment.operations.lessons import PersonDeleted, SlotTaken
 from enrollment.operations.office import EnrollmentNotLive
 from enrollment.operations.series import plan_series
+from enrollment.queries.people import teachers_here
 from enrollment.queries.series import Week, look_ahead
 
 SKIP = "skip"
@@ -34,7 +35,7 @@ SKIP = "skip"
 class SeriesForm(forms.Form):
     teacher = forms.ModelChoiceField(
         label=gettext_lazy("Teacher"),
-        queryset=Teacher.objects.all(),
+        queryset=teachers_here(),
         widget=UnfoldAdminSelectWidget,
         empty_label=gettext_lazy("Choose a teacher"),
     )
@@ -125,6 +126,8 @@ class Page:
             )
         except SlotTaken:
             return self._already_there() or self.show(self._rows(), _too_late())
+        except PersonDeleted:
+            return self.show(rows, somebody_gone())
         except EnrollmentNotLive:
             self.is_live = False
             return self.show()

@@ -21,10 +21,11 @@ from unfold.widgets import (
 )
 
 from enrollment.admin.fields import ClockField
-from enrollment.admin.words import because, moved, name_clash, no_such_time, place
+from enrollment.admin.words import because, moved, name_clash, no_such_time, place, somebody_gone
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import LessonStatus, StepNotAllowed
-from enrollment.models import Lesson, Teacher
+from enrollment.models import Lesson
+from enrollment.operations.lessons import PersonDeleted
 from enrollment.operations.several import (
     CannotMove,
     Move,
@@ -33,6 +34,7 @@ from enrollment.operations.several import (
     new_place,
 )
 from enrollment.queries.clashes import clashing_lesson, lesson_length
+from enrollment.queries.people import teachers_here
 
 # More would be a page nobody reads and a transaction everybody waits for.
 MOST = 100
@@ -65,7 +67,7 @@ class MoveForm(forms.Form):
     teacher = forms.ModelChoiceField(
         label=_("New teacher"),
         required=False,
-        queryset=Teacher.objects.all(),
+        queryset=teachers_here(),
         widget=UnfoldAdminSelectWidget,
         empty_label=_("As it is"),
     )
@@ -102,6 +104,8 @@ def move(admin: ModelAdmin, request: HttpRequest, chosen: Lessons) -> HttpRespon
         before = {lesson.pk: place(lesson) for lesson in page.lessons}
         try:
             move_lessons(lessons=page.lessons, move=page.form.move(), now=now)
+        except PersonDeleted:
+            page.form.add_error(None, somebody_gone())
         except CannotMove as refused:
             page.form.add_error(None, _why(refused, page.form.move(), now=now))
         else:

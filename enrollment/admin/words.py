@@ -35,6 +35,14 @@ def name_clash(clash: Lesson, teacher: Teacher) -> str:
     return words % facts
 
 
+def somebody_gone() -> str:
+    return gettext("Nothing was planned: the account of this student or teacher is deleted.")
+
+
+def enrollment_over() -> str:
+    return gettext("This enrollment is over; nothing is planned.")
+
+
 def day_and_time(start: datetime, zone: str) -> str:
     return date_format(timezone.localtime(start, ZoneInfo(zone)), "D j F Y, H:i")
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import date, time
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
 from enrollment.domain.sheets import BadCell
@@ -122,11 +122,16 @@ def zones() -> frozenset[str]:
 def zone(text: str) -> str:
     if text in zones():
         return text
-    by_lower = {name.lower(): name for name in zones()}
-    wanted = text.lower().replace(" ", "_")
-    close = get_close_matches(wanted, by_lower, n=1, cutoff=0.7)
-    guess = f" Did you mean {by_lower[close[0]]}?" if close else ""
+    guess = _close_zone(text.lower().replace(" ", "_"))
     raise BadCell(f"no such time zone; write an IANA name like Europe/Berlin.{guess}")
+
+
+@lru_cache(maxsize=1000)
+def _close_zone(wanted: str) -> str:
+    """Remembered, as `zone` remembers only what it returns: one slip may fill a whole column."""
+    by_lower = {name.lower(): name for name in zones()}
+    close = get_close_matches(wanted, by_lower, n=1, cutoff=0.7)
+    return f" Did you mean {by_lower[close[0]]}?" if close else ""
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

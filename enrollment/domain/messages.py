@@ -13,16 +13,13 @@ NOTICE_PAUSE = timedelta(minutes=1)
 
 
 class ThreadClosed(Exception):
-    """The enrollment has been over for longer than WRITES_ON. The thread can still be read."""
+    """Over for longer than WRITES_ON, or the student is deleted. It can still be read."""
 
 
-def writing_ends_at(*, over_since: datetime | None) -> datetime | None:
-    """None: not in sight, the enrollment goes on."""
-    return None if over_since is None else over_since + WRITES_ON
+def check_can_write(*, ends_at: datetime | None, now: datetime) -> None:
+    """ends_at: None, when it is not in sight.
 
-
-def check_can_write(*, over_since: datetime | None, now: datetime) -> None:
-    """:raises ThreadClosed:"""
-    ends_at = writing_ends_at(over_since=over_since)
+    :raises ThreadClosed:
+    """
     if ends_at is not None and now >= ends_at:
         raise ThreadClosed

@@ -15,6 +15,8 @@ from enrollment.domain.formulas import original
 ALIASES = {"e_mail": "email", "mail": "email", "timezone": "zone", "time_zone": "zone"}
 DELIMITERS = ",;\t"
 EMPTY = "must not be empty."
+# What is chosen by mistake may be one line of a hundred thousand cells.
+MOST_COLUMNS = 200
 
 
 class BadCell(ValueError):
@@ -216,6 +218,9 @@ def _column_name(cell: str) -> str:
 
 
 def _header_problems(sheet: Sheet[Any], names: Sequence[str], line: int) -> list[Problem]:
+    if len(names) > MOST_COLUMNS:
+        hint = f"its first line has {len(names)} cells; one that names the columns is needed there."
+        return [Problem(file=sheet.file, line=line, hint=hint)]
     known = [column.name for column in sheet.columns]
     hints = [(name, _unknown(name, known)) for name in names if name not in known]
     hints += [

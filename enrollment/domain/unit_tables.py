@@ -6,7 +6,8 @@ from datetime import date
 from enrollment.domain import cells
 from enrollment.domain.sheets import Column, Record, Sheet
 
-FIRST, LAST = 1, 1000
+# As far as the database counts: an exported file must be readable again.
+FIRST, LAST = 1, 2**15 - 1
 
 
 @dataclass(frozen=True, kw_only=True)

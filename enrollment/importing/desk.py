@@ -65,6 +65,13 @@ class Desk:
     def refuse(self, record: Record, column: str, hint: str) -> None:
         self.problems.append(record.problem(column, hint))
 
+    def may_begin(self, record: Record, column: str, person: Teacher | Student | None) -> bool:
+        """False after reporting that nothing new begins with somebody who was deleted."""
+        if person is None or person.user.deleted_at is None:
+            return True
+        self.refuse(record, column, "was deleted; nothing new begins with them.")
+        return False
+
     # Read once, when the first row asks: by then the files before have been saved.
     @cached_property
     def teachers(self) -> dict[str, Teacher]:

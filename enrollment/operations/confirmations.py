@@ -1,6 +1,7 @@
 """Confirmation mails: derived from enrollments that have not been told yet."""
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -31,13 +32,12 @@ class Confirmations(Mailing[Enrollment]):
             .order_by("confirmation_tries", "created_at")
         )
 
-    def mail(self, row: Enrollment) -> EmailMultiAlternatives:
-        return confirmation(row)
+    def mail(self, row: Enrollment) -> EmailMultiAlternatives | None:
+        return None if row.student.user.deleted_at else confirmation(row)
 
     def done(self, row: Enrollment, *, now: datetime, sent: bool) -> None:
-        Enrollment.objects.filter(pk=row.pk).update(
-            confirmation_sent_at=now, confirmation_next_at=None
-        )
+        told: dict[str, Any] = {"confirmation_sent_at": now} if sent else {}
+        Enrollment.objects.filter(pk=row.pk).update(confirmation_next_at=None, **told)
 
     def give_up(self, row: Enrollment, *, reason: str) -> None:
         Enrollment.objects.filter(pk=row.pk).update(confirmation_next_at=None)

@@ -1,11 +1,12 @@
 """Writing lessons and holds. Only the database decides who was first."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
 
@@ -49,7 +50,7 @@ def hold_slot(
 
 
 class PersonDeleted(PermissionDenied):
-    """The student was deleted while this was on its way; nothing new is written about them."""
+    """Somebody was deleted while this was on its way; nothing new is written about them."""
 
 
 def one_at_a_time(*, student: Student) -> None:
@@ -67,6 +68,32 @@ def one_at_a_time(*, student: Student) -> None:
 
 def lock_student(*, student: Student) -> None:
     Student.objects.select_for_update(no_key=True).get(pk=student.pk)
+
+
+def lock_people(*, students: Iterable[int], teachers: Iterable[int]) -> None:
+    """By id: between whom lessons are planned. Whoever of them is just being deleted comes before,
+    or after and then finds these lessons. The order is that of all locks: students, then teachers.
+
+    :raises PersonDeleted:
+    """
+    students, teachers = list(students), list(teachers)
+    for model, pks in ((Student, students), (Teacher, teachers)):
+        rows = model._default_manager.select_for_update(no_key=True)
+        list(rows.filter(pk__in=pks).order_by("pk"))
+    # A query of its own, as above.
+    anybody = Q(student__in=students) | Q(teacher__in=teachers)
+    if User.objects.filter(anybody, deleted_at__isnull=False).exists():
+        raise PersonDeleted
+
+
+def lock_user(*, user: User) -> None:
+    """Before all other locks.
+
+    :raises PersonDeleted:
+    """
+    locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    if locked.deleted_at is not None:
+        raise PersonDeleted
 
 
 @transaction.atomic

@@ -135,11 +135,11 @@ def claim(mailing: Mailing[Row], *, now: datetime) -> Row | None:
 
 
 def tell_office(enrollment_id: int, note: str) -> None:
-    """The office reads it at the enrollment; what it wrote there meanwhile stays."""
+    """The office reads it at the enrollment; what it wrote there meanwhile stays. Nothing is noted
+    about a student who is deleted: the note holds an address."""
     separator = Case(When(office_note="", then=Value("")), default=Value("\n"))
-    Enrollment.objects.filter(pk=enrollment_id).update(
-        office_note=Concat("office_note", separator, Value(note))
-    )
+    here = Enrollment.objects.filter(student__user__deleted_at__isnull=True)
+    here.filter(pk=enrollment_id).update(office_note=Concat("office_note", separator, Value(note)))
 
 
 def _failed(mailing: Mailing[Row], row: Row, error: OSError | ValueError, *, now: datetime) -> None:

@@ -9,7 +9,8 @@ from django.db.models.functions import Coalesce, Greatest
 from enrollment.domain.messages import HOURLY_LIMIT, NOTICE_PAUSE, check_can_write
 from enrollment.models import Enrollment, Message, MessageAccess, Reader, User
 from enrollment.operations import notices
-from enrollment.queries.messages import messages_of, other_side, over_since
+from enrollment.operations.lessons import lock_student, lock_user
+from enrollment.queries.messages import messages_of, other_side, writing_ends_at
 
 # A button pressed twice, a page sent again after a lost answer.
 SAME_AGAIN = timedelta(minutes=1)
@@ -27,15 +28,18 @@ def write_message(*, enrollment: Enrollment, sender: User, body: str, now: datet
 
     :raises ThreadClosed:
     :raises TooManyMessages:
+    :raises PersonDeleted: it was the sender, just now.
     """
-    # Person before thread. The first makes the count true; the second puts keys in order of time.
-    User.objects.select_for_update(no_key=True).get(pk=sender.pk)
+    # Persons before thread. The sender's lock makes the count true, the student's lets nobody write
+    # what the student's deletion does not find any more; the thread's puts keys in order of time.
+    lock_user(user=sender)
+    lock_student(student=enrollment.student)
     thread = (
         Enrollment.objects.select_for_update(of=("self",), no_key=True)
         .select_related("student__user")
         .get(pk=enrollment.pk)
     )
-    check_can_write(over_since=over_since(thread), now=now)
+    check_can_write(ends_at=writing_ends_at(thread), now=now)
     again = _same_again(thread, sender, body, now=now)
     if again is not None:
         return again

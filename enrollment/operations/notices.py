@@ -48,8 +48,11 @@ class Notices(Mailing[Reader]):
         locked = (
             Reader.objects.select_for_update(no_key=True, of=("self",))
             .select_related("enrollment__student")
-            .get(pk=row.pk)
+            .filter(pk=row.pk)
+            .first()
         )
+        if locked is None:  # deleted with its person meanwhile
+            return
         locked.told_to = max(locked.told_to, row.told_to)
         later = untold(locked).first()
         locked.notice_tries = 0
@@ -58,7 +61,8 @@ class Notices(Mailing[Reader]):
 
     def give_up(self, row: Reader, *, reason: str) -> None:
         """The next message begins anew: by then the address may be right."""
-        Reader.objects.filter(pk=row.pk).update(notice_next_at=None, notice_tries=0)
+        if not Reader.objects.filter(pk=row.pk).update(notice_next_at=None, notice_tries=0):
+            return  # deleted with its person meanwhile, whose address nobody keeps
         words = f"A notice of new messages could not be delivered to {row.user.email}: {reason}."
         tell_office(row.enrollment_id, words)
 

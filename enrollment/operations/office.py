@@ -17,7 +17,7 @@ from enrollment.domain.states import (
 )
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.enroll import enroll
-from enrollment.operations.lessons import SlotTaken, plan_lesson
+from enrollment.operations.lessons import SlotTaken, lock_people, plan_lesson
 from enrollment.queries.clashes import lesson_length
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
@@ -86,29 +86,52 @@ def check_can_have_lessons(enrollment: Enrollment) -> None:
         raise EnrollmentNotLive
 
 
+@transaction.atomic
 def plan_by_hand(
     *, enrollment: Enrollment, teacher: Teacher, on: date, at: time, now: datetime
 ) -> Lesson:
     """On the teacher's clock.
 
     :raises EnrollmentNotLive:
+    :raises PersonDeleted:
     :raises NoSuchTime:
     :raises SlotTaken:
     """
-    check_can_have_lessons(enrollment)
+    live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
-    return plan_lesson(enrollment=enrollment, teacher=teacher, starts_at=starts_at, now=now)
+    return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now)
 
 
+def lock_for_lessons(*, enrollment: Enrollment, teacher: Teacher) -> Enrollment:
+    """As it is now, not as a page showed it, and so until the lessons are planned.
+
+    :raises EnrollmentNotLive:
+    :raises PersonDeleted:
+    """
+    lock_people(students=[enrollment.student_id], teachers=[teacher.pk])
+    rows = Enrollment.objects.select_for_update(of=("self",), no_key=True)
+    locked = rows.select_related("student", "course").get(pk=enrollment.pk)
+    check_can_have_lessons(locked)
+    return locked
+
+
+@transaction.atomic
 def reschedule_lesson(
     *, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime
 ) -> None:
     """Another time on the teacher's clock, another teacher, or both; the length stays.
 
     :raises StepNotAllowed: only a planned lesson can be moved.
+    :raises PersonDeleted:
     :raises NoSuchTime:
     :raises SlotTaken:
     """
+    lock_people(students=[lesson.student_id], teachers=[teacher.pk])
+    put_lesson(lesson=lesson, teacher=teacher, on=on, at=at, now=now)
+
+
+def put_lesson(*, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime) -> None:
+    """`reschedule_lesson` for who holds the locks of `lock_people` already."""
     check_step(LESSON_STEPS, before=lesson.status, after=LessonStatus.PLANNED)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
     period = DateTimeTZRange(starts_at, starts_at + lesson_length(lesson))

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
+from django.db.models import Value
+from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.domain.states import LIVE_ENROLLMENT, EnrollmentStatus, LessonStatus
@@ -21,6 +23,10 @@ DELETED_PERSON = "Deleted person"
 def erase_account(*, user: User, now: datetime) -> None:
     """Without a usable password no session's hash fits any more, and no reset link."""
     queries.office_log_about(user).update(object_repr=DELETED_PERSON, change_message="")
+    # Also at others: “a notice could not be delivered to …”.
+    Enrollment.objects.filter(office_note__contains=user.email).update(
+        office_note=Replace("office_note", Value(user.email), Value(DELETED_PERSON))
+    )
     EmailAddress.objects.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()

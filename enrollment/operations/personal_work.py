@@ -51,6 +51,8 @@ MESSAGES = Contributor(
     ),
     export=queries.messages,
     erase=erase_messages,
+    # The office reads a conversation with a reason that both sides see, or not at all.
+    own_only=True,
 )
 TOKENS = Contributor(
     name="api_tokens",

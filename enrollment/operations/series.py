@@ -8,7 +8,7 @@ from psycopg.errors import DeadlockDetected
 
 from enrollment.models import Enrollment, Lesson, Teacher
 from enrollment.operations.lessons import SlotTaken, plan_lesson
-from enrollment.operations.office import check_can_have_lessons
+from enrollment.operations.office import lock_for_lessons
 
 
 def plan_series(
@@ -17,6 +17,7 @@ def plan_series(
     """In order of time, so that two series in each other's way wait once and never block each other.
 
     :raises EnrollmentNotLive:
+    :raises PersonDeleted:
     :raises SlotTaken: nothing was written.
     """
     try:
@@ -33,9 +34,7 @@ def _plan_all(
     enrollment: Enrollment, teacher: Teacher, starts: Sequence[datetime], now: datetime
 ) -> list[Lesson]:
     # The same button pressed twice: the second waits here, and then meets the first one's lessons.
-    locked = Enrollment.objects.select_for_update(of=("self",), no_key=True)
-    live = locked.select_related("student", "course").get(pk=enrollment.pk)
-    check_can_have_lessons(live)
+    live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     return [
         plan_lesson(enrollment=live, teacher=teacher, starts_at=start, now=now) for start in starts
     ]

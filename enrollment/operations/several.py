@@ -12,8 +12,8 @@ from django.utils import timezone
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import LessonStatus
 from enrollment.models import Lesson, Teacher
-from enrollment.operations.lessons import SlotTaken, move_lesson
-from enrollment.operations.office import reschedule_lesson
+from enrollment.operations.lessons import SlotTaken, lock_people, move_lesson
+from enrollment.operations.office import put_lesson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +43,18 @@ class CannotMove(Exception):
 
 @transaction.atomic
 def move_lessons(*, lessons: Iterable[Lesson], move: Move, now: datetime) -> list[Lesson]:
-    """:raises CannotMove: for the first one in the way, or whose new time the clocks leave out."""
+    """:raises CannotMove: for the first one in the way, or whose new time the clocks leave out.
+    :raises PersonDeleted:
+    """
     # Whoever goes first makes room for the next: the last when they go on, the first when back.
     ordered = sorted(lessons, key=lambda lesson: lesson.period, reverse=move.days >= 0)
+    lock_people(
+        students=[lesson.student_id for lesson in ordered],
+        teachers=[move.teacher.pk if move.teacher else lesson.teacher_id for lesson in ordered],
+    )
     for lesson in ordered:
         try:
-            reschedule_lesson(lesson=lesson, **new_place(lesson, move=move)._asdict(), now=now)
+            put_lesson(lesson=lesson, **new_place(lesson, move=move)._asdict(), now=now)
         except (SlotTaken, NoSuchTime) as error:
             raise CannotMove(lesson) from error
     return ordered

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from enrollment.models import ApiToken, User
+from enrollment.operations.lessons import lock_user
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +33,9 @@ def make_token(
     """:returns: the row, and the token itself, which nobody can be shown again.
 
     :raises TooManyTokens:
+    :raises PersonDeleted:
     """
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    lock_user(user=user)
     if live_tokens(user=user, now=now).count() >= MOST_TOKENS:
         raise TooManyTokens
     made: tuple[ApiToken, str] = ApiToken.objects.create(user=user, name=name, expiry=lifetime)

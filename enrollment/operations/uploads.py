@@ -33,7 +33,8 @@ def keep(*, owner: str, file_name: str, data: bytes) -> str:
 
 def find(*, owner: str, token: str) -> Upload | None:
     kept, file_name, data = cache.get(_key(owner), ("", "", b""))
-    if not kept or not secrets.compare_digest(kept, token):
+    # As bytes: of texts it compares ASCII only, and anything may be posted.
+    if not kept or not secrets.compare_digest(kept.encode(), token.encode()):
         return None
     return Upload(file_name=file_name, data=data)
 

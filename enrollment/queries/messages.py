@@ -17,6 +17,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
+from enrollment.domain.messages import WRITES_ON
 from enrollment.domain.states import LIVE_ENROLLMENT
 from enrollment.models import Enrollment, Lesson, Message, MessageAccess, Reader, User
 from enrollment.queries.teaching import TEACHES, taught_ids, teachers_of
@@ -93,11 +94,21 @@ def over_since(enrollment: Enrollment) -> datetime | None:
     return max(last, enrollment.created_at) if last else enrollment.created_at
 
 
+def writing_ends_at(enrollment: Enrollment) -> datetime | None:
+    """None: not in sight, the enrollment goes on. Nobody writes to or about who is deleted."""
+    deleted_at = enrollment.student.user.deleted_at
+    if deleted_at is not None:
+        return deleted_at
+    over = over_since(enrollment)
+    return None if over is None else over + WRITES_ON
+
+
 def other_side(enrollment: Enrollment, *, user: User) -> list[User]:
     """To whom this person's messages go: a teacher's to the student, a student's to the teachers."""
     if enrollment.student.user_id != user.pk:
         return [enrollment.student.user]
-    return [teacher.user for teacher in teachers_of(enrollment)]
+    here = teachers_of(enrollment).filter(user__deleted_at__isnull=True)
+    return [teacher.user for teacher in here]
 
 
 def untold(reader: Reader) -> QuerySet[Message]:
@@ -126,4 +137,5 @@ def teachers_without_reader(*, since: datetime) -> QuerySet[Any, Any]:
 
 def _unseated(rows: QuerySet[Any], thread: str) -> QuerySet[Any, Any]:
     reader = Reader.objects.filter(enrollment=OuterRef(thread), user=OuterRef("teacher__user"))
-    return rows.filter(~Exists(reader)).order_by().values_list(thread, "teacher__user")
+    here = rows.filter(~Exists(reader), teacher__user__deleted_at__isnull=True)
+    return here.order_by().values_list(thread, "teacher__user")

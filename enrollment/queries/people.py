@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from enrollment.models import Student, Teacher, User
@@ -27,6 +28,11 @@ def teacher_of(user: Any) -> Teacher | None:
             user.known_teacher.user = user
     teacher: Teacher | None = user.known_teacher
     return teacher
+
+
+def teachers_here() -> QuerySet[Teacher]:
+    """Whom one can choose; who is deleted stays in the books only."""
+    return Teacher.objects.filter(user__deleted_at__isnull=True)
 
 
 def zone_of(user: Any) -> str:

@@ -16,12 +16,20 @@ FORMAT = 1
 
 
 def copy_of(*, user: User, now: datetime, for_office: bool = False) -> dict[str, Any]:
-    """Everything, by contributor. The office's copy holds its own notes too."""
+    """Everything, by contributor. The office's copy holds its own notes too, and no conversation:
+    to read one costs it a reason, on a page of its own."""
     parts = personal.registered()
-    left_out = [str(part.kept) for part in parts if part.office_only and not for_office]
-    about = {"format": FORMAT, "made_at": now, "person": user.pk, "ask_the_office_for": left_out}
+    left_out = [part for part in parts if (part.own_only if for_office else part.office_only)]
+    about = {
+        "format": FORMAT,
+        "made_at": now,
+        "person": user.pk,
+        "ask_the_person_for" if for_office else "ask_the_office_for": [
+            str(part.kept) for part in left_out
+        ],
+    }
     return {"about": about} | {
-        part.name: part.export(user=user) for part in parts if for_office or not part.office_only
+        part.name: part.export(user=user) for part in parts if part not in left_out
     }
 
 
@@ -76,6 +84,10 @@ def office_log_about(user: User) -> QuerySet[LogEntry]:
     )
     # Also rows that are gone meanwhile: an address that was replaced, for one.
     about = Q(object_repr__icontains=user.email)
+    for teacher in Teacher.objects.filter(user=user):
+        # “Moved from … with …” stands at the students' lessons.
+        kind = ContentType.objects.get_for_model(Lesson)
+        about |= Q(content_type=kind, change_message__contains=teacher.display_name)
     for model, keys in rows:
         kind = ContentType.objects.get_for_model(model)
         about |= Q(content_type=kind, object_id__in=[str(key) for key in keys])

@@ -5,18 +5,29 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
 from enrollment.domain.clock import instant
-from enrollment.domain.states import LessonStatus
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
+from enrollment.domain.states import LIVE_ENROLLMENT, LessonStatus
+from enrollment.models import (
+    Course,
+    CourseUnit,
+    Enrollment,
+    Lesson,
+    Student,
+    Teacher,
+    UnitDone,
+    User,
+)
 
 Values = Mapping[str, Any]
 
 
 def teacher_rows(found: QuerySet[Teacher]) -> QuerySet[Teacher]:
-    return found.select_related("user").order_by("user__email")
+    """Without those who were deleted: they are nobody any more, and no file brings them back."""
+    here = found.filter(user__deleted_at__isnull=True)
+    return here.select_related("user").order_by("user__email")
 
 
 def teacher_values(teacher: Teacher) -> Values:
@@ -25,7 +36,8 @@ def teacher_values(teacher: Teacher) -> Values:
 
 
 def student_rows(found: QuerySet[Student]) -> QuerySet[Student]:
-    return found.select_related("user").order_by("user__email")
+    here = found.filter(user__deleted_at__isnull=True)
+    return here.select_related("user").order_by("user__email")
 
 
 def student_values(student: Student) -> Values:
@@ -45,6 +57,14 @@ def course_values(course: Course) -> Values:
     names = ("title", "slug", "description", "lesson_minutes", "capacity", "opens_on", "closes_on")
     teachers = sorted(teacher.user.email.lower() for teacher in course.teachers.all())
     return {name: getattr(course, name) for name in names} | {"teachers": teachers}
+
+
+def unit_rows(found: QuerySet[CourseUnit]) -> QuerySet[CourseUnit]:
+    return found.select_related("course").order_by("course__slug", "position", "pk")
+
+
+def unit_values(unit: CourseUnit) -> Values:
+    return {"course": unit.course.slug, "title": unit.title, "position": unit.position}
 
 
 def enrollment_rows(found: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
@@ -80,6 +100,34 @@ def lesson_values(lesson: Lesson) -> Values:
         "zone": lesson.zone,
         "minutes": (lesson.ends_at - lesson.starts_at) // timedelta(minutes=1),
         "status": lesson.status,
+    }
+
+
+def meant_enrollments() -> QuerySet[Enrollment]:
+    """One for each student and course, as a file means it that names no day: the live enrollment,
+    else the last one."""
+    is_over = Case(When(status__in=LIVE_ENROLLMENT, then=Value(0)), default=Value(1))
+    in_order = Enrollment.objects.order_by("student_id", "course_id", is_over, "-created_at", "-pk")
+    return in_order.distinct("student_id", "course_id")
+
+
+def progress_rows(found: QuerySet[UnitDone]) -> QuerySet[UnitDone]:
+    """Without that of earlier enrollments: a file would bring it to the one that is meant."""
+    with_all = found.select_related(
+        "enrollment__student__user", "enrollment__course", "unit", "by__teacher"
+    ).filter(enrollment__in=meant_enrollments().values("pk"))
+    return with_all.order_by("enrollment__student__user__email", "enrollment__course__slug", "pk")
+
+
+def progress_values(done: UnitDone) -> Values:
+    """Who noted it is named where it is a teacher; a file knows nobody else."""
+    by = done.by if getattr(done.by, "teacher", None) else None
+    return {
+        "student": done.enrollment.student.user.email.lower(),
+        "course": done.enrollment.course.slug,
+        "unit": done.unit.title,
+        "done_on": timezone.localdate(done.done_at, timezone.get_default_timezone()),
+        "teacher": by.email.lower() if by else None,
     }
 
 

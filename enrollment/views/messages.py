@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from enrollment.domain.messages import ThreadClosed, writing_ends_at
+from enrollment.domain.messages import ThreadClosed
 from enrollment.forms import MessageForm
 from enrollment.models import Enrollment, Message, User
 from enrollment.operations.messages import TooManyMessages, mark_read, write_message
@@ -59,7 +59,7 @@ def _show_thread(request: HttpRequest, enrollment: Enrollment, form: MessageForm
     page = Paginator(queries.messages_of(enrollment), MESSAGES).get_page(request.GET.get("page"))
     shown = list(page)[::-1]
     _note_what_was_seen(enrollment, user, shown, seen=seen)
-    ends_at = writing_ends_at(over_since=queries.over_since(enrollment))
+    ends_at = queries.writing_ends_at(enrollment)
     context: dict[str, Any] = {
         "enrollment": enrollment,
         "is_student": enrollment.student.user_id == user.pk,

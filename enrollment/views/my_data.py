@@ -6,7 +6,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -19,6 +19,7 @@ from enrollment.queries.people import teacher_of
 from enrollment.queries.personal import copy_of
 from enrollment.refusals import BUSY, why_not_erased
 from enrollment.views.login import login_first
+from enrollment.views.see_other import see_other
 
 
 def the_user(request: HttpRequest) -> User:
@@ -97,10 +98,3 @@ def _erase(user: User, form: DeleteMeForm) -> bool:
     except personal.EraseBlocked:
         form.add_error(None, BUSY)
     return not form.errors
-
-
-def see_other(name: str) -> HttpResponse:
-    """303: the browser asks with GET, whatever it did before."""
-    response = redirect(name)
-    response.status_code = 303
-    return response

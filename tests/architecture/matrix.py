@@ -15,7 +15,15 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from config.roles import give_permissions
-from enrollment.models import Course, CourseUnit, Enrollment, Message, MessageAccess, User
+from enrollment.models import (
+    Course,
+    CourseUnit,
+    Enrollment,
+    Message,
+    MessageAccess,
+    UnitDone,
+    User,
+)
 from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday
@@ -159,6 +167,9 @@ def build() -> School:
         title="Wrong times", flags=[], actor=actor_of(root), cause="x"
     )
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
+    ticked = UnitDone.objects.create(
+        enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
+    )
     Message.objects.create(enrollment=enrollment, sender=student.user, body="x")
     opening = MessageAccess.objects.create(enrollment=enrollment, user=root, reason="x")
     token, _secret = make_token(
@@ -171,7 +182,8 @@ def build() -> School:
     )
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more)}
+    units = (unit, ticked)
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units)}
     return School(
         people=people,
         things=things

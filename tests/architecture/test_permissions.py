@@ -204,12 +204,14 @@ MODELS = {
     "auth_group":               ("",     "l",    "lacd"),
     "enrollment_apitoken":      ("l",    "l",    "l"),     # made by their owners, revoked by an action
     "enrollment_course":        ("lacd", "lacd", "lacd"),
+    "enrollment_courseunit":    ("lacd", "lacd", "lacd"),
     "enrollment_enrollment":    ("lacd", "lacd", "lacd"),
     "enrollment_lesson":        ("lac",  "lac",  "lac"),   # cancelled, never deleted
     "enrollment_messageaccess": ("",     "l",    "l"),
     "enrollment_student":       ("lacd", "lacd", "lacd"),
     "enrollment_teacher":       ("lacd", "lacd", "lacd"),
     "enrollment_thread":        ("lc",   "lc",   "lc"),    # opened with a reason, never edited
+    "enrollment_unitdone":      ("l",    "l",    "l"),     # ticked and taken back at the enrollment
     "enrollment_user":          ("l",    "lac",  "lac"),   # erased, never deleted
     "holidays_holiday":         ("lacd", "lacd", "lacd"),
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
@@ -245,8 +247,8 @@ def pages_of(model: str, may: tuple[str, str, str]) -> list[Row]:
 
 
 # Whose files the office reads and writes.
-SHEETS = ("enrollment_course", "enrollment_enrollment", "enrollment_lesson", "enrollment_student",
-          "enrollment_teacher", "scheduling_availabilityrule")  # fmt: skip
+SHEETS = ("enrollment_course", "enrollment_courseunit", "enrollment_enrollment", "enrollment_lesson",
+          "enrollment_student", "enrollment_teacher", "enrollment_unitdone", "scheduling_availabilityrule")  # fmt: skip
 
 
 def sheets_of(model: str) -> list[Row]:

@@ -25,6 +25,12 @@ LESSONS = (
     "marta@school.example,zoe@school.example,violin,2026-02-02,16:00,Europe/Berlin,done\n"
     "marta@school.example,zoe@school.example,violin,09.02.2026,16:00,,planned\n"
 )
+UNITS = "course,title,position\nviolin,Scales,1\nviolin,Bowing,\nviolin,First  piece,\n"
+PROGRESS = (
+    "student,course,unit,done_on,teacher\n"
+    "zoe@school.example,violin,Scales,02.02.2026,marta@school.example\n"
+    "zoe@school.example,violin,Bowing,2026-02-09,\n"
+)
 SCHOOL = {
     "teachers": TEACHERS,
     "students": STUDENTS,

@@ -8,7 +8,17 @@ from django.urls import reverse
 
 from tests.enrollment import school_files
 
-MODELS = ("teacher", "student", "course", "enrollment", "lesson")
+# In the order of what refers to what.
+FILES = {
+    "teacher": school_files.TEACHERS,
+    "student": school_files.STUDENTS,
+    "course": school_files.COURSES,
+    "courseunit": school_files.UNITS,
+    "enrollment": school_files.ENROLLMENTS,
+    "lesson": school_files.LESSONS,
+    "unitdone": school_files.PROGRESS,
+}
+MODELS = tuple(FILES)
 TEACHERS = school_files.TEACHERS
 GONE = "This file is no longer here"
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Enrollment, Lesson, Student, Teacher
-from enrollment.operations.lessons import SlotTaken, hold_slot
+from enrollment.operations.lessons import PersonDeleted, SlotTaken, hold_slot
+from enrollment.operations.office import EnrollmentNotLive
 from tests.conftest import Switches, make_student, make_teacher
 from tests.enrollment.test_admin import enrollment, lesson, office, page
 
@@ -133,14 +134,26 @@ def test_nothing_is_planned_for_what_is_over(
     assert not Lesson.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("refused", "says"),
+    [
+        (SlotTaken, "This time has just been taken."),
+        (EnrollmentNotLive, "This enrollment is over; nothing is planned."),
+        (PersonDeleted, "the account of this student or teacher is deleted."),
+    ],
+)
 def test_somebody_is_faster_between_check_and_writing(
-    office: Client, enrollment: Enrollment, teacher: Teacher
+    office: Client,
+    enrollment: Enrollment,
+    teacher: Teacher,
+    refused: type[Exception],
+    says: str,
 ) -> None:
-    with patch("enrollment.admin.lessons.plan_by_hand", side_effect=SlotTaken):
+    with patch("enrollment.admin.lessons.plan_by_hand", side_effect=refused):
         response = plan(office, enrollment, teacher)
     content = response.content.decode()
     assert response.status_code == 200
-    assert "This time has just been taken." in content
+    assert says in content
     for typed in ('value="2031-03-10"', 'value="16:00"', "Marta Rossi</option>", "Ada Vogel"):
         assert typed in content
     assert not Lesson.objects.exists()

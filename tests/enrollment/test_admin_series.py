@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from enrollment.admin import series
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
-from enrollment.operations.lessons import SlotTaken
+from enrollment.operations.lessons import PersonDeleted, SlotTaken
 from enrollment.operations.office import plan_by_hand
 from tests.conftest import Switches, make_student, make_teacher, make_user
 from tests.enrollment.test_admin import boss, enrollment, office
@@ -160,17 +160,28 @@ def test_taken_in_between_nothing_is_written_and_the_choices_stay(
     assert starts() == []
 
 
+@pytest.mark.parametrize(
+    ("refused", "says"),
+    [
+        (SlotTaken, "Somebody was faster just now, so nothing was planned."),
+        (PersonDeleted, "the account of this student or teacher is deleted."),
+    ],
+)
 def test_taken_between_check_and_writing(
-    office: Client, url: str, monkeypatch: pytest.MonkeyPatch
+    office: Client,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: type[Exception],
+    says: str,
 ) -> None:
     answers = chosen(office.get(url))
 
     def too_late(**_asked: Any) -> None:
-        raise SlotTaken
+        raise refused
 
     monkeypatch.setattr(series, "plan_series", too_late)
     again = office.post(url, answers)
-    assert "Somebody was faster just now, so nothing was planned." in text(again)
+    assert says in text(again)
     assert chosen(again) == answers
 
 

@@ -20,14 +20,26 @@ from enrollment.domain.tables import TEACHERS
 from enrollment.domain.writing import lines
 from enrollment.importing import exporting
 from enrollment.importing.desk import Counts
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
+from enrollment.models import (
+    Course,
+    CourseUnit,
+    Enrollment,
+    Lesson,
+    Student,
+    Teacher,
+    UnitDone,
+    User,
+)
 from enrollment.operations.import_school import import_school, import_table, table_of
 from enrollment.operations.office import plan_by_hand
-from tests.conftest import make_student
-from tests.enrollment.school_files import NOW, load, write
+from tests.conftest import make_student, make_user
+from tests.enrollment.school_files import NOW, PROGRESS, UNITS, load, write
 from tests.enrollment.test_import import everything
 
-MODELS: tuple[type[Model], ...] = (Teacher, Student, Course, Enrollment, Lesson)
+MODELS: tuple[type[Model], ...] = (
+    *(Teacher, Student, Course),
+    *(CourseUnit, Enrollment, Lesson, UnitDone),
+)
 # What people type into pages, and what a spreadsheet would make of it.
 NASTY = '  =1+1; "quoted", and\r\n\r\n\'=two\r\n-three\twith  blanks  '
 
@@ -48,7 +60,7 @@ def rows_of(data: bytes) -> list[dict[str, str]]:
 
 @pytest.fixture
 def small_school(tmp_path: Path, db: Any) -> None:
-    load(tmp_path)
+    load(tmp_path, units=UNITS, progress=PROGRESS)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -60,6 +72,11 @@ def test_nothing_changes_on_the_way_there_and_back(
     Course.objects.update(title=" -  Violin", description=NASTY, capacity=2_000_000_000)
     Enrollment.objects.update(office_note=NASTY, note="@home", payment_reference="+49 30 1")
     User.objects.update(last_name="=Rossi")
+    CourseUnit.objects.filter(title="Scales").update(title="=Scales  in C", position=32_767)
+    # Somebody of the office, whom no file can name.
+    UnitDone.objects.update(
+        done_at=datetime(2026, 2, 2, 23, 40, tzinfo=UTC), by=make_user("o@x.example")
+    )
     before = everything()
 
     counts = again(model, delimiter)
@@ -71,9 +88,9 @@ def test_nothing_changes_on_the_way_there_and_back(
 
 @pytest.mark.django_db
 def test_an_exported_school_can_be_brought_into_an_empty_one(tmp_path: Path) -> None:
-    load(tmp_path)
+    load(tmp_path, units=UNITS, progress=PROGRESS)
     files = {table_of(model).sheet.file.removesuffix(".csv"): export(model) for model in MODELS}
-    for model in (Lesson, Enrollment, Course, Student, Teacher):
+    for model in reversed(MODELS):
         model._default_manager.all().delete()
     User.objects.all().delete()
     folder = tmp_path / "again"
@@ -81,8 +98,9 @@ def test_an_exported_school_can_be_brought_into_an_empty_one(tmp_path: Path) -> 
 
     report = import_school(folder=write(folder, **files), now=NOW)
 
-    assert [one.created for one in report.counts.values()] == [1, 2, 1, 2, 2]
+    assert [one.created for one in report.counts.values()] == [1, 2, 1, 3, 2, 2, 2]
     assert export(Lesson) == files["lessons"]
+    assert export(UnitDone) == files["progress"]
 
 
 def test_what_was_cancelled_stands_beside_what_came_after(small_school: None) -> None:
@@ -102,6 +120,22 @@ def test_what_was_cancelled_stands_beside_what_came_after(small_school: None) ->
         counts = again(model)
         assert (counts.created, counts.changed) == (0, 0)
         assert counts.unchanged == model._default_manager.count()
+
+
+def test_progress_of_an_earlier_enrollment_is_no_row(small_school: None) -> None:
+    """A line of the file means the live enrollment; it would be brought there."""
+    earlier = Enrollment.objects.get(student__user__first_name="Zoë")
+    Enrollment.objects.filter(pk=earlier.pk).update(status="completed")
+    again_here = Enrollment.objects.create(
+        student=earlier.student, course=earlier.course, status="confirmed"
+    )
+    assert rows_of(export(UnitDone)) == []
+    bowing = CourseUnit.objects.get(title="Bowing")
+    UnitDone.objects.create(enrollment=again_here, unit=bowing, by=Teacher.objects.get().user)
+
+    assert [row["teacher"] for row in rows_of(export(UnitDone))] == ["marta@school.example"]
+    assert again(UnitDone) == Counts(unchanged=1)
+    assert UnitDone.objects.count() == 3
 
 
 def test_the_second_of_two_equal_times_comes_back(small_school: None) -> None:
@@ -173,6 +207,8 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(small_school: None) -
         enrollment = Enrollment.objects.create(student=student, course=course, teacher=teacher)
         day = date(2026, 4, 1) + timedelta(days=number)
         plan_by_hand(enrollment=enrollment, teacher=teacher, on=day, at=time(16), now=NOW)
+        unit = CourseUnit.objects.create(course=course, title=f"Unit {number}")
+        UnitDone.objects.create(enrollment=enrollment, unit=unit, by=teacher.user)
     for model in MODELS:
         with CaptureQueriesContext(connection) as queries:
             assert export(model)

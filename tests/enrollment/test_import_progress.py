@@ -8,17 +8,18 @@ import pytest
 from enrollment.importing.desk import Counts
 from enrollment.models import CourseUnit, Enrollment, Teacher, UnitDone
 from enrollment.operations.progress import tick
-from tests.enrollment.school_files import ENROLLMENTS, NOW, load, problem, problems
+from tests.enrollment.school_files import (
+    ENROLLMENTS,
+    NOW,
+    PROGRESS,
+    UNITS,
+    load,
+    problem,
+    problems,
+)
 from tests.enrollment.test_import import everything
 
 pytestmark = pytest.mark.django_db
-
-UNITS = "course,title,position\nviolin,Scales,1\nviolin,Bowing,\nviolin,First  piece,\n"
-PROGRESS = (
-    "student,course,unit,done_on,teacher\n"
-    "zoe@school.example,violin,Scales,02.02.2026,marta@school.example\n"
-    "zoe@school.example,violin,Bowing,2026-02-09,\n"
-)
 
 
 def test_units_and_progress_come_in_and_twice_changes_nothing(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_a_tick_of_that_day_keeps_its_hour(tmp_path: Path) -> None:
             "units.csv, line 2, column course: “viola”: is neither in courses.csv nor in the "
             "school; add it or correct this.",
         ),
-        ("units", "Scales,1", "Scales,0", "“0”: write a whole number from 1 to 1000."),
+        ("units", "Scales,1", "Scales,0", "“0”: write a whole number from 1 to 32767."),
         ("units", "Scales,1", ",1", "units.csv, line 2, column title: “”: must not be empty."),
         ("units", "Bowing", "Scales", "line 3, column title: “Scales”: "),
         ("units", "Bowing", "B" * 161, "has 161 characters; at most 160 fit."),

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from config.roles import give_permissions
 from enrollment.models import Course, CourseUnit, Enrollment, Student, Teacher, User
 from enrollment.operations.enroll import enroll
 from enrollment.operations.messages import open_for_office, write_message
@@ -120,3 +121,29 @@ def test_pages_of_progress_and_messages(
         reverse("admin:enrollment_thread_change", args=[paid.pk]),
     ):
         client.post(url, forged)
+
+
+@pytest.mark.parametrize("role", ["staff", "admin"])
+def test_what_was_paid_for_is_not_deleted(
+    client: Client, paid: Enrollment, staff: User, admin: User, role: str
+) -> None:
+    """Nothing else holds it: no lesson, no message, no unit."""
+    give_permissions()
+    client.force_login({"staff": staff, "admin": admin}[role])
+    one = reverse("admin:enrollment_enrollment_delete", args=[paid.pk])
+    several = reverse("admin:enrollment_enrollment_changelist")
+    chosen = {"action": "delete_selected", "_selected_action": paid.pk, "post": "yes"}
+    for answer in (client.post(one, {"post": "yes"}), client.post(several, chosen)):
+        page = " ".join(answer.content.decode().split())
+        assert f"has the payment reference {PAID}, which stays in the books." in page
+        assert "Cancel the enrollment instead." in page
+
+
+def test_what_was_not_paid_for_may_be_deleted(
+    client: Client, course: Course, staff: User, paid: Enrollment
+) -> None:
+    give_permissions()
+    client.force_login(staff)
+    slip = Enrollment.objects.create(student=make_student("zoe@school.example"), course=course)
+    client.post(reverse("admin:enrollment_enrollment_delete", args=[slip.pk]), {"post": "yes"})
+    assert Enrollment.objects.get() == paid

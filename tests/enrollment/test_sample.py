@@ -12,7 +12,7 @@ from django.core.management import call_command
 
 from enrollment.domain.clashes import Span, clashes
 from enrollment.domain.clock import instant
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.models import Course, CourseUnit, Enrollment, Lesson, Student, Teacher, UnitDone
 from enrollment.operations.import_school import import_school, table_of
 from enrollment.operations.sample_school import write_sample_school
 from enrollment.queries.courses import with_places
@@ -153,6 +153,8 @@ def check_the_way_there_and_back(folder: Path) -> None:
 
     assert {(one.created, one.changed) for one in report.counts.values()} == {(0, 0)}
     assert report.counts["lessons.csv"].unchanged == Lesson.objects.count() > 9000
+    assert report.counts["units.csv"].unchanged == CourseUnit.objects.count() > 100
+    assert report.counts["progress.csv"].unchanged == UnitDone.objects.count() > 100
 
 
 def check_the_known_people() -> None:

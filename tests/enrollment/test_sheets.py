@@ -13,7 +13,17 @@ from enrollment.models import Lesson, Teacher, User
 from enrollment.tasks import delete_expired_uploads
 from tests.enrollment import school_files
 from tests.enrollment.school_files import load
-from tests.enrollment.sheet_pages import GONE, MODELS, TEACHERS, choose, confirm, hints, page, words
+from tests.enrollment.sheet_pages import (
+    FILES,
+    GONE,
+    MODELS,
+    TEACHERS,
+    choose,
+    confirm,
+    hints,
+    page,
+    words,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +36,7 @@ def office(client: Client, staff: User) -> Client:
 
 def test_the_whole_school_by_its_pages(office: Client) -> None:
     for model in MODELS:
-        looked_at = choose(office, model, school_files.SCHOOL[f"{model}s"])
+        looked_at = choose(office, model, FILES[model])
         assert "Nothing has been written yet" in words(looked_at)
         done = confirm(office, model, looked_at)
         assert "Imported: " in words(done)
@@ -67,7 +77,7 @@ def test_a_preview_writes_nothing_and_shows_what_will_be(office: Client, tmp_pat
 def test_what_is_there_already_is_not_asked_about(
     office: Client, tmp_path: Path, model: str
 ) -> None:
-    load(tmp_path)
+    load(tmp_path, units=school_files.UNITS, progress=school_files.PROGRESS)
     exported = office.post(page(model, "export"), {"format": "1", "resource": "0"})
 
     looked_at = choose(office, model, b"".join(exported.streaming_content))  # type: ignore[attr-defined]
@@ -75,6 +85,23 @@ def test_what_is_there_already_is_not_asked_about(
     assert "there is nothing to import" in words(looked_at)
     assert "Import now" not in words(looked_at)
     assert looked_at.context["result"].counts.unchanged > 0
+
+
+@pytest.mark.parametrize("token", ["", "ü", "x:y", "\x00"])
+def test_a_forged_token_finds_no_file(office: Client, token: str) -> None:
+    choose(office, "teacher", TEACHERS)
+    done = office.post(page("teacher", "process_import"), {"import_file_name": token}, follow=True)
+    assert done.status_code == 200
+    assert not Teacher.objects.exists()
+
+
+def test_a_file_of_one_long_line_is_answered_at_once(office: Client) -> None:
+    """Numbers of some other program; counting each among all others took minutes."""
+    looked_at = choose(office, "teacher", "1," * 100_000)
+    assert hints(looked_at) == [
+        "teachers.csv, line 1: its first line has 100001 cells; one that names the columns is "
+        "needed there."
+    ]
 
 
 def test_every_problem_stands_at_its_line_and_column(office: Client) -> None:

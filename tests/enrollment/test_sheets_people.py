@@ -8,7 +8,16 @@ from django.test import Client
 from enrollment.models import Student, Teacher, User
 from tests.conftest import Switches, make_user
 from tests.enrollment import school_files
-from tests.enrollment.sheet_pages import MODELS, TEACHERS, choose, confirm, hints, page, words
+from tests.enrollment.sheet_pages import (
+    FILES,
+    MODELS,
+    TEACHERS,
+    choose,
+    confirm,
+    hints,
+    page,
+    words,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +47,7 @@ def test_who_may_only_look_may_export_and_not_import(model: str) -> None:
     assert page(model, "import") not in listed
     assert clerk.get(page(model, "export")).status_code == 200
     assert clerk.get(page(model, "import")).status_code == 403
-    assert choose(clerk, model, school_files.SCHOOL[f"{model}s"]).status_code == 403
+    assert choose(clerk, model, FILES[model]).status_code == 403
     assert clerk.post(page(model, "process_import")).status_code == 403
 
 

@@ -69,6 +69,20 @@ def test_office_notes_are_in_the_offices_copy_only(
     assert note["office_note"] == "Her sister pays"
 
 
+def test_the_offices_copy_is_no_way_around_the_reason_for_reading(
+    as_student: Client, client: Client, admin: User, student: Student, learning: Learning
+) -> None:
+    """Who opened a conversation, and why, is written down; a copy would be read by nobody's eyes."""
+    assert "Well done, Ada" in as_student.get(COPY).content.decode()
+    client.force_login(admin)
+    copy = client.get(reverse("admin:enrollment_user_copy_data", args=[student.user.pk]))
+    assert "Well done" not in copy.content.decode()
+    assert "I am shy, says Ada" not in copy.content.decode()
+    assert copy.json()["about"]["ask_the_person_for"] == [
+        "The messages between you and your teachers or students"
+    ]
+
+
 def test_a_teachers_copy(
     client: Client, teacher: Teacher, learning: Learning, now: datetime
 ) -> None:

@@ -87,9 +87,9 @@ def _teachers(row: CourseRow, desk: Desk) -> list[int]:
     found = []
     for address in row.teachers:
         teacher = desk.teachers.get(address)
-        if teacher is not None:
+        if teacher is not None and desk.may_begin(row.record, "teachers", teacher):
             found.append(teacher.pk)
-        elif not desk.may_be_unread("teachers.csv", address):
+        elif teacher is None and not desk.may_be_unread("teachers.csv", address):
             hint = f"{address} is neither in teachers.csv nor in the school; add or correct it."
             desk.refuse(row.record, "teachers", hint)
     return found

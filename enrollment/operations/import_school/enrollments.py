@@ -37,6 +37,8 @@ def save_enrollments(rows: Sequence[EnrollmentRow], desk: Desk) -> Counts:
         found = _match(row, known[wanted["student_id"], wanted["course_id"]])
         if found is None and not _is_first(row, lines, desk):
             continue
+        if not _are_here(row, found, desk):
+            continue
         if found is None:
             wanted |= _only_when_new(row, desk)
             if row.is_live:
@@ -113,6 +115,15 @@ def _fields(row: EnrollmentRow, desk: Desk) -> dict[str, Any] | None:
         "office_note": row.office_note,
         "payment_reference": row.payment_reference,
     }
+
+
+def _are_here(row: EnrollmentRow, found: Enrollment | None, desk: Desk) -> bool:
+    """What the school has of somebody who was deleted stays."""
+    student, teacher = desk.students[row.student], desk.teachers.get(row.teacher)
+    if found is None and not desk.may_begin(row.record, "student", student):
+        return False
+    stays = found is not None and teacher is not None and found.teacher_id == teacher.pk
+    return stays or desk.may_begin(row.record, "teacher", teacher)
 
 
 def _only_when_new(row: EnrollmentRow, desk: Desk) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from django.db.models import Model
 
 from enrollment.domain import tables, unit_tables
 from enrollment.importing.registry import Export, Table, registered
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.models import (
+    Course,
+    CourseUnit,
+    Enrollment,
+    Lesson,
+    Student,
+    Teacher,
+    UnitDone,
+)
 from enrollment.operations.import_school.courses import save_courses
 from enrollment.operations.import_school.enrollments import save_enrollments
 from enrollment.operations.import_school.lessons import save_lessons
@@ -34,7 +42,11 @@ def known_tables() -> tuple[Table[Any], ...]:
             save=save_courses,
             export=Export(model=Course, rows=sheets.course_rows, values=sheets.course_values),
         ),
-        Table(sheet=unit_tables.UNITS, save=save_units),
+        Table(
+            sheet=unit_tables.UNITS,
+            save=save_units,
+            export=Export(model=CourseUnit, rows=sheets.unit_rows, values=sheets.unit_values),
+        ),
         Table(
             sheet=tables.ENROLLMENTS,
             save=save_enrollments,
@@ -47,7 +59,11 @@ def known_tables() -> tuple[Table[Any], ...]:
             save=save_lessons,
             export=Export(model=Lesson, rows=sheets.lesson_rows, values=sheets.lesson_values),
         ),
-        Table(sheet=unit_tables.PROGRESS, save=save_progress),
+        Table(
+            sheet=unit_tables.PROGRESS,
+            save=save_progress,
+            export=Export(model=UnitDone, rows=sheets.progress_rows, values=sheets.progress_values),
+        ),
         *registered(),
     )
 

@@ -14,17 +14,17 @@ from enrollment.domain.clashes import Span, clashes
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import (
     LESSON_STEPS,
-    LIVE_ENROLLMENT,
     LessonStatus,
     StepNotAllowed,
     check_step,
 )
 from enrollment.domain.tables import LessonRow
 from enrollment.importing.desk import Counts, Desk
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.models import Course, Lesson, Student, Teacher
 from enrollment.operations.import_school.locks import nobody_else_books
 from enrollment.operations.import_school.merge import BATCH, Merge
 from enrollment.operations.lessons import delete_expired_holds
+from enrollment.queries import sheets
 
 Key = tuple[int, int, datetime]
 
@@ -68,7 +68,7 @@ def save_lessons(rows: Sequence[LessonRow], desk: Desk) -> Counts:
 
 
 def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
-    enrollments = enrollments_by_pair(desk)
+    enrollments = enrollments_by_pair()
     lines: dict[Key, int] = {}
     found = []
     for row in rows:
@@ -85,13 +85,10 @@ def _resolve(rows: Sequence[LessonRow], desk: Desk) -> list[Wanted]:
     return found
 
 
-def enrollments_by_pair(desk: Desk) -> dict[tuple[int, int], int]:
-    """By student and course: the live enrollment, else the last one."""
-    found = Enrollment.objects.values_list("student_id", "course_id", "pk", "status")
-    by_age = list(found.order_by("created_at", "pk"))
-    past = {(student, course): pk for student, course, pk, _status in by_age}
-    live = {(s, c): pk for s, c, pk, status in by_age if status in LIVE_ENROLLMENT}
-    return past | live
+def enrollments_by_pair() -> dict[tuple[int, int], int]:
+    """By student and course."""
+    found = sheets.meant_enrollments().values_list("student_id", "course_id", "pk")
+    return {(student, course): pk for student, course, pk in found}
 
 
 def _resolve_row(
@@ -184,6 +181,8 @@ def _merge(wanted: Sequence[Wanted], matched: Mapping[int, Lesson], desk: Desk) 
     merge = Merge(Lesson)
     for one in wanted:
         lesson = matched.get(one.line)
+        if lesson is None and not _may_begin(one, desk):
+            continue
         if lesson is None:
             made = Lesson(**_fields(one), enrollment_id=one.enrollment_id)
             merge.add(made, one.row.record)
@@ -193,6 +192,15 @@ def _merge(wanted: Sequence[Wanted], matched: Mapping[int, Lesson], desk: Desk) 
                 fields["enrollment_id"] = one.enrollment_id
             merge.change(lesson, fields, one.row.record)
     return merge
+
+
+def _may_begin(one: Wanted, desk: Desk) -> bool:
+    """What was is history; nothing is to come with somebody who was deleted."""
+    record = one.row.record
+    return one.status != LessonStatus.PLANNED or (
+        desk.may_begin(record, "teacher", one.teacher)
+        and desk.may_begin(record, "student", one.student)
+    )
 
 
 def _fields(one: Wanted) -> dict[str, Any]:

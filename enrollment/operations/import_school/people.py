@@ -13,6 +13,7 @@ from enrollment.domain.sheets import EMPTY
 from enrollment.domain.tables import PersonRow, TeacherRow
 from enrollment.importing.desk import Counts, Desk, Touched
 from enrollment.models import Student, Teacher, User
+from enrollment.models.people import DELETED_DOMAIN
 from enrollment.operations.import_school.logins import close_doubtful, dealt_with, teaching
 from enrollment.operations.import_school.merge import Merge, counted, same
 
@@ -105,6 +106,9 @@ def _save_users(rows: Sequence[PersonRow], desk: Desk, *, group: str) -> dict[st
 
 
 def _may_be_named(row: PersonRow, found: User | None, desk: Desk) -> bool:
+    if row.email.endswith(f"@{DELETED_DOMAIN}"):
+        desk.refuse(row.record, "email", "is of somebody who was deleted; leave this line out.")
+        return False
     names = {name: (getattr(found, name, None), getattr(row, name)) for name in NAMES}
     changed = [name for name, (known, wanted) in names.items() if not same(known, wanted)]
     for name in changed:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from enrollment.domain.cells import as_read
 from enrollment.domain.progress import GIVEN_UP
 from enrollment.domain.unit_tables import ProgressRow, UnitRow
 from enrollment.importing.desk import Counts, Desk
@@ -42,7 +43,7 @@ def save_units(rows: Sequence[UnitRow], desk: Desk) -> Counts:
 
 def save_progress(rows: Sequence[ProgressRow], desk: Desk) -> Counts:
     _let_nobody_else_write("enrollment_unitdone")
-    enrollments, units = enrollments_by_pair(desk), _units()
+    enrollments, units = enrollments_by_pair(), _units()
     known = {(one.enrollment_id, one.unit_id): one for one in UnitDone.objects.all()}
     over = set(Enrollment.objects.filter(status__in=GIVEN_UP).values_list("pk", flat=True))
     merge = Merge(UnitDone)
@@ -58,7 +59,7 @@ def save_progress(rows: Sequence[ProgressRow], desk: Desk) -> Counts:
         if found is None:
             merge.add(UnitDone(**wanted), row.record)
         else:
-            merge.change(found, _as_known(found, wanted, row), row.record)
+            merge.change(found, _as_known(found, wanted, row, desk), row.record)
     merge.write()
     return merge.counts
 
@@ -70,7 +71,9 @@ def _let_nobody_else_write(table: str) -> None:
 
 
 def _units() -> Units:
-    return {(unit.course_id, unit.title): unit for unit in CourseUnit.objects.all()}
+    """By the title as a file would have it: somebody may have typed two blanks into a page."""
+    units = CourseUnit.objects.all()
+    return {(unit.course_id, as_read(unit.title)[0]): unit for unit in units}
 
 
 def _last_positions(units: Units) -> Counter[int]:
@@ -114,12 +117,16 @@ def _no_such_unit(row: ProgressRow, course: int, units: Units) -> str:
     return f"is no unit of {row.course}, neither in units.csv nor in the school.{guess}"
 
 
-def _as_known(found: UnitDone, wanted: dict[str, Any], row: ProgressRow) -> dict[str, Any]:
-    """The file knows days: a known tick of that day keeps its hour."""
+def _as_known(
+    found: UnitDone, wanted: dict[str, Any], row: ProgressRow, desk: Desk
+) -> dict[str, Any]:
+    """The file knows days and teachers: a known tick of that day keeps its hour, and whoever of the
+    office noted it, whom no file could name, is not taken away by an empty cell."""
     school = timezone.get_default_timezone()
     if timezone.localdate(found.done_at, school) == row.done_on:
         wanted["done_at"] = found.done_at
-    if not row.record.has("teacher"):
+    is_of_office = found.by_id not in {teacher.user_id for teacher in desk.teachers.values()}
+    if not row.record.has("teacher") or (is_of_office and not row.teacher):
         wanted["by_id"] = found.by_id
     return wanted
 
