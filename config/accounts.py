@@ -14,6 +14,7 @@ from django.forms.utils import flatatt
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from config.context import school_name
@@ -22,28 +23,30 @@ from enrollment.models.people import validate_address
 
 # Leaves out what is no place (Etc, SystemV) and what has a better name (US/Pacific). Old names such as
 # Asia/Calcutta stay: browsers still report them.
-REGIONS = (
-    "Africa",
-    "America",
-    "Antarctica",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Europe",
-    "Indian",
-    "Pacific",
-)
+REGIONS = {
+    "Africa": _("Africa"),
+    "America": _("America"),
+    "Antarctica": _("Antarctica"),
+    "Asia": _("Asia"),
+    "Atlantic": _("Atlantic"),
+    "Australia": _("Australia"),
+    "Europe": _("Europe"),
+    "Indian": _("Indian Ocean"),
+    "Pacific": _("Pacific"),
+}
 ZONE_OPTION = '<option value="{}">{}</option>'
 
 
 @cache
-def zone_choices() -> list[tuple[str, Any]]:
+def zone_choices() -> list[tuple[Any, Any]]:
     """Every place, grouped by region, as a select's choices; UTC first."""
     names = sorted(
         name for name in zoneinfo.available_timezones() if name.partition("/")[0] in REGIONS
     )
     regions = groupby(names, key=lambda name: name.partition("/")[0])
-    grouped = [(region, [(name, _place(name)) for name in names]) for region, names in regions]
+    grouped = [
+        (REGIONS[region], [(name, _place(name)) for name in names]) for region, names in regions
+    ]
     return [("UTC", "UTC"), *grouped]
 
 
@@ -54,8 +57,8 @@ def _place(name: str) -> str:
 
 
 @cache
-def _zone_options() -> SafeString:
-    """The select's inside with nothing chosen yet, once for each process."""
+def _zone_options(language: str | None) -> SafeString:
+    """The select's inside with nothing chosen yet, once for each process and language."""
     utc, *regions = zone_choices()
     groups = ((region, format_html_join("", ZONE_OPTION, zones)) for region, zones in regions)
     return format_html(ZONE_OPTION, *utc) + format_html_join(
@@ -75,7 +78,8 @@ class ZoneSelect(forms.Select):
     def _options(self, value: Any) -> SafeString:
         """What was posted may be anything; where it is no zone, nothing is found to be chosen."""
         option = format_html('<option value="{}"', value)
-        return mark_safe(_zone_options().replace(f"{option}>", f"{option} selected>", 1))  # noqa: S308
+        options = _zone_options(get_language())
+        return mark_safe(options.replace(f"{option}>", f"{option} selected>", 1))  # noqa: S308
 
 
 class SignupNames(forms.Form):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 from psycopg.errors import IntegrityError as DatabaseRefusal
 from psycopg.errors import LockNotAvailable
 
@@ -80,7 +81,7 @@ def told(*, actor: Actor, reason: str, action: str = "", patience: str = "3s") -
         if not isinstance(error.__cause__, LockNotAvailable):
             raise
         raise ChangeBlocked(
-            "Another change of the flags is still going on. Nothing was changed; try again."
+            _("Another change of the flags is still going on. Nothing was changed; try again.")
         ) from error
 
 

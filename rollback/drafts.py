@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from enrollment.models import Course, Enrollment, Student, Teacher
 from enrollment.operations.enroll import live_enrollment
@@ -306,7 +307,8 @@ def _moment(at: str, *, zone: ZoneInfo, now: datetime) -> str:
     time = time_format(there, "H:i")
     if there.date() == now.astimezone(zone).date():
         return time
-    return f"{date_format(there, 'j F')}, {time}"
+    day = date_format(there, pgettext("date format", "j F"))
+    return f"{day}, {time}"
 
 
 def about_earlier(draft: EnrollmentDraft) -> tuple[str, ...]:
@@ -363,10 +365,12 @@ def slot_in_words(
     start, end = (
         moment.astimezone(clock) for moment in (utc, utc + timedelta(minutes=course.lesson_minutes))
     )
-    day = date_format(start, "l j F Y")
+    day = date_format(start, pgettext("date format", "l j F Y"))
     times = f"{time_format(start, 'H:i')}–{time_format(end, 'H:i')}"
-    with_teacher = f" {_('with')} {teacher}" if teacher else ""
-    return f"{day}, {times} ({clock.key}){with_teacher}"
+    words = f"{day}, {times} ({clock.key})"
+    if teacher is None:
+        return words
+    return " ".join([words, _("with %(teacher)s") % {"teacher": teacher}])
 
 
 def zone_of(student: Student) -> ZoneInfo:

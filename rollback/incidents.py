@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from rollback import audit
 from rollback.audit import Actor, ChangeRefused
@@ -47,9 +48,8 @@ def resolve(*, incident: int, actor: Actor, reason: str) -> Incident:
     with audit.told(actor=actor, reason=reason):
         found = _locked(incident)
         if not found.is_open:
-            raise ChangeRefused(
-                f"Incident {incident} is resolved already, by {found.resolved_by_name}."
-            )
+            words = _("Incident %(number)s is resolved already, by %(name)s.")
+            raise ChangeRefused(words % {"number": incident, "name": found.resolved_by_name})
         Incident.objects.filter(pk=incident).update(
             resolved_at=Now(),
             resolved_by=actor.user,

@@ -10,6 +10,7 @@ import structlog
 from django.db import ProgrammingError, connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from rollback import audit, incidents, switchboard
 from rollback.audit import Actor, ChangeBlocked, ChangeRefused, actor_at_the_terminal, actor_of
@@ -51,10 +52,11 @@ def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list
 
     def change(row: Flag) -> None:
         if row.is_killed:
-            raise ChangeRefused(
-                f"{flag} is killed, so a share has no effect. Restore it first "
-                f"(manage.py rollback restore {flag}), with a share if it should start smaller."
+            words = _(
+                "%(flag)s is killed, so a share has no effect. Restore it first "
+                "(manage.py rollback restore %(flag)s), with a share if it should start smaller."
             )
+            raise ChangeRefused(words % {"flag": flag})
         if percent > row.percent:
             _check_person(actor, flag)
         _check_pause(actor, flag)
@@ -148,7 +150,8 @@ def restore(
 
     def change(row: Flag) -> None:
         if not row.is_killed:
-            raise ChangeRefused(f"{flag} is not killed; change its share instead.")
+            words = _("%(flag)s is not killed; change its share instead.")
+            raise ChangeRefused(words % {"flag": flag})
         row.everyone = None
         if percent is not None:
             row.percent = percent

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
@@ -249,7 +249,8 @@ def what_is_missing(asked: str, zone: str) -> str:
 def words_for(start: datetime, week: Week, *, teacher: Teacher, student: Student) -> str:
     """The time alone on the week's own day, which stands above it."""
     mine, theirs = (timezone.localtime(start, ZoneInfo(who.zone)) for who in (teacher, student))
-    words = f"{mine:%H:%M}" if mine.date() == week.on else date_format(mine, "D j F, H:i")
+    another_day = pgettext("date format", "D j F, H:i")
+    words = date_format(mine, "H:i" if mine.date() == week.on else another_day)
     if mine.utcoffset() == theirs.utcoffset():
         return words
     both = _("%(time)s (for the student %(theirs)s)")

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from enrollment.domain.clock import NoSuchTime
 from enrollment.domain.states import LessonStatus
@@ -44,7 +44,8 @@ def enrollment_over() -> str:
 
 
 def day_and_time(start: datetime, zone: str) -> str:
-    return date_format(timezone.localtime(start, ZoneInfo(zone)), "D j F Y, H:i")
+    there = timezone.localtime(start, ZoneInfo(zone))
+    return date_format(there, pgettext("date format", "D j F Y, H:i"))
 
 
 def place(lesson: Lesson) -> str:

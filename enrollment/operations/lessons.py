@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
+from django.utils.translation import pgettext
 
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
@@ -168,7 +169,7 @@ def describe(lesson: Lesson) -> str:
     """The lesson's time in words, on the clock it was agreed in."""
     zone = ZoneInfo(lesson.zone)
     start, end = (timezone.localtime(moment, zone) for moment in (lesson.starts_at, lesson.ends_at))
-    day = date_format(start, "l j F Y")
+    day = date_format(start, pgettext("date format", "l j F Y"))
     return f"{day}, {time_format(start, 'H:i')}–{time_format(end, 'H:i')} ({lesson.zone})"
 
 

@@ -277,6 +277,6 @@ class FlagAdmin(WhoPage):
         if not made:
             self.message_user(request, _("Nothing to change: it was so already."), messages.INFO)
         for change in made:
-            done = {"feature": exposure.title(change.flag_name), "action": change.action}
+            done = {"feature": exposure.title(change.flag_name), "action": words.action(change)}
             self.message_user(request, _("%(feature)s: %(action)s done.") % done, messages.SUCCESS)
         processes.tell(request, made)

@@ -10,18 +10,22 @@ from rollback.models import FlagChange
 
 @admin.register(FlagChange)
 class FlagChangeAdmin(ReadOnlyAdmin):
-    list_display = ("changed_at", "feature", "action", "difference", "by", "reason")
+    list_display = ("changed_at", "feature", "what", "difference", "by", "reason")
     list_filter = ("flag_name", "action", "actor_kind")
     search_fields = ("reason", "actor_name")
     date_hierarchy = "changed_at"
     fields = (
-        "changed_at", "feature", "flag_name", "action", "difference", "by", "actor", "reason",
+        "changed_at", "feature", "flag_name", "what", "difference", "by", "actor", "reason",
         "before", "after", "session",
     )  # fmt: skip
 
     @admin.display(description=_("feature"), ordering="flag_name")
     def feature(self, change: FlagChange) -> str:
         return words.title(change.flag_name)
+
+    @admin.display(description=_("action"), ordering="action")
+    def what(self, change: FlagChange) -> str:
+        return words.action(change)
 
     @admin.display(description=_("before → after"))
     def difference(self, change: FlagChange) -> str:

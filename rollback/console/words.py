@@ -27,6 +27,20 @@ def who(change: FlagChange) -> str:
     return change.actor_name
 
 
+def action(change: FlagChange) -> str:
+    """The row has it in English, as the terminal says it."""
+    words = {
+        "set share": _("set share"),
+        "kill": _("kill"),
+        "restore": _("restore"),
+        "set early users": _("set early users"),
+        "created": _("created"),
+        "changed": _("changed"),
+        "deleted": _("deleted"),
+    }
+    return words.get(change.action, change.action)
+
+
 def unexplained(change: FlagChange) -> str:
     session = change.session
     told = {
