@@ -291,7 +291,10 @@ UNFOLD = {
         lambda request: static("rollback/admin.css"),
         lambda request: static("enrollment/office.css"),
     ],
-    "SCRIPTS": [lambda request: static("rollback/admin.js")],
+    "SCRIPTS": [
+        lambda request: static("rollback/admin.js"),
+        lambda request: static("enrollment/office.js"),
+    ],
     "SITE_FAVICONS": [
         {
             "rel": "icon",

@@ -1,50 +1,43 @@
-"""The main pages by axe, in light and dark, wide and narrow; and never wider than the screen."""
+"""Every page of the school by axe, in light and dark, and never wider than the screen.
 
-from typing import Any, Literal
+The pages are those of the table of permissions: a new one is looked at, or named with the reason in
+tests/browser/every_page.py. What needs more than an address is opened here, step by step.
+"""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import expect
 
-from tests.browser.enrolling import choose, course_for, fresh_student, tell
+from tests.browser.axe import CALM, problems, problems_here, send_empty
+from tests.browser.enrolling import choose, course_for, fresh_student, tell, to_confirm
+from tests.browser.every_page import LOGINS, nobodys, pages
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
+from tests.browser.things import things_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-STUDENT = "student@school.example"
-TEACHER = "teacher@school.example"
-STAFF = "staff@school.example"
-DESKTOP = ViewportSize(width=1280, height=900)
-PHONE = ViewportSize(width=390, height=844)
-SMALL_PHONE = ViewportSize(width=320, height=640)
-# A color that is on its way from light to dark has a contrast of its own.
-CALM = {"reduced_motion": "reduce"}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-DATA = ("/my/data/", "/my/data/delete/")
-GRAVE = {"serious", "critical"}
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
-
-def test_pages_of_nobody(visit: Visit) -> None:
-    _are_accessible(
-        visit(**CALM), "/", "/accounts/login/", "/accounts/signup/", "/courses/nowhere/"
+def test_somebody_looks_at_every_page() -> None:
+    assert not nobodys(), (
+        f"{sorted(nobodys())}: open it in a test by axe and add it to BY_HAND, or say in NO_PAGE why "
+        "there is nothing to be looked at (both in tests/browser/every_page.py)."
     )
 
 
-def test_pages_of_a_student(visit: Visit, school: School) -> None:
-    [(mine,)] = school.rows(
-        """SELECT e.id FROM enrollment_enrollment e JOIN enrollment_student s ON s.id = e.student_id
-             JOIN enrollment_user u ON u.id = s.user_id
-            WHERE u.email = %s AND e.status = 'confirmed' ORDER BY e.id LIMIT 1""",
-        STUDENT,
-    )
-    course = course_for(school, STUDENT)
-    pages = ("/my/courses/", "/calendar/", "/holidays/", "/accounts/email/", *DATA)
-    own = (f"/enrollments/{mine}/", f"/courses/{course.slug}/", course.original)
-    student = visit(STUDENT, **CALM)
-    _say(student, mine, "Shall we play the second piece on Thursday?")
-    _are_accessible(student, *pages, *own, "/messages/", f"/messages/{mine}/")
+@pytest.mark.parametrize("role", LOGINS)
+def test_every_page_of(role: str, visit: Visit, school: School) -> None:
+    person = visit(LOGINS[role], **CALM)
+    paths = pages(role, school)
+    assert len(paths) > 10
+    are_accessible(person, *paths)
+
+
+def test_what_is_not_there_or_not_for_everybody(visit: Visit, school: School) -> None:
+    teacher = visit(LOGINS["teacher"], **CALM)
+    course = course_for(school, LOGINS["student"])
+    are_accessible(teacher, "/courses/nowhere/", course.original, course.step())
+    are_accessible(visit(LOGINS["student"], **CALM), "/schedule/my/hours/")
+    are_accessible(visit(LOGINS["staff"], **CALM), "/admin/", "/admin/auth/group/", "/admin/no/")
 
 
 def test_steps_of_the_new_flow(visit: Visit, school: School) -> None:
@@ -52,8 +45,12 @@ def test_steps_of_the_new_flow(visit: Visit, school: School) -> None:
     student, course = visit(email, **CALM), course_for(school, email)
     choose(student, course)
     tell(student)
-    student.button("Go on").click()
-    _are_accessible(student, course.step(), course.step("details/"), course.step("confirm/"))
+    to_confirm(student)
+    found = [*problems_here(student), *problems(student, course.step("details/"))]
+    to_confirm(student)
+    student.button("Enroll", within="main").click()
+    expect(student.page.get_by_role("heading", name="Your enrollment in")).to_be_visible()
+    assert not [*found, *problems_here(student)]
 
 
 def test_the_original_form_after_being_turned_away(visit: Visit, school: School) -> None:
@@ -61,41 +58,7 @@ def test_the_original_form_after_being_turned_away(visit: Visit, school: School)
     student, course = visit(email, **CALM), course_for(school, email)
     choose(student, course)
     school.kill_all()
-    _are_accessible(student, course.step("details/"))
-
-
-def test_pages_of_a_teacher(visit: Visit, school: School) -> None:
-    [(taught,)] = school.rows(
-        """SELECT e.id FROM enrollment_enrollment e JOIN enrollment_teacher t ON t.id = e.teacher_id
-             JOIN enrollment_user u ON u.id = t.user_id
-            WHERE u.email = %s AND e.status = 'confirmed' ORDER BY e.id LIMIT 1""",
-        TEACHER,
-    )
-    teacher = visit(TEACHER, **CALM)
-    _say(teacher, taught, "Bring the blue book, please.")
-    pages = ("/my/lessons/", "/my/students/", "/schedule/my/hours/", "/calendar/")
-    own = (f"/my/students/{taught}/", "/messages/", f"/messages/{taught}/")
-    _are_accessible(teacher, *pages, *own)
-
-
-def _say(person: Person, enrollment: int, words: str) -> None:
-    person.go(f"/messages/{enrollment}/")
-    person.field("Your message").fill(words)
-    person.button("Send").click()
-    person.page.wait_for_url("**#message-*")
-
-
-def test_pages_of_the_office(visit: Visit, school: School) -> None:
-    [(enrollment, teacher, on)] = school.rows(
-        """SELECT l.enrollment_id, l.teacher_id, l.local_on FROM enrollment_lesson l
-             JOIN enrollment_enrollment e ON e.id = l.enrollment_id
-            WHERE l.status = 'planned' AND e.status = 'confirmed'
-            ORDER BY l.period DESC, l.id LIMIT 1"""
-    )
-    lessons = "/admin/enrollment/lesson"
-    series = f"/admin/enrollment/enrollment/{enrollment}/plan-series/?teacher={teacher}&every=1"
-    pages = (f"{lessons}/week/?teacher={teacher}&on={on}", f"{lessons}/day/?on={on}")
-    _are_accessible(visit(STAFF, **CALM), *pages, f"{series}&first_on={on}&at=16:00&count=3")
+    are_accessible(student, course.step("details/"))
 
 
 def test_a_choice_between_two_texts(visit: Visit, school: School) -> None:
@@ -109,37 +72,38 @@ def test_a_choice_between_two_texts(visit: Visit, school: School) -> None:
         page.locator("[name=note]").blur()
         expect(page.locator(f"[data-kind={said}]")).to_be_visible()
     student.forgive(because="the browser writes the refusal of a stale text to its console")
-    _are_accessible(student, course.original)
+    are_accessible(student, course.original)
     expect(student.page.get_by_role("heading", name="Which text is right?")).to_be_visible()
 
 
-def _are_accessible(person: Person, *paths: str) -> None:
-    found = [problem for path in paths for problem in _problems(person, path)]
+# Who, where, and a form that is sent with nothing filled in.
+REFUSED = (
+    ("anonymous", "/accounts/login/"),
+    ("anonymous", "/accounts/signup/"),
+    ("student", "/my/data/delete/"),
+    ("student", "/my/tokens/"),
+    ("student", "/messages/{enrollment}/"),
+    ("teacher", "/schedule/my/hours/"),
+)
+
+
+@pytest.mark.parametrize(("role", "path"), REFUSED)
+def test_a_form_that_comes_back(role: str, path: str, visit: Visit, school: School) -> None:
+    person = visit(LOGINS[role], **CALM)
+    person.go(path.format(**things_of(school, LOGINS[role])))
+    send_empty(person, "main form")
+    assert not problems_here(person)
+
+
+def test_a_new_token(visit: Visit) -> None:
+    student = visit(LOGINS["student"], **CALM)
+    student.go("/my/tokens/")
+    student.field("Name").fill("My calendar")
+    student.button("Make a token").click()
+    expect(student.page.get_by_role("heading", name="Your new token")).to_be_visible()
+    assert not problems_here(student)
+
+
+def are_accessible(person: Person, *paths: str) -> None:
+    found = [problem for path in paths for problem in problems(person, path)]
     assert not found, "\n".join(found)
-
-
-def _problems(person: Person, path: str) -> list[str]:
-    answer = person.go(path)
-    if answer.status == 404:
-        person.forgive(because="the browser writes a missing page to its console")
-    found = []
-    for size in (DESKTOP, PHONE):
-        person.page.set_viewport_size(size)
-        for scheme in SCHEMES:
-            person.page.emulate_media(color_scheme=scheme)
-            found += [f"{path} {size['width']} {scheme}: {one}" for one in _violations(person.page)]
-    for size in (PHONE, SMALL_PHONE):
-        person.page.set_viewport_size(size)
-        if too_wide := person.page.evaluate(OVERFLOW):
-            found.append(f"{path} is {too_wide} px too wide for {size['width']} px")
-    return found
-
-
-def _violations(page: Page) -> list[str]:
-    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']} ({violation['impact']}): {node['html'][:160]} {node['failureSummary']}"
-        for violation in violations
-        if violation["impact"] in GRAVE
-        for node in violation["nodes"][:3]
-    ]

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
-from tests.browser.test_accessibility import _violations
+from tests.browser.axe import problems_here
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -37,13 +37,13 @@ def test_from_a_mistake_to_a_new_teacher(visit: Visit, school: School) -> None:
     choose(person, MISTAKEN)
     expect(page.get_by_text("Did you mean Europe/Berlin?")).to_be_visible()
     assert fits(person)
-    assert not _violations(page)
+    assert not problems_here(person)
 
     choose(person, CORRECTED)
     expect(page.get_by_role("heading", name="Neue Lehrkräfte.csv")).to_be_visible()
     expect(page.get_by_text("Nothing has been written yet")).to_be_visible()
     assert fits(person)
-    assert not _violations(page)
+    assert not problems_here(person)
     assert not school.rows("SELECT 1 FROM enrollment_user WHERE email = %s", NORA)
 
     person.button("Import now").click()
@@ -59,7 +59,7 @@ def test_the_list_becomes_a_file(visit: Visit) -> None:
     expect(
         person.page.get_by_text("what the list shows with its search and filters")
     ).to_be_visible()
-    assert not _violations(person.page)
+    assert not problems_here(person)
 
     with person.page.expect_download() as download:
         person.button("Export").click()

@@ -1,0 +1,77 @@
+"""What axe says about a page: every rule of WCAG 2.0 to 2.2, A and AA, and axe's best practices."""
+
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import ViewportSize, expect
+
+from tests.browser.people import Person
+
+RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+# All that a change of colors alone can break.
+OF_COLOR = ("color-contrast", "link-in-text-block")
+SIZES = {
+    "desktop": ViewportSize(width=1280, height=900),
+    "phone": ViewportSize(width=390, height=844),
+    "small phone": ViewportSize(width=320, height=640),
+}
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# The office keeps its choice of a scheme in the browser; by itself it takes the system's on loading.
+OFFICE_SCHEME = "dark => document.documentElement.classList.toggle('dark', dark)"
+# The office's scripts have found their fields, and ours has mended what they made of them.
+OFFICE_READY = """() => document.querySelector("[role=main], main") && !document.querySelector(
+  "select.admin-autocomplete:not(.select2-hidden-accessible, [name*=__prefix__])"
+) && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"""
+# A color that is on its way from light to dark has a contrast of its own.
+CALM = {"reduced_motion": "reduce", "viewport": SIZES["desktop"]}
+
+
+def problems(person: Person, path: str) -> list[str]:
+    """Of an address; opened anew, so that nothing is open or focused."""
+    answer = person.go(path)
+    if answer.status in (403, 404):
+        person.forgive(because="the browser writes a page that is not there to its console")
+    return problems_here(person)
+
+
+def send_empty(person: Person, form: str) -> None:
+    """Past the browser's own check of what is required; every required field must say so."""
+    person.page.locator(form).last.evaluate("form => { form.noValidate = true }")
+    with person.page.expect_navigation():
+        person.page.locator(form).last.evaluate("form => form.requestSubmit()")
+    expect(person.page.locator("[aria-invalid=true]").first).to_be_visible()
+    if person.trouble:
+        person.forgive(because="the browser writes a form that comes back with 422 to its console")
+
+
+def problems_here(person: Person) -> list[str]:
+    """Of what is open now: all rules in the light, those of color in the dark, and the widths."""
+    where = person.path()
+    if where.startswith("/admin/"):
+        person.page.wait_for_function(OFFICE_READY)
+    found = [f"{where}: {one}" for one in _violations(person, "tag", RULES)]
+    _scheme(person, "dark")
+    found += [f"{where} in the dark: {one}" for one in _violations(person, "rule", OF_COLOR)]
+    _scheme(person, "light")
+    for name, size in SIZES.items():
+        person.page.set_viewport_size(size)
+        if too_wide := person.page.evaluate(OVERFLOW):
+            found.append(f"{where} is {too_wide} px too wide for a {name}")
+    person.page.set_viewport_size(SIZES["desktop"])
+    return found
+
+
+def _scheme(person: Person, scheme: Literal["light", "dark"]) -> None:
+    person.page.emulate_media(color_scheme=scheme)
+    if person.path().startswith("/admin/"):
+        person.page.evaluate(OFFICE_SCHEME, scheme == "dark")
+
+
+def _violations(person: Person, kind: str, values: tuple[str, ...]) -> list[str]:
+    only = {"type": kind, "values": list(values)}
+    answer: Any = Axe().run(person.page, options={"runOnly": only, "resultTypes": ["violations"]})
+    return [
+        f"{violation['id']} ({violation['impact']}): {node['html'][:160]} {node['failureSummary']}"
+        for violation in answer.response["violations"]
+        for node in violation["nodes"][:3]
+    ]

@@ -1,0 +1,80 @@
+"""Every page there is, by the table of permissions: who gets it, and at which address of the sample.
+
+The rows of `tests/architecture/test_permissions.py` name every URL; what answers with a page is looked
+at. A page that needs more than its address is opened by a test of its own (`BY_HAND`).
+"""
+
+from collections.abc import Iterator
+
+from tests.architecture.matrix import GET, Row, path_of
+from tests.architecture.test_permissions import ROWS
+from tests.browser.school import School
+from tests.browser.things import things_of
+
+# By role of the table: who that is in the sample.
+LOGINS = {
+    "anonymous": "",
+    "student": "student@school.example",
+    "teacher": "teacher@school.example",
+    "staff": "staff@school.example",
+    "superuser": "admin@school.example",
+}
+NO_PAGE = {
+    "enrollment:home": "leads on, to everybody's own first page",
+    "enrollment:my_copy": "a file",
+    "enrollment:revoke_token": "a button",
+    "enrollment:tick": "a button",
+    "drafts:reminders": "a button",
+    "drafts:continue": "leads on, to one of the two flows",
+    "drafts:save": "for the script, in JSON",
+    "scheduling:delete_hours": "a button; without it it leads back",
+    "scheduling:resume": "leads on, to a step",
+    "availability-api:slots": "for programs, in JSON",
+    "api-schema": "for programs, in YAML",
+    "set_language": "a button",
+    "account_confirm_login_code": "leads on: we send no codes",
+    "account_set_password": "leads on: everybody has a password",
+    "admin:login": "leads on, to the school's own login",
+    "admin:jsi18n": "a script",
+    "admin:search": "part of a page; the test of the office's search opens it",
+    "admin:autocomplete": "for the script, in JSON",
+    "admin:view_on_site": "leads on; no model of ours uses it",
+    "admin:enrollment_user_copy_data": "a file",
+    "admin:enrollment_enrollment_plan_lesson": "leads on, to the lesson's form",
+    "admin:enrollment_teacher_week": "leads on, to the week",
+    "admin:rollback_flag_audit": "leads on, to the flag's changes",
+}
+# Opened by tests of test_accessibility.py and test_accessible_office.py.
+BY_HAND = {
+    "scheduling:details",
+    "scheduling:confirm",
+    "admin:rollback_enrollmentdraft_give_back",
+    "admin:rollback_enrollmentdraft_delete_unreadable",
+    "admin/(?P<url>.*)$",
+    "admin:logout",
+}
+LEAD_ON = ("_process_import", "/<path:object_id>/")
+
+
+def pages(role: str, school: School) -> list[str]:
+    """The school's pages for everybody who gets them; the office's for the one who gets them all."""
+    things = things_of(school, LOGINS[role])
+    return sorted({path_of(row, things) for row in rows_of(role)})
+
+
+def rows_of(role: str) -> Iterator[Row]:
+    office = role == "superuser"
+    for row in ROWS:
+        if row.method == GET and row.name not in {*NO_PAGE, *BY_HAND}:
+            is_office = row.name.startswith("admin:")
+            if row.expected(role) == 200 and is_office == office:
+                yield row
+
+
+def nobodys() -> set[str]:
+    """What no test looks at, though somebody gets it, and nothing says why."""
+    looked_at = {row.name for role in LOGINS for row in rows_of(role)}
+    # Nobody in the school may add an incident or delete a lesson: there is no such page.
+    refused = {row.name for row in ROWS if row.method == GET and row.expected("superuser") == 403}
+    left = {row.name for row in ROWS} - looked_at - refused - NO_PAGE.keys() - BY_HAND
+    return {name for name in left if not name.endswith(LEAD_ON)}

@@ -1,0 +1,122 @@
+"""One of everything in the running sample school, by the names of the table of permissions."""
+
+from collections.abc import Mapping
+from typing import LiteralString
+
+from django.core.signing import Signer
+
+from tests.browser.school import School
+
+STUDENT = "student@school.example"
+TEACHER = "teacher@school.example"
+# What a new sample school has none of; each once, however often it is asked for.
+MADE: tuple[LiteralString, ...] = (
+    """INSERT INTO account_emailaddress (email, verified, "primary", user_id)
+       SELECT email, true, true, id FROM enrollment_user WHERE email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
+    """INSERT INTO holidays_holiday (name, first_on, last_on, note)
+       SELECT 'Snow', current_date + 40, current_date + 41, 'If it snows.'
+        WHERE NOT EXISTS (SELECT FROM holidays_holiday)""",
+    """INSERT INTO enrollment_apitoken (digest, token_key, created, expiry, name, user_id)
+       SELECT repeat('a', 128), 'aaaaaaaaaaaaaaa', now(), now() + interval '1 day', 'A script', id
+         FROM enrollment_user WHERE email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
+       SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
+        WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+    """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)
+       SELECT e.id, s.user_id, 'Shall we play the second piece?', now() FROM enrollment_enrollment e
+         JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
+         JOIN enrollment_teacher t ON t.id = e.teacher_id JOIN enrollment_user tu ON tu.id = t.user_id
+        WHERE e.status = 'confirmed'
+          AND (su.email = 'student@school.example' OR tu.email = 'teacher@school.example')
+          AND NOT EXISTS (SELECT FROM enrollment_message m WHERE m.enrollment_id = e.id)""",
+    """INSERT INTO enrollment_messageaccess (enrollment_id, user_id, reason, opened_at)
+       SELECT m.enrollment_id, u.id, 'A complaint.', now() FROM enrollment_message m, enrollment_user u
+        WHERE u.email = 'admin@school.example'
+          AND NOT EXISTS (SELECT FROM enrollment_messageaccess) LIMIT 1""",
+    # One that can be read, and one that was set aside for the office.
+    """INSERT INTO rollback_enrollmentdraft (answers, answers_version, heard, step, started_at, saved_at,
+                                             course_id, student_id, quarantined_at, problem)
+       SELECT kind.answers::jsonb, 1, '{}', 'details', now(), now(), c.id, s.id,
+              CASE kind.problem WHEN '' THEN NULL ELSE now() END, kind.problem
+         FROM enrollment_student s JOIN enrollment_user u ON u.id = s.user_id,
+              LATERAL (SELECT c.id FROM enrollment_course c
+                        WHERE c.opens_on IS NULL AND c.closes_on IS NULL AND NOT EXISTS (
+                              SELECT FROM enrollment_enrollment e
+                               WHERE e.course_id = c.id AND e.student_id = s.id)
+                        ORDER BY c.id LIMIT 1) c,
+              (VALUES ('{"note": "Since May."}', ''), ('{"note": [1]}', 'not_text')) kind (answers, problem)
+        WHERE u.email = 'student@school.example' AND NOT EXISTS (
+              SELECT FROM rollback_enrollmentdraft d
+               WHERE d.student_id = s.id AND d.finished_at IS NULL AND d.problem = kind.problem)""",
+)  # fmt: skip
+# Of whom is asked, or of anybody.
+TAUGHT = """
+    SELECT e.id, e.teacher_id, l.id, r.id FROM enrollment_enrollment e
+      JOIN enrollment_lesson l ON l.enrollment_id = e.id
+      JOIN scheduling_availabilityrule r ON r.teacher_id = e.teacher_id
+      JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
+      JOIN enrollment_teacher t ON t.id = e.teacher_id JOIN enrollment_user tu ON tu.id = t.user_id
+     WHERE e.status = 'confirmed' AND l.status = 'planned'
+     ORDER BY %s IN (su.email, tu.email) DESC,
+              EXISTS (SELECT FROM enrollment_message m WHERE m.enrollment_id = e.id) DESC,
+              l.period DESC, l.id, r.id LIMIT 1
+"""
+DRAFTS = """
+    SELECT d.id, c.slug, s.id FROM rollback_enrollmentdraft d
+      JOIN enrollment_course c ON c.id = d.course_id
+      JOIN enrollment_student s ON s.id = d.student_id JOIN enrollment_user u ON u.id = s.user_id
+     WHERE u.email = 'student@school.example' AND d.finished_at IS NULL AND d.problem = %s
+     ORDER BY d.id LIMIT 1
+"""
+FIRST: dict[str, LiteralString] = {
+    "account.emailaddress": "SELECT min(id) FROM account_emailaddress",
+    "auth.group": "SELECT id FROM auth_group ORDER BY name = 'staff' DESC LIMIT 1",
+    "enrollment.apitoken": "SELECT min(digest) FROM enrollment_apitoken",
+    "enrollment.course": "SELECT min(course_id) FROM enrollment_courseunit",
+    "enrollment.messageaccess": "SELECT min(id) FROM enrollment_messageaccess",
+    "enrollment.student": "SELECT min(id) FROM enrollment_student",
+    "enrollment.user": "SELECT min(user_id) FROM enrollment_student",
+    "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
+    "rollback.flag": "SELECT min(id) FROM rollback_flag",
+    "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
+    "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
+}
+FIXED = {
+    "app_label": "enrollment",
+    "key": "1-key",
+    "month": "12",
+    "uidb36": "1",
+    "url": "nothing-here",
+    "year": "2026",
+}
+
+
+def things_of(school: School, email: str) -> Mapping[str, str]:
+    """The enrollment is theirs, and whatever belongs to it, if they have one."""
+    for statement in MADE:
+        school.change(statement)
+    found = {name: str(school.rows(query)[0][0]) for name, query in FIRST.items()}
+    enrollment, teacher, lesson, rule = map(str, school.rows(TAUGHT, email)[0])
+    draft, slug, student = map(str, school.rows(DRAFTS, "")[0])
+    return {
+        **FIXED,
+        **found,
+        "enrollment": enrollment,
+        "enrollment.enrollment": enrollment,
+        "enrollment.thread": enrollment,
+        "enrollment.lesson": lesson,
+        "enrollment.teacher": teacher,
+        "teacher": teacher,
+        "scheduling.availabilityrule": rule,
+        "rule": rule,
+        "rollback.enrollmentdraft": draft,
+        "course": slug,
+        "token": Signer(salt="rollback.reminders", sep=".").sign(student),
+    }
+
+
+def unreadable_draft(school: School) -> str:
+    return str(school.rows(DRAFTS, "not_text")[0][0])
