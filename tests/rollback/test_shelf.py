@@ -64,7 +64,7 @@ def many_courses(teacher: Teacher, count: int) -> list[Course]:
 
 
 @pytest.mark.parametrize(
-    ("is_on", "flow"), [(True, "scheduling:choose"), (False, "enrollment:enroll")]
+    ("is_on", "flow"), [(True, "scheduling:resume"), (False, "enrollment:enroll")]
 )
 def test_a_draft_in_words_and_the_way_on_into_the_flow_that_is_on(
     as_student: Client,
