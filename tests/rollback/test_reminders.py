@@ -2,61 +2,33 @@
 
 import re
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from django.conf import settings as school
 from django.db import connections, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from config.local import ports
 from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.mailing import LEASE, MAX_TRIES, WAITS, Outcome
 from rollback import drafts, reminders, shelf
-from rollback.domain import answers
+from rollback.domain import versions
 from rollback.models import EnrollmentDraft, NoReminders
 from rollback.reminders import SILENCE, send_next
 from rollback.tasks import send_due_reminders
 from tests.conftest import Switches, make_student
 from tests.enrollment.crowd import at_once
+from tests.enrollment import post_office as real
 from tests.enrollment.post_office import BAD, PostOffice
 
 NOW = datetime(2026, 11, 30, 14, 2, tzinfo=UTC)
 
 
-class Letters(PostOffice):
-    """Keeps the mails themselves, too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return await super().handle_DATA(server, session, envelope)
-
-
-@pytest.fixture
-def letters(settings: Any) -> Iterator[Letters]:
-    handler = Letters()
-    port = ports.next_free(19_425)
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-    settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
-    settings.EMAIL_HOST_USER = settings.EMAIL_HOST_PASSWORD = ""
-    try:
-        yield handler
-    finally:
-        controller.stop()
+letters = real.post_office
 
 
 @pytest.fixture
@@ -75,7 +47,7 @@ def part(mail: EmailMessage, kind: str) -> str:
 
 
 def test_the_mail_says_what_is_unfinished_and_leads_back(
-    letters: Letters, left: EnrollmentDraft, client: Client, student: Student
+    letters: PostOffice, left: EnrollmentDraft, client: Client, student: Student
 ) -> None:
     assert send_next(now=NOW + SILENCE) is Outcome.SENT
     [mail] = letters.mails
@@ -94,7 +66,7 @@ def test_the_mail_says_what_is_unfinished_and_leads_back(
 
 
 def test_the_mail_carries_the_way_out_for_people_and_for_programs(
-    letters: Letters, left: EnrollmentDraft
+    letters: PostOffice, left: EnrollmentDraft
 ) -> None:
     send_next(now=NOW + SILENCE)
     [mail] = letters.mails
@@ -147,7 +119,7 @@ def test_the_token_of_somebody_deleted_leads_nowhere(client: Client, student: St
 # ---------------------------------------------------------------- to whom, and when
 
 
-def test_after_two_days_of_silence_once(letters: Letters, left: EnrollmentDraft) -> None:
+def test_after_two_days_of_silence_once(letters: PostOffice, left: EnrollmentDraft) -> None:
     assert send_next(now=NOW + SILENCE - timedelta(seconds=1)) is Outcome.NOTHING_DUE
     assert send_next(now=NOW + SILENCE) is Outcome.SENT
     left.refresh_from_db()
@@ -160,7 +132,9 @@ def test_after_two_days_of_silence_once(letters: Letters, left: EnrollmentDraft)
     assert len(letters.mails) == 1
 
 
-def test_whoever_touches_the_draft_is_not_silent(letters: Letters, left: EnrollmentDraft) -> None:
+def test_whoever_touches_the_draft_is_not_silent(
+    letters: PostOffice, left: EnrollmentDraft
+) -> None:
     later = NOW + timedelta(days=1)
     drafts.save(student=left.student, course=left.course, answers={"note": "more"}, now=later)
     assert send_next(now=NOW + SILENCE) is Outcome.NOTHING_DUE
@@ -205,14 +179,16 @@ def set_aside(draft: EnrollmentDraft) -> None:
     "what", [closed, not_open_yet, full, enrolled, inactive, opted_out, finished, set_aside]
 )
 def test_no_mail_that_would_be_of_no_use(
-    letters: Letters, left: EnrollmentDraft, what: Any
+    letters: PostOffice, left: EnrollmentDraft, what: Any
 ) -> None:
     what(left)
     assert send_next(now=NOW + SILENCE) is Outcome.NOTHING_DUE
     assert not letters.mails
 
 
-def test_others_of_the_course_do_not_make_it_full(letters: Letters, left: EnrollmentDraft) -> None:
+def test_others_of_the_course_do_not_make_it_full(
+    letters: PostOffice, left: EnrollmentDraft
+) -> None:
     """Only live enrollments count, and one student's opting out is not another's."""
     full(left)
     Enrollment.objects.update(status="cancelled")
@@ -223,13 +199,13 @@ def test_others_of_the_course_do_not_make_it_full(letters: Letters, left: Enroll
 
 
 def test_nobody_is_called_back_to_what_is_about_to_be_deleted(
-    letters: Letters, left: EnrollmentDraft
+    letters: PostOffice, left: EnrollmentDraft
 ) -> None:
     assert send_next(now=NOW + timedelta(days=29)) is Outcome.NOTHING_DUE
 
 
 def test_reminders_go_out_while_everything_is_off(
-    letters: Letters, left: EnrollmentDraft, switches: Switches
+    letters: PostOffice, left: EnrollmentDraft, switches: Switches
 ) -> None:
     switches.kill()
     EnrollmentDraft.objects.update(saved_at=timezone.now() - SILENCE)
@@ -240,7 +216,7 @@ def test_reminders_go_out_while_everything_is_off(
 
 
 def test_a_refused_address_keeps_the_mail_from_nobody_else_and_is_given_up(
-    letters: Letters, course: Course, left: EnrollmentDraft
+    letters: PostOffice, course: Course, left: EnrollmentDraft
 ) -> None:
     bad = drafts.save(student=make_student(BAD), course=course, answers={"note": "n"}, now=NOW)
     now = NOW + SILENCE
@@ -260,7 +236,7 @@ def test_a_refused_address_keeps_the_mail_from_nobody_else_and_is_given_up(
 
 
 def test_a_worker_that_dies_leaves_the_mail_to_the_next_after_the_lease(
-    letters: Letters, left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
+    letters: PostOffice, left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(_draft: EnrollmentDraft) -> None:
         raise SystemExit
@@ -275,7 +251,7 @@ def test_a_worker_that_dies_leaves_the_mail_to_the_next_after_the_lease(
 
 
 def test_a_mail_that_kills_every_worker_is_given_up(
-    letters: Letters, left: EnrollmentDraft
+    letters: PostOffice, left: EnrollmentDraft
 ) -> None:
     EnrollmentDraft.objects.update(reminder_tries=MAX_TRIES, reminder_next_at=NOW)
     assert send_next(now=NOW + SILENCE) is Outcome.FAILED
@@ -284,7 +260,7 @@ def test_a_mail_that_kills_every_worker_is_given_up(
 
 
 def test_a_server_that_is_away_is_asked_once_a_round(
-    letters: Letters, settings: Any, course: Course, left: EnrollmentDraft
+    letters: PostOffice, settings: Any, course: Course, left: EnrollmentDraft
 ) -> None:
     drafts.save(student=make_student("zoe@school.example"), course=course, answers={}, now=NOW)
     EnrollmentDraft.objects.update(saved_at=timezone.now() - SILENCE)
@@ -294,7 +270,7 @@ def test_a_server_that_is_away_is_asked_once_a_round(
 
 
 def test_a_subject_that_cannot_be_written_is_a_failure_like_others(
-    letters: Letters, left: EnrollmentDraft
+    letters: PostOffice, left: EnrollmentDraft
 ) -> None:
     Course.objects.update(title="Violin\nfor beginners")
     assert send_next(now=NOW + SILENCE) is Outcome.FAILED
@@ -302,7 +278,7 @@ def test_a_subject_that_cannot_be_written_is_a_failure_like_others(
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_at_once_send_one_each(
-    letters: Letters, course: Course, left: EnrollmentDraft
+    letters: PostOffice, course: Course, left: EnrollmentDraft
 ) -> None:
     for n in range(3):
         other = make_student(f"other{n}@school.example")
@@ -314,7 +290,7 @@ def test_many_workers_at_once_send_one_each(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_slow_mail_server_makes_no_save_wait(letters: Letters, left: EnrollmentDraft) -> None:
+def test_a_slow_mail_server_makes_no_save_wait(letters: PostOffice, left: EnrollmentDraft) -> None:
     def work() -> None:
         try:
             send_next(now=NOW + SILENCE)
@@ -340,13 +316,13 @@ def test_a_slow_mail_server_makes_no_save_wait(letters: Letters, left: Enrollmen
 def test_a_save_does_not_forget_a_reminder_that_goes_out_meanwhile(
     left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = answers.merge
+    merge = versions.merge
 
     def remind_and_merge(*both: Any) -> dict[str, str]:
         EnrollmentDraft.objects.update(reminded_at=NOW)
         return merge(*both)
 
-    monkeypatch.setattr(answers, "merge", remind_and_merge)
+    monkeypatch.setattr(versions, "merge", remind_and_merge)
     drafts.save(student=left.student, course=left.course, answers={"note": "more"}, now=NOW)
     left.refresh_from_db()
     assert left.reminded_at == NOW
