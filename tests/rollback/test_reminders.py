@@ -16,13 +16,13 @@ from django.utils import timezone
 from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.mailing import LEASE, MAX_TRIES, WAITS, Outcome
 from rollback import drafts, reminders, shelf
-from rollback.domain import versions
+from rollback.domain import answers, versions
 from rollback.models import EnrollmentDraft, NoReminders
 from rollback.reminders import SILENCE, send_next
 from rollback.tasks import send_due_reminders
 from tests.conftest import Switches, make_student
-from tests.enrollment.crowd import at_once
 from tests.enrollment import post_office as real
+from tests.enrollment.crowd import at_once
 from tests.enrollment.post_office import BAD, PostOffice
 
 NOW = datetime(2026, 11, 30, 14, 2, tzinfo=UTC)
@@ -316,7 +316,7 @@ def test_a_slow_mail_server_makes_no_save_wait(letters: PostOffice, left: Enroll
 def test_a_save_does_not_forget_a_reminder_that_goes_out_meanwhile(
     left: EnrollmentDraft, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    merge = versions.merge
+    merge = answers.merge
 
     def remind_and_merge(*both: Any) -> dict[str, str]:
         EnrollmentDraft.objects.update(reminded_at=NOW)
