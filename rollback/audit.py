@@ -71,10 +71,11 @@ def told(*, actor: Actor, reason: str, action: str = "", patience: str = "3s") -
     goes_on = connection.in_atomic_block
     try:
         with transaction.atomic(), connection.cursor() as cursor:
+            before = _lock_timeout(cursor) if goes_on else ""
             cursor.execute(SAY, [patience, *said])
             yield
-            if goes_on:  # what else the outer transaction changes was not said by this actor
-                cursor.execute(SAY, [patience, *[""] * len(said)])
+            if goes_on:  # what else the outer transaction does was not said by this actor
+                cursor.execute(SAY, [before, *[""] * len(said)])
     except IntegrityError as error:
         raise _refusal(error) or error from error
     except OperationalError as error:
@@ -83,6 +84,11 @@ def told(*, actor: Actor, reason: str, action: str = "", patience: str = "3s") -
         raise ChangeBlocked(
             _("Another change of the flags is still going on. Nothing was changed; try again.")
         ) from error
+
+
+def _lock_timeout(cursor: Any) -> str:
+    cursor.execute("SHOW lock_timeout")
+    return str(cursor.fetchone()[0])
 
 
 def write_now() -> None:

@@ -1,6 +1,7 @@
 """The door of the pages, the API and the admin: no view of a feature is reached while it is off."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -171,7 +172,8 @@ def keep(request: HttpRequest, slug: str) -> None:
         save(answers=request.POST.dict())
     except drafts.DraftTooLarge as refused:
         messages.error(request, str(refused))
-        save(answers={})
+        with suppress(drafts.DraftRefused):
+            save(answers={})
     except drafts.DraftRefused:
         # Enrolled by another press a moment ago: the original form leads to that enrollment.
         return

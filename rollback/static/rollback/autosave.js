@@ -384,7 +384,9 @@ async function deliver() {
     const form = forms.find(({ url }) => url === entry.url);
     try {
       const answer = await send(entry, { more: { kept: "1" } });
-      if ([200, 404, 409].includes(answer.status)) kept.drop(entry);
+      // Said by us: a proxy's own page is no proof that anything arrived.
+      const heard = answer.saved !== undefined || (answer.status === 409 && answer.error);
+      if (heard || answer.status === 404) kept.drop(entry);
       if (answer.saved !== undefined) form?.adopt(entry, answer);
     } catch {
       form?.failed("kept");
