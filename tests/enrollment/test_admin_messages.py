@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from config.roles import give_permissions
 from enrollment.models import (
     Course,
     Enrollment,
@@ -229,3 +230,16 @@ def test_the_list_costs_the_same_for_many(
     with CaptureQueriesContext(connection) as queries:
         assert "11 conversations" in text_of(office.get(LIST))
     assert len(queries) <= QUERIES
+
+
+@pytest.mark.parametrize("model", ["thread", "enrollment"])
+def test_no_list_can_be_asked_for_a_word_of_a_message(
+    client: Client, enrollment: Enrollment, student: Student, staff: User, model: str
+) -> None:
+    """A list that is shorter for one word than for another has told it."""
+    give_permissions()
+    write_message(enrollment=enrollment, sender=student.user, body="shy", now=timezone.now())
+    client.force_login(staff)
+    for kind in ("", "export/") if model == "enrollment" else ("",):
+        address = f"/admin/enrollment/{model}/{kind}?messages__body__contains=shy"
+        assert client.get(address).status_code == 400

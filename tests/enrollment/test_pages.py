@@ -105,6 +105,7 @@ def test_the_catalog_asks_few_questions(
         teacher = make_teacher(f"teacher{number}@school.example")
         Course.objects.create(title=f"Course {number}", slug=f"c{number}").teachers.add(teacher)
     logged_in(client, student)
+    # Two for who it is, four for the navigation, three for the list.
     with django_assert_max_num_queries(9):
         page(client, "/")
 
