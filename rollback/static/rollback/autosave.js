@@ -5,9 +5,8 @@
 // answers with both texts, and the student chooses in [data-doubts].
 // Saves are numbered; an overtaken one is ignored, so the same one may be sent twice.
 // A field with data-with="name" goes along whenever that other field does.
-//
-// What cannot be sent (or was being submitted, which may end on a page of the browser's) stays in localStorage, under the user and the page it was typed on, and is sent
-// again when the connection is back and on every next page. Nobody else who logs in here gets to see it.
+// What cannot be sent stays in localStorage, under the user and the page it was typed on, and is sent on
+// the next page or when the connection is back. Nobody else who logs in here gets to see it.
 
 const PAUSE = 500;
 const LONGEST = 1500;
