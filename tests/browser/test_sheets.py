@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import problems_here
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
-from tests.browser.axe import problems_here
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
