@@ -1,4 +1,4 @@
-"""Both flows to their end: with the keyboard alone, and without JavaScript."""
+"""Both flows to their end, without JavaScript."""
 
 import pytest
 from playwright.sync_api import expect
@@ -14,7 +14,6 @@ from tests.browser.enrolling import (
     tell,
     to_confirm,
 )
-from tests.browser.keyboard import tab_to
 from tests.browser.mails import only_mail_to, text_of
 from tests.browser.office import Office
 from tests.browser.people import Visit
@@ -24,37 +23,6 @@ from tests.browser.school import School
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 WITHOUT_JAVASCRIPT = {"java_script_enabled": False}
-
-
-def test_the_new_flow_by_keyboard_alone(school: School, visit: Visit) -> None:
-    email = fresh_student(school)
-    student, course = visit(email), course_for(school, email)
-    student.go(f"/courses/{course.slug}/")
-    tab_to(student, f"main a[href='{course.step('continue/')}']")
-    student.page.keyboard.press("Enter")
-    expect(student.page.get_by_role("heading", name="Choose your first lesson")).to_be_visible()
-    tab_to(student, "input[type=radio]")
-    student.page.keyboard.press("Space")
-    student.page.keyboard.press("ArrowDown")
-    slot = student.page.locator("input[type=radio]:checked").get_attribute("value")
-    tab_to(student, "main form[method=post] button")
-    student.page.keyboard.press("Enter")
-    expect(student.page.get_by_role("heading", name="Tell us more")).to_be_visible()
-    tab_to(student, "[name=note]")
-    student.page.keyboard.type("No mouse was used.")
-    tab_to(student, "main button[type=submit]")
-    student.page.keyboard.press("Enter")
-    expect(student.page.get_by_role("heading", name="Is everything right?")).to_be_visible()
-    tab_to(student, "main button[type=submit]")
-    student.page.keyboard.press("Space")
-    expect_enrolled(student, course)
-
-    made = only_enrollment(school, email, course)
-    assert (made["flow"], made["note"]) == ("scheduling", "No mouse was used.")
-    assert _lessons(school, made["id"]) == [(slot, "planned")]
-    student.go("/my/courses/")
-    card = student.page.locator("section.card", has_text=course.title)
-    expect(card.get_by_role("listitem")).to_have_count(1)
 
 
 def test_the_original_flow_without_javascript_and_with_everything_off(

@@ -13,14 +13,15 @@ const mend = () => {
   const [trail, title] = document.querySelectorAll("#main h1");
   if (title) trail.role = "none";
   markCurrent([...document.querySelectorAll("#nav-sidebar a.active")]);
-  document.querySelectorAll("#nav-sidebar .simplebar-content-wrapper").forEach((box) => {
+  nameSearch(document.getElementById("command-submit"));
+  document.querySelectorAll(".simplebar-content-wrapper:not(:has(#result_list))").forEach((box) => {
     box.removeAttribute("role");
     box.removeAttribute("aria-label");
   });
 };
 
 const makeButton = (part) => {
-  if (part.tabIndex >= 0) return;
+  if (part.matches("a[href], button, input, select, [tabindex]")) return;
   part.setAttribute("role", "button");
   part.tabIndex = 0;
   part.addEventListener("keydown", (event) => {
@@ -45,6 +46,13 @@ const hideIcon = (icon) => {
   const owner = icon.closest("a, button, [role=button], h1, h2, li");
   const words = owner && (owner.title || owner.ariaLabel || owner.innerText.trim() !== icon.innerText.trim());
   if (words && icon !== owner) icon.ariaHidden = "true";
+};
+
+const nameSearch = (button) => {
+  if (!button) return;
+  const dialog = button.closest("[x-data]");
+  dialog.role = "dialog";
+  dialog.ariaLabel = button.ariaLabel = button.nextElementSibling.placeholder;
 };
 
 // select2 hides the field that has the label, and puts a button into its list.
