@@ -48,7 +48,7 @@ def main() -> int:
 
 def _run(port: int, database_url: str) -> None:
     mail_ports = _name_addresses(port)
-    socket_port = _name_sockets(port)
+    socket_port = _name_sockets(port, mail_ports)
     _prepare()
     children = _children(port, mail_ports, socket_port)
     try:
@@ -130,11 +130,15 @@ def _name_addresses(port: int) -> tuple[int, int] | None:
     return smtp, reader
 
 
-def _name_sockets(port: int) -> int | None:
-    """A port of their own beside the pages; where an address is given, somebody else serves them."""
+def _name_sockets(port: int, mail_ports: tuple[int, int] | None) -> int | None:
+    """A port of their own beside the pages; where an address is given, somebody else serves them.
+
+    mail_ports: still free, because nobody listens there yet, and not to be taken twice.
+    """
     if place.setting("SOCKET_URL") or place.setting("SCHOOL_ENV") == "production":
         return None
-    sockets = ports.next_free(min(port + SOCKETS_ABOVE, HIGHEST_MAIL))
+    first = max([port + SOCKETS_ABOVE, *(taken + 1 for taken in mail_ports or ())])
+    sockets = ports.next_free(min(first, HIGHEST_MAIL + SOCKETS_ABOVE))
     os.environ["SOCKET_URL"] = f"ws://localhost:{sockets}"
     return sockets
 

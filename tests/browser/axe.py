@@ -53,11 +53,12 @@ def problems_here(person: Person) -> list[str]:
     _scheme(person, "dark")
     found += [f"{where} in the dark: {one}" for one in _violations(person, "rule", OF_COLOR)]
     _scheme(person, "light")
+    before = person.page.viewport_size or SIZES["desktop"]
     for name, size in SIZES.items():
         person.page.set_viewport_size(size)
         if too_wide := person.page.evaluate(OVERFLOW):
             found.append(f"{where} is {too_wide} px too wide for a {name}")
-    person.page.set_viewport_size(SIZES["desktop"])
+    person.page.set_viewport_size(before)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config import statics
-from config.local import browser, place
+from config.local import browser, place, ports, run
 from config.local.children import Child
 from config.local.command import needs_database
 
@@ -146,3 +147,18 @@ def _ends(pid: int) -> bool:
         time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
     return False
+
+
+def test_sockets_and_mails_never_get_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the ports of the mails are taken they move up, to where the sockets would be."""
+    for name in ("EMAIL_URL", "MAIL_READER_URL", "SITE_URL", "SOCKET_URL"):
+        monkeypatch.setenv(name, "")
+    port = 17_300
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports.next_free(port + run.MAIL_ABOVE)))
+        taken.listen()
+        mail_ports = run._name_addresses(port)
+        sockets = run._name_sockets(port, mail_ports)
+    assert mail_ports
+    assert sockets
+    assert sockets not in mail_ports

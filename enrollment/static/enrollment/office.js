@@ -6,6 +6,7 @@ const mend = () => {
   document.querySelectorAll(CLICKED).forEach(makeButton);
   // A menu that opens is no landmark.
   document.querySelectorAll("nav[x-show], #tabs-items").forEach((list) => (list.role = "none"));
+  document.querySelectorAll("#changelist-filter h3").forEach((heading) => (heading.ariaLevel = "2"));
   document.querySelectorAll(".help-tooltip[aria-label]").forEach((sign) => (sign.role = "img"));
   document.querySelectorAll(".material-symbols-outlined").forEach(hideIcon);
   document.querySelectorAll(".select2-container").forEach(nameSelect);
