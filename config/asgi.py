@@ -1,5 +1,6 @@
 """The websockets, for any ASGI server: `uvicorn config.asgi:application`. Pages are WSGI's: faster."""
 
+import asyncio
 import os
 from typing import Any
 
@@ -13,7 +14,17 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from enrollment.socket_login import SocketLogin  # noqa: E402
+from rollback import switchboard  # noqa: E402
 from rollback.doors.sockets import Changes, FeaturesSocket, SocketDoor  # noqa: E402
+
+
+async def say_goodbye(scope: Any, receive: Any, send: Any) -> None:
+    """uvicorn ends by the signal that stopped it, past whatever Python does at its end."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await asyncio.to_thread(switchboard.board.leave)
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
@@ -27,5 +38,6 @@ application = ProtocolTypeRouter(
     {
         "websocket": SocketLogin(SocketDoor(sockets, changes), origins=[settings.SITE_URL]),
         "http": nothing_here,
+        "lifespan": say_goodbye,
     }
 )

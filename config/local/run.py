@@ -170,7 +170,7 @@ def _children(
     ]
     if socket_port:
         sockets = f"uvicorn --host 127.0.0.1 --port {socket_port} --ws websockets-sansio"
-        sockets += " --lifespan off --timeout-graceful-shutdown 2 config.asgi:application"
+        sockets += " --timeout-graceful-shutdown 2 config.asgi:application"
         children.append(_child("sockets", sockets.split()))
     if mail_ports:
         words = [str(place.var() / "mail"), *map(str, mail_ports)]

@@ -2,11 +2,15 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from socket import create_connection
 from typing import Any
 
 import pytest
@@ -22,6 +26,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from config.local import ports
+from config.local.place import BASE_DIR
 from enrollment.models import User
 from enrollment.operations.tokens import make_token
 from enrollment.socket_login import SocketLogin
@@ -29,10 +34,11 @@ from rollback import registry, runner, switchboard
 from rollback.domain.shares import Subject
 from rollback.doors import counting
 from rollback.doors.sockets import SWITCHED_OFF_CODE, Changes, FeaturesSocket, SocketDoor
-from rollback.models import Flag
+from rollback.models import Flag, Process
 from rollback.runner import Actor
 from rollback.switchboard import Switchboard
 from tests.conftest import Switches, make_student
+from tests.rollback.others import START, address_of_this_test, eventually
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
 ACTOR = Actor(name="a test")
@@ -263,3 +269,31 @@ def test_a_socket_leaves_no_task(
     monkeypatch.setattr(switchboard.board, "start", lambda: None)
     end = (lambda socket: switches.kill()) if goes_off else asyncio.Task.cancel
     assert asyncio.run(_leftovers(path, end)) == []
+
+
+def test_the_sockets_server_signs_off_when_it_is_stopped(student: User) -> None:
+    """As `make run` starts it; the switchboard's page must not name it as silent afterwards."""
+    port = ports.next_free(19_800)
+    command = f"-m uvicorn --port {port} --ws websockets-sansio --log-level warning"
+    env = os.environ | {"DATABASE_URL": address_of_this_test(), "PYTHONPATH": str(BASE_DIR)}
+    words = [sys.executable, *command.split(), "config.asgi:application"]
+    with subprocess.Popen(words, env=env) as server:
+        try:
+            assert eventually(lambda: answers(port), within=START)
+            with opened(f"ws://127.0.0.1:{port}/ws/features/", student) as socket:
+                assert "calendar" in on(socket)
+                listed = Process.objects.filter(pid=server.pid)
+                assert eventually(listed.exists, within=5)
+            server.terminate()
+            server.wait(20)
+            assert not listed.exists()
+        finally:
+            server.kill()
+
+
+def answers(port: int) -> bool:
+    try:
+        with create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
