@@ -145,6 +145,7 @@ def test_without_listen_a_process_acknowledges_too(real_switchboard: Switchboard
     with override_settings(DATABASE_POOLED=True):
         runner.set_share(flag=MASTER, percent=Decimal(100), actor=ACTOR, reason="test")
         assert is_on(MASTER, WHO)
+        assert eventually(Process.objects.exists, within=3)
         Flag.objects.update(everyone=False)
         found = processes.wait_for_all(timeout=3)
         assert found is not None
