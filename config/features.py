@@ -1,5 +1,6 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -96,7 +97,7 @@ def plug_sockets() -> None:
     sockets.plug_closed_days(_closed_days)
 
 
-def _closed_days(teacher_id: int, first: date, last: date) -> frozenset[date]:
+def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]:
     from holidays import queries
 
     return gate.call(
@@ -104,7 +105,7 @@ def _closed_days(teacher_id: int, first: date, last: date) -> frozenset[date]:
         queries.closed_days,
         first=first,
         last=last,
-        instead=frozenset(),
+        instead={},
         # A day that was entered closes the school, whether or not holidays can be managed now.
         even_off=True,
     )

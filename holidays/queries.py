@@ -6,17 +6,17 @@ from holidays.domain.days import days_between
 from holidays.models import Holiday
 
 
-def closed_days(*, first: date, last: date) -> frozenset[date]:
-    """The days from `first` to `last`, both counted, on which the school is closed."""
+def closed_days(*, first: date, last: date) -> dict[date, str]:
+    """The days from `first` to `last`, both counted, on which the school is closed, and their names."""
     periods = Holiday.objects.filter(first_on__lte=last, last_on__gte=first).values_list(
-        "first_on", "last_on"
+        "first_on", "last_on", "name"
     )
-    return frozenset(
-        day
-        for first_on, last_on in periods
+    return {
+        day: name
+        for first_on, last_on, name in periods
         # Clipped first: whoever types the year 9999 must not cost every page three million days.
         for day in days_between(max(first, first_on), min(last, last_on))
-    )
+    }
 
 
 def holidays_between(*, first: date, last: date) -> QuerySet[Holiday]:

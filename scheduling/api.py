@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from scheduling.domain.slots import Period
+from scheduling.domain.clock import Period
 from scheduling.queries.availability import free_slots, moment
 from scheduling.queries.teaching import Teaching, teaching
 from scheduling.serializers import SlotsAnswer, SlotsQuery
@@ -47,7 +47,7 @@ class TeacherSlots(APIView):
             teacher=found.teacher,
             course=found.course,
             now=timezone.now(),
-            student_id=found.student_id,
+            student=found.student,
         )
         return Response(_answer(found, slots))
 

@@ -1,3 +1,4 @@
+from enrollment.models.changes import LessonChange
 from enrollment.models.courses import Course
 from enrollment.models.enrollments import Enrollment
 from enrollment.models.lessons import Lesson
@@ -12,6 +13,7 @@ __all__ = [
     "CourseUnit",
     "Enrollment",
     "Lesson",
+    "LessonChange",
     "Message",
     "MessageAccess",
     "Reader",

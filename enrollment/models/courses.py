@@ -20,6 +20,13 @@ class Course(models.Model):
         default=45,
         validators=[MinValueValidator(5), MaxValueValidator(480)],
     )
+    seats = models.PositiveSmallIntegerField(
+        _("students in one lesson"),
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_("1: each student alone. More: a group, which is full with so many."),
+    )
     capacity = models.PositiveIntegerField(
         _("places"), default=10, help_text=_("How many students can be enrolled at once.")
     )
@@ -49,6 +56,11 @@ class Course(models.Model):
                 name="course_lesson_minutes_sane",
                 condition=Q(lesson_minutes__gte=5, lesson_minutes__lte=480),
                 violation_error_message=_("A lesson lasts between 5 and 480 minutes."),
+            ),
+            models.CheckConstraint(
+                name="course_seats_sane",
+                condition=Q(seats__gte=1, seats__lte=100),
+                violation_error_message=_("A lesson has between 1 and 100 students."),
             ),
         ]
 

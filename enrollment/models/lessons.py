@@ -3,7 +3,7 @@ from datetime import datetime
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.domain.states import LessonStatus
@@ -11,12 +11,39 @@ from enrollment.models.courses import Course
 from enrollment.models.enrollments import Enrollment
 from enrollment.models.people import Student, Teacher, validate_zone
 
+MOST_BUFFER = 240
+
+
+class BusyPeriod(Func):
+    """The lesson with its buffers, as an expression that PostgreSQL keeps as a column.
+
+    Only what never depends on a session's time zone may be kept; minus an interval does.
+    """
+
+    template = """tstzrange(
+      to_timestamp(extract(epoch FROM lower(period) - timestamptz '1970-01-01 00:00:00+00')::float8
+                   - buffer_before * 60),
+      to_timestamp(extract(epoch FROM upper(period) - timestamptz '1970-01-01 00:00:00+00')::float8
+                   + buffer_after * 60))"""
+    output_field = DateTimeRangeField()
+
+
+class OwnTime(Func):
+    """Equal for those who share one group lesson, different for any other two lessons."""
+
+    template = """(CASE WHEN seats > 1 THEN hash_range_extended(period, course_id)
+      & 9223372036854775807 ELSE -id END)"""
+    output_field = models.BigIntegerField()
+
 
 class Lesson(models.Model):
     """Who, when, with whom. The database itself refuses a double booking, whoever writes.
 
     `period` is half-open and aware; the wall clock it was agreed in stands beside it, so that a
     change of the zone's rules can be seen and put right.
+
+    A group lesson is a row for each student: same teacher, course and period, and `seats` above 1.
+    How many seats are taken is counted by who writes, under the teacher's lock.
     """
 
     class Status(models.TextChoices):
@@ -47,6 +74,20 @@ class Lesson(models.Model):
     local_on = models.DateField(_("agreed date"))
     local_start = models.TimeField(_("agreed time"))
     zone = models.CharField(_("agreed time zone"), max_length=64, validators=[validate_zone])
+    seats = models.PositiveSmallIntegerField(_("seats"), default=1, db_default=1, editable=False)
+    # Minutes in which the teacher takes no other lesson, as the policy was when this was agreed.
+    buffer_before = models.PositiveSmallIntegerField(
+        _("minutes kept free before"), default=0, db_default=0, editable=False
+    )
+    buffer_after = models.PositiveSmallIntegerField(
+        _("minutes kept free after"), default=0, db_default=0, editable=False
+    )
+    busy = models.GeneratedField(
+        expression=BusyPeriod(),
+        output_field=DateTimeRangeField(),
+        db_persist=True,
+        verbose_name=_("teacher's time"),
+    )
     status = models.CharField(
         _("status"), max_length=10, choices=Status.choices, default=Status.PLANNED
     )
@@ -61,7 +102,8 @@ class Lesson(models.Model):
                 name="lesson_teacher_once",
                 expressions=[
                     ("teacher", RangeOperators.EQUAL),
-                    ("period", RangeOperators.OVERLAPS),
+                    ("busy", RangeOperators.OVERLAPS),
+                    (OwnTime(), RangeOperators.NOT_EQUAL),
                 ],
                 condition=~Q(status=LessonStatus.CANCELLED),
                 violation_error_message=_("The teacher already has a lesson at this time."),
@@ -92,6 +134,15 @@ class Lesson(models.Model):
                 condition=Q(status=LessonStatus.HELD, expires_at__isnull=False)
                 | (~Q(status=LessonStatus.HELD) & Q(expires_at__isnull=True)),
                 violation_error_message=_("A hold, and only a hold, has an end."),
+            ),
+            models.CheckConstraint(
+                name="lesson_seats_and_buffers",
+                condition=Q(
+                    seats__gte=1,
+                    seats__lte=100,
+                    buffer_before__lte=MOST_BUFFER,
+                    buffer_after__lte=MOST_BUFFER,
+                ),
             ),
             # A hold that is named in an enrollment has left the flow, and waits for the office.
             models.UniqueConstraint(

@@ -80,7 +80,7 @@ def enroll(
     # before or after this enrollment, never in the middle.
     one_at_a_time(student=student)
     # Serializes enrollments of one course: capacity cannot be counted without it.
-    course = Course.objects.select_for_update(no_key=True).get(pk=course.pk)
+    course = lock_course(course=course)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
     if posted is not None and sockets.keeper().is_stale(
         student=student, course=course, posted=posted
@@ -103,6 +103,11 @@ def enroll(
     # Robust: the enrollment is made by then, and whatever the queue says must not become an error page.
     transaction.on_commit(confirmations.wake, robust=True)
     return enrollment
+
+
+def lock_course(*, course: Course) -> Course:
+    """As it is now, and so until this transaction ends."""
+    return Course.objects.select_for_update(no_key=True).get(pk=course.pk)
 
 
 def check_can_enroll(

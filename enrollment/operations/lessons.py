@@ -1,15 +1,18 @@
 """Writing lessons and holds. Only the database decides who was first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
 from django.utils.translation import pgettext
+from psycopg.errors import DeadlockDetected, ExclusionViolation, LockNotAvailable, UniqueViolation
 
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
@@ -17,6 +20,8 @@ from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 HOLD = timedelta(minutes=10)
 # Over all courses: nobody can empty a teacher's week by looking around in every course.
 MOST_HOLDS = 3
+LOCK_WAIT = "3s"
+BLOCKED = (ExclusionViolation, UniqueViolation, DeadlockDetected, LockNotAvailable)
 
 
 class SlotTaken(Exception):
@@ -27,27 +32,75 @@ class HoldExpired(Exception):
     """The slot is no longer held for this student."""
 
 
-@transaction.atomic
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How long a new lesson is, for how many students, and what the teacher keeps free around it."""
+
+    minutes: int
+    seats: int = 1
+    buffer_before: int = 0
+    buffer_after: int = 0
+
+    @classmethod
+    def of(cls, course: Course) -> "Terms":
+        return cls(minutes=course.lesson_minutes, seats=course.seats)
+
+
 def hold_slot(
-    *, student: Student, course: Course, teacher: Teacher, starts_at: datetime, now: datetime
+    *,
+    student: Student,
+    course: Course,
+    teacher: Teacher,
+    starts_at: datetime,
+    now: datetime,
+    terms: Terms | None = None,
+    hold_for: timedelta = HOLD,
 ) -> Lesson:
-    """Hold one slot of the course's length for HOLD.
+    """Hold one slot. terms: None is the course's own.
 
     A student has one hold for a course and MOST_HOLDS in all; those before give way.
 
     :raises SlotTaken: nothing was given back.
     """
-    one_at_a_time(student=student)
-    _give_back_holds(student=student, course=course)
-    return _insert(
-        student=student,
-        course=course,
-        teacher=teacher,
-        starts_at=starts_at,
-        status=LessonStatus.HELD,
-        expires_at=now + HOLD,
-        now=now,
-    )
+    with taken_if_blocked():
+        one_at_a_time(student=student)
+        _give_back_holds(student=student, course=course)
+        return _insert(
+            student=student,
+            course=course,
+            teacher=teacher,
+            starts_at=starts_at,
+            terms=terms or Terms.of(course),
+            status=LessonStatus.HELD,
+            expires_at=now + hold_for,
+            now=now,
+        )
+
+
+@contextmanager
+def taken_if_blocked() -> Iterator[None]:
+    """A transaction in which whoever is in the way for too long, or for ever, was faster.
+
+    :raises SlotTaken: an exclusion constraint, a deadlock or the lock's timeout said so.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except (IntegrityError, OperationalError) as error:
+        if isinstance(error.__cause__, BLOCKED):
+            raise SlotTaken from error
+        raise
+
+
+def lock_teacher(*, teacher: Teacher) -> None:
+    """Whoever else counts lessons of this teacher waits until this transaction ends, LOCK_WAIT long.
+
+    The order of locks is user, student, course, teacher, enrollment, lesson. Call it inside
+    `taken_if_blocked`, which says what happened to whoever waited for too long.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_WAIT])
+    Teacher.objects.select_for_update(no_key=True).get(pk=teacher.pk)
 
 
 class PersonDeleted(PermissionDenied):
@@ -119,15 +172,24 @@ def _give_back_holds(*, student: Student, course: Course) -> None:
 
 
 def plan_lesson(
-    *, enrollment: Enrollment, teacher: Teacher, starts_at: datetime, now: datetime
+    *,
+    enrollment: Enrollment,
+    teacher: Teacher,
+    starts_at: datetime,
+    now: datetime,
+    terms: Terms | None = None,
 ) -> Lesson:
-    """:raises SlotTaken:"""
-    with transaction.atomic():
+    """terms: None is the course's own.
+
+    :raises SlotTaken:
+    """
+    with taken_if_blocked():
         return _insert(
             student=enrollment.student,
             course=enrollment.course,
             teacher=teacher,
             starts_at=starts_at,
+            terms=terms or Terms.of(enrollment.course),
             status=LessonStatus.PLANNED,
             enrollment=enrollment,
             now=now,
@@ -179,30 +241,41 @@ def _insert(
     course: Course,
     teacher: Teacher,
     starts_at: datetime,
+    terms: Terms,
     status: str,
     now: datetime,
     enrollment: Enrollment | None = None,
     expires_at: datetime | None = None,
 ) -> Lesson:
     """ON CONFLICT DO NOTHING, never a plain INSERT: that deadlocks against an exclusion constraint."""
-    ends_at = starts_at + timedelta(minutes=course.lesson_minutes)
+    ends_at = starts_at + timedelta(minutes=terms.minutes)
     local = timezone.localtime(starts_at, ZoneInfo(teacher.zone))
+    if terms.seats > 1:
+        lock_teacher(teacher=teacher)
+        terms = _terms_of_group(course, teacher, (starts_at, ends_at), terms, now=now)
     with connection.cursor() as cursor:
         # A constraint cannot read the clock, so holds that have run out are cleared here.
         cursor.execute(
             """
             DELETE FROM enrollment_lesson
              WHERE status = 'held' AND expires_at <= %s
-               AND period && tstzrange(%s, %s)
+               AND busy && tstzrange(%s, %s)
                AND (teacher_id = %s::bigint OR student_id = %s::bigint)
             """,
-            [now, starts_at, ends_at, teacher.pk, student.pk],
+            [
+                now,
+                starts_at - timedelta(minutes=terms.buffer_before),
+                ends_at + timedelta(minutes=terms.buffer_after),
+                teacher.pk,
+                student.pk,
+            ],
         )
         cursor.execute(
             """
             INSERT INTO enrollment_lesson (course_id, teacher_id, student_id, enrollment_id, period,
-                                           local_on, local_start, zone, status, expires_at)
-            VALUES (%s, %s, %s, %s, tstzrange(%s, %s), %s, %s, %s, %s, %s)
+                                           local_on, local_start, zone, status, expires_at,
+                                           seats, buffer_before, buffer_after)
+            VALUES (%s, %s, %s, %s, tstzrange(%s, %s), %s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT DO NOTHING
             RETURNING id
             """,
@@ -218,9 +291,38 @@ def _insert(
                 teacher.zone,
                 status,
                 expires_at,
+                terms.seats,
+                terms.buffer_before,
+                terms.buffer_after,
             ],
         )
         row = cursor.fetchone()
     if row is None:
         raise SlotTaken
     return Lesson.objects.get(pk=row[0])
+
+
+def _terms_of_group(
+    course: Course,
+    teacher: Teacher,
+    period: tuple[datetime, datetime],
+    terms: Terms,
+    *,
+    now: datetime,
+) -> Terms:
+    """As the group has them already; counted under the teacher's lock.
+
+    :raises SlotTaken: no seat is left.
+    """
+    group = list(
+        Lesson.objects.filter(teacher=teacher, course=course, period=period, seats__gt=1)
+        .exclude(status=LessonStatus.CANCELLED)
+        .exclude(status=LessonStatus.HELD, expires_at__lte=now)
+        .values_list("seats", "buffer_before", "buffer_after")
+    )
+    if not group:
+        return terms
+    seats, before, after = group[0]
+    if len(group) >= max(row[0] for row in group):
+        raise SlotTaken
+    return Terms(minutes=terms.minutes, seats=seats, buffer_before=before, buffer_after=after)

@@ -2,9 +2,8 @@
 
 from datetime import date, datetime, time
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from psycopg.errors import DeadlockDetected
 
 from enrollment.domain.clock import instant
 from enrollment.domain.states import (
@@ -17,7 +16,7 @@ from enrollment.domain.states import (
 )
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.enroll import enroll
-from enrollment.operations.lessons import SlotTaken, lock_people, plan_lesson
+from enrollment.operations.lessons import SlotTaken, lock_people, plan_lesson, taken_if_blocked
 from enrollment.queries.clashes import lesson_length
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
@@ -135,19 +134,12 @@ def put_lesson(*, lesson: Lesson, teacher: Teacher, on: date, at: time, now: dat
     check_step(LESSON_STEPS, before=lesson.status, after=LessonStatus.PLANNED)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
     period = DateTimeTZRange(starts_at, starts_at + lesson_length(lesson))
-    try:
-        with transaction.atomic():
-            _delete_expired_holds_in_the_way(lesson, teacher, period, now=now)
-            moved = Lesson.objects.filter(pk=lesson.pk, status=LessonStatus.PLANNED).update(
-                teacher=teacher, period=period, local_on=on, local_start=at, zone=teacher.zone
-            )
-    except IntegrityError as taken:
-        raise SlotTaken from taken
-    except OperationalError as error:
-        # Two writers who both wanted the place: an UPDATE cannot say ON CONFLICT DO NOTHING.
-        if isinstance(error.__cause__, DeadlockDetected):
-            raise SlotTaken from error
-        raise
+    # Two writers who both want the place may block each other: an UPDATE cannot say ON CONFLICT.
+    with taken_if_blocked():
+        _delete_expired_holds_in_the_way(lesson, teacher, period, now=now)
+        moved = Lesson.objects.filter(pk=lesson.pk, status=LessonStatus.PLANNED).update(
+            teacher=teacher, period=period, local_on=on, local_start=at, zone=teacher.zone
+        )
     if not moved:
         raise SlotTaken
 
@@ -156,6 +148,6 @@ def _delete_expired_holds_in_the_way(
     lesson: Lesson, teacher: Teacher, period: DateTimeTZRange, *, now: datetime
 ) -> None:
     expired = Lesson.objects.filter(
-        status=LessonStatus.HELD, expires_at__lte=now, period__overlap=period
+        status=LessonStatus.HELD, expires_at__lte=now, busy__overlap=period
     )
     (expired.filter(teacher=teacher) | expired.filter(student=lesson.student)).delete()

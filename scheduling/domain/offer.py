@@ -7,7 +7,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from scheduling.domain.choice import as_text
-from scheduling.domain.slots import Period
+from scheduling.domain.clock import Period
 
 
 @dataclass(frozen=True, slots=True)

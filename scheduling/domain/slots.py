@@ -1,98 +1,181 @@
-"""From weekly wall-clock windows to free slots. Pure: no Django, no clock, no I/O.
+"""From hours, policy and what is in the way to free slots. Pure: no Django, no clock, no I/O.
 
-Instants are epoch seconds, periods are half-open [start, end). A wall clock becomes an instant as
-RFC 5545 § 3.3.5 says: the first of a repeated hour, and forward over a gap (02:30 is 03:30).
+Periods are half-open [start, end) in epoch seconds.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from zoneinfo import ZoneInfo
 
-Period = tuple[int, int]
-
-DAY_SECONDS = 24 * 3600
-FIRST_DAY = date.min.toordinal()
-LAST_DAY = date.max.toordinal()
+from scheduling.domain.clock import Period, day_of, day_period, monday_of
+from scheduling.domain.hours import DayHours, Rule, open_windows
+from scheduling.domain.policy import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A weekly window on the teacher's wall clock.
+class Taken:
+    """A lesson of the teacher. busy: with its buffers.
 
-    weekday: 0 is Monday. starts, ends: seconds after local midnight, ends up to 86,400 (midnight).
-    first_day, last_day: `date.toordinal()`, both counted.
+    group: of the asked course, for several students; open_seats of it are still free.
     """
 
-    weekday: int
-    starts: int
-    ends: int
-    first_day: int = FIRST_DAY
-    last_day: int = LAST_DAY
+    period: Period
+    busy: Period
+    group: bool = False
+    open_seats: int = 0
 
 
-def free_slots(
-    *,
-    rules: Iterable[Rule],
-    busy: Iterable[Period],
-    closed: frozenset[date],
-    zone: ZoneInfo,
-    lesson_minutes: int,
-    since: int,
-    until: int,
-    now: int,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything that decides about one teacher's slots, whole weeks of the teacher's calendar.
+
+    zone: the teacher's. closed: the dates on which nobody teaches, with what they are called.
+    teaching: the teacher's lessons and live holds; learning: those of the asking student. What the
+    student holds for the asked course is in neither, nor is the lesson that is being moved.
+    """
+
+    zone: ZoneInfo
+    rules: Sequence[Rule] = ()
+    exceptions: Sequence[DayHours] = ()
+    closed: Mapping[date, str] = field(default_factory=dict)
+    time_off: Sequence[Period] = ()
+    teaching: Sequence[Taken] = ()
+    learning: Sequence[Period] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Slots are looked for that start in [since, until). earliest: the minimum notice's end."""
+
+    since: int
+    until: int
+    earliest: int
+
+
+def free_slots(facts: Facts, policy: Policy, span: Span) -> list[Period]:
+    """The bookable slots in order of time.
+
+    The grid begins at each window's start. A slot that touches something is left out; the grid
+    stays where it is. A group lesson with an open seat is offered as it was agreed, on the grid or
+    not, and needs no hours: it takes place.
+    """
+    start = max(span.since, span.earliest)
+    offered = list(_cut(windows(facts, since=start, until=span.until), policy, start, span.until))
+    free = without(offered, blocked(facts, policy))
+    if policy.has_limits:
+        counts = Counts(facts)
+        free = [slot for slot in free if not counts.full(slot[0], policy)]
+    groups = groups_to_join(facts)
+    return _with_groups(free, groups, facts, policy, span) if groups else free
+
+
+def windows(facts: Facts, *, since: int, until: int) -> list[Period]:
+    return open_windows(
+        rules=facts.rules,
+        exceptions=facts.exceptions,
+        zone=facts.zone,
+        since=since,
+        until=until,
+    )
+
+
+def blocked(facts: Facts, policy: Policy) -> list[Period]:
+    """Where no new lesson may be: apart from each other, in order. Groups to join are not in it."""
+    return merged(
+        [
+            *away(facts),
+            *facts.learning,
+            *(policy.around(one.busy) for one in facts.teaching if not one.open_seats),
+        ]
+    )
+
+
+def away(facts: Facts) -> Iterator[Period]:
+    """Closed dates and time off. A closed date ends a window that reaches into it at midnight."""
+    for day in facts.closed:
+        yield day_period(facts.zone, day.toordinal())
+    yield from facts.time_off
+
+
+def merged(periods: Iterable[Period]) -> list[Period]:
+    """The same time as periods that do not touch, in order; empty ones are dropped."""
+    apart: list[Period] = []
+    for start, end in sorted(periods):
+        if start >= end:
+            continue
+        if apart and start <= apart[-1][1]:
+            if end > apart[-1][1]:
+                apart[-1] = (apart[-1][0], end)
+        else:
+            apart.append((start, end))
+    return apart
+
+
+def without(slots: Iterable[Period], blocks: Sequence[Period]) -> list[Period]:
+    """Those slots that touch none of `blocks`. One pass: slots are of one length and in order,
+    blocks apart and in order."""
+    free: list[Period] = []
+    position, total = 0, len(blocks)
+    for slot in slots:
+        start, end = slot
+        while position < total and blocks[position][1] <= start:
+            position += 1
+        if position == total or blocks[position][0] >= end:
+            free.append(slot)
+    return free
+
+
+class Counts:
+    """How many lessons a teacher has on each date and in each week of their own calendar."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.zone = facts.zone
+        # A group lesson is one, however many rows it has.
+        starts = sorted({one.period for one in facts.teaching})
+        days = [day_of(self.zone, start) for start, _end in starts]
+        self._days = Counter(days)
+        self._weeks = Counter(monday_of(day) for day in days)
+
+    def full_day(self, start: int, policy: Policy) -> bool:
+        return bool(policy.most_a_day) and self._days[self._day(start)] >= policy.most_a_day
+
+    def full_week(self, start: int, policy: Policy) -> bool:
+        if not policy.most_a_week:
+            return False
+        return self._weeks[monday_of(self._day(start))] >= policy.most_a_week
+
+    def full(self, start: int, policy: Policy) -> bool:
+        return self.full_day(start, policy) or self.full_week(start, policy)
+
+    def _day(self, start: int) -> int:
+        return day_of(self.zone, start)
+
+
+def groups_to_join(facts: Facts) -> list[Taken]:
+    """Each once, in order of time."""
+    by_period = {one.period: one for one in facts.teaching if one.open_seats}
+    return [by_period[period] for period in sorted(by_period)]
+
+
+def _with_groups(
+    free: list[Period], groups: Sequence[Taken], facts: Facts, policy: Policy, span: Span
 ) -> list[Period]:
-    """The bookable slots that start in [since, until) and not before now, in order of time.
-
-    The grid begins at each window's start with the lesson's length as its step. A slot that touches
-    something busy is left out; the grid stays where it is.
-    """
-    earliest = max(since, now)
-    windows = open_windows(rules=rules, closed=closed, zone=zone, since=earliest, until=until)
-    step = lesson_minutes * 60
-    slots = _cut(windows, step=step, earliest=earliest, until=until)
-    return _without_busy(slots, sorted(busy))
-
-
-def open_windows(
-    *,
-    rules: Iterable[Rule],
-    closed: frozenset[date],
-    zone: ZoneInfo,
-    since: int,
-    until: int,
-) -> list[Period]:
-    """The windows as instants, whole (not clipped), that can reach into [since, until).
-
-    Windows that overlap after a gap pushed one forward become one; those that only touch stay two.
-    """
-    if since >= until:
-        return []
-    by_weekday: list[list[Rule]] = [[] for _ in range(7)]
-    for rule in rules:
-        by_weekday[rule.weekday].append(rule)
-    days = _local_days(zone=zone, since=since, until=until)
-    found = [
-        (instant(zone, day, rule.starts), instant(zone, day, rule.ends))
-        for day in days
-        if date.fromordinal(day) not in closed
-        for rule in by_weekday[(day - 1) % 7]
-        if rule.first_day <= day <= rule.last_day
+    """Instead of every new slot that would touch a group stands the group, if it can be joined."""
+    apart = without(free, merged(policy.around(group.busy) for group in groups))
+    in_the_way = merged([*away(facts), *facts.learning])
+    start = max(span.since, span.earliest)
+    joined = [
+        group.period
+        for group in groups
+        if start <= group.period[0] < span.until and not touches(group.period, in_the_way)
     ]
-    return _joined(sorted(window for window in found if window[0] < window[1]))
+    return sorted([*apart, *joined])
 
 
-@lru_cache(maxsize=32_768)
-def instant(zone: ZoneInfo, day: int, seconds: int) -> int:
-    """The epoch second of a wall clock; `seconds` may be 86,400, which is the next day's midnight.
-
-    Cached because each page asks for the same few weeks, and a conversion costs more than the rest.
-    """
-    days, rest = divmod(seconds, DAY_SECONDS)
-    midnight = datetime.fromordinal(day + days)
-    # fold=0, the default, is exactly RFC 5545: first occurrence, and the old offset inside a gap.
-    return int((midnight + timedelta(seconds=rest)).replace(tzinfo=zone).timestamp())
+def touches(period: Period, blocks: Iterable[Period]) -> bool:
+    return any(block[0] < period[1] and period[0] < block[1] for block in blocks)
 
 
 def nearest(slots: Sequence[Period], *, wanted: int, count: int) -> list[Period]:
@@ -100,39 +183,10 @@ def nearest(slots: Sequence[Period], *, wanted: int, count: int) -> list[Period]
     return sorted(sorted(slots, key=lambda slot: abs(slot[0] - wanted))[:count])
 
 
-def _local_days(*, zone: ZoneInfo, since: int, until: int) -> range:
-    """From the day before: Samoa once left out a whole day, which pushed its windows into the next."""
-    first = datetime.fromtimestamp(since, zone).toordinal() - 1
-    last = datetime.fromtimestamp(until, zone).toordinal()
-    return range(first, last + 1)
-
-
-def _joined(windows: Iterable[Period]) -> list[Period]:
-    joined: list[Period] = []
-    for start, end in windows:
-        if joined and start < joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
-        else:
-            joined.append((start, end))
-    return joined
-
-
-def _cut(windows: Iterable[Period], *, step: int, earliest: int, until: int) -> Iterator[Period]:
-    for start, end in windows:
+def _cut(found: Iterable[Period], policy: Policy, earliest: int, until: int) -> Iterator[Period]:
+    step, length = policy.step, policy.length
+    for start, end in found:
         # The first point of the grid that is not before `earliest`.
         first = start + max(0, -((start - earliest) // step)) * step
-        for begin in range(first, min(until, end - step + 1), step):
-            yield begin, begin + step
-
-
-def _without_busy(slots: Iterable[Period], busy: Sequence[Period]) -> list[Period]:
-    """One pass over both, each sorted by start: what ended before a slot is over for the later ones."""
-    free: list[Period] = []
-    position, total = 0, len(busy)
-    for slot in slots:
-        start, end = slot
-        while position < total and busy[position][1] <= start:
-            position += 1
-        if position == total or busy[position][0] >= end:
-            free.append(slot)
-    return free
+        for begin in range(first, min(until, end - length + 1), step):
+            yield begin, begin + length

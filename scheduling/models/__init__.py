@@ -1,4 +1,12 @@
+from scheduling.models.exceptions import AvailabilityException, TimeOff
+from scheduling.models.policies import BookingPolicy
 from scheduling.models.reminders import TeacherReminder
 from scheduling.models.rules import AvailabilityRule
 
-__all__ = ["AvailabilityRule", "TeacherReminder"]
+__all__ = [
+    "AvailabilityException",
+    "AvailabilityRule",
+    "BookingPolicy",
+    "TeacherReminder",
+    "TimeOff",
+]

@@ -3,19 +3,21 @@ from datetime import time
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateRangeField, IntegerRangeField, RangeOperators
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Cast, Coalesce, Extract, NullIf
+from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models.functions import Cast, Extract
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Teacher
-from scheduling.domain.hours import first_overlap
-from scheduling.domain.slots import DAY_SECONDS, FIRST_DAY, LAST_DAY, Rule
+from scheduling.domain.clock import DAY_SECONDS
+from scheduling.domain.hours import FIRST_DAY, LAST_DAY, Rule, first_overlap
 
 MIDNIGHT = time(0)
+MOST_WEEKS = 52
 
 
 def validate_whole_minute(value: time) -> None:
@@ -27,15 +29,64 @@ def seconds_of(value: time) -> int:
     return value.hour * 3600 + value.minute * 60 + value.second
 
 
+def window(starts: time, ends: time, *, next_day: bool) -> tuple[int, int]:
+    """Seconds after the midnight at which the day begins."""
+    until = seconds_of(ends)
+    return seconds_of(starts), until + DAY_SECONDS if next_day or not until else until
+
+
 def _epoch(name: str) -> Cast:
     return Cast(Extract(name, "epoch"), models.IntegerField())
+
+
+def window_range(*, weekday: bool) -> Case:
+    """The window as int4range, in seconds of its day or, with `weekday`, of its week.
+
+    NULL, which overlaps nothing, where there are no hours or not every week. A constraint's own
+    condition would be simpler, but Django cannot validate one whose fields are missing in a form.
+    """
+    next_day = Case(
+        When(Q(ends_next_day=True) | Q(ends=MIDNIGHT), then=Value(DAY_SECONDS)), default=Value(0)
+    )
+    start, end = _epoch("starts"), _epoch("ends") + next_day
+    day = F("weekday") * Value(DAY_SECONDS)
+    field = IntegerRangeField()
+    bounds = (day + start, day + end) if weekday else (start, end)
+    counts = Q(every_weeks=1) if weekday else Q(starts__isnull=False)
+    return Case(
+        When(counts, then=Func(*bounds, function="int4range", output_field=field)),
+        output_field=field,
+    )
+
+
+# Up to 24 hours: what ends on the next day ends before the hour at which it began.
+WINDOW_IS_SOUND = (Q(ends_next_day=False) & (Q(ends__gt=F("starts")) | Q(ends=MIDNIGHT))) | (
+    Q(ends_next_day=True) & Q(ends__lte=F("starts"))
+)
+
+
+def check_window(starts: time, ends: time, *, next_day: bool) -> None:
+    """:raises ValidationError: at the field `ends`."""
+    if next_day and ends > starts:
+        raise ValidationError(
+            {"ends": _("Hours last 24 hours at most. End them earlier, or enter two.")}
+        )
+    if not (next_day or ends > starts or ends == MIDNIGHT):
+        raise ValidationError(
+            {
+                "ends": _(
+                    "Hours end later than they begin. If they go on past midnight, say that they "
+                    "end on the next day."
+                )
+            }
+        )
 
 
 class AvailabilityRule(models.Model):
     """A weekly offer of a teacher, on the teacher's own wall clock.
 
     `ends` may be 00:00, which is the midnight that ends the day. `valid_from` and `valid_until` are
-    both counted; empty means without end.
+    the first and last day on which the hours begin; empty means without end.
     """
 
     teacher = models.ForeignKey(
@@ -48,6 +99,19 @@ class AvailabilityRule(models.Model):
     starts = models.TimeField(_("from"), validators=[validate_whole_minute])
     ends = models.TimeField(
         _("to"), validators=[validate_whole_minute], help_text=_("00:00 is the end of the day.")
+    )
+    ends_next_day = models.BooleanField(
+        _("ends on the next day"),
+        default=False,
+        db_default=False,
+        help_text=_("For hours that go on past midnight."),
+    )
+    every_weeks = models.PositiveSmallIntegerField(
+        _("every so many weeks"),
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_WEEKS)],
+        help_text=_("1 is every week, 2 every other week, counted from the week of the first day."),
     )
     valid_from = models.DateField(
         _("first day"), null=True, blank=True, help_text=_("Counted in; empty: from always.")
@@ -66,7 +130,7 @@ class AvailabilityRule(models.Model):
             ),
             models.CheckConstraint(
                 name="availability_ends_later",
-                condition=Q(ends__gt=F("starts")) | Q(ends=MIDNIGHT),
+                condition=WINDOW_IS_SOUND,
                 violation_error_message=_("Hours end later than they begin."),
             ),
             models.CheckConstraint(
@@ -76,20 +140,19 @@ class AvailabilityRule(models.Model):
                 | Q(valid_until__isnull=True),
                 violation_error_message=_("The last day is not before the first."),
             ),
+            models.CheckConstraint(
+                name="availability_every_weeks",
+                condition=Q(every_weeks=1)
+                | Q(every_weeks__gt=1, every_weeks__lte=MOST_WEEKS, valid_from__isnull=False),
+                violation_error_message=_("Say from which day on: the weeks are counted from it."),
+            ),
+            # Of hours that hold every week. The others, and what reaches from Sunday into Monday,
+            # are checked under the teacher's lock; two that overlap are offered once anyway.
             ExclusionConstraint(
                 name="availability_once",
                 expressions=[
                     ("teacher", RangeOperators.EQUAL),
-                    ("weekday", RangeOperators.EQUAL),
-                    (
-                        Func(
-                            _epoch("starts"),
-                            Coalesce(NullIf(_epoch("ends"), Value(0)), Value(DAY_SECONDS)),
-                            function="int4range",
-                            output_field=IntegerRangeField(),
-                        ),
-                        RangeOperators.OVERLAPS,
-                    ),
+                    (window_range(weekday=True), RangeOperators.OVERLAPS),
                     (
                         Func(
                             F("valid_from"),
@@ -109,19 +172,25 @@ class AvailabilityRule(models.Model):
         return f"{WEEKDAYS[self.weekday]} {self.starts:%H:%M}–{self.ends:%H:%M}"
 
     def clean(self) -> None:
-        if self.starts and self.ends and not (self.ends > self.starts or self.ends == MIDNIGHT):
-            raise ValidationError({"ends": _("Hours end later than they begin.")})
+        if self.starts is not None and self.ends is not None:
+            check_window(self.starts, self.ends, next_day=self.ends_next_day)
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
             raise ValidationError({"valid_until": _("The last day is not before the first.")})
+        if self.every_weeks and self.every_weeks > 1 and not self.valid_from:
+            raise ValidationError(
+                {"valid_from": _("Say from which day on: the weeks are counted from it.")}
+            )
         self._refuse_overlap()
 
     def as_rule(self) -> Rule:
+        starts, ends = window(self.starts, self.ends, next_day=self.ends_next_day)
         return Rule(
             weekday=self.weekday,
-            starts=seconds_of(self.starts),
-            ends=seconds_of(self.ends) or DAY_SECONDS,
+            starts=starts,
+            ends=ends,
             first_day=self.valid_from.toordinal() if self.valid_from else FIRST_DAY,
             last_day=self.valid_until.toordinal() if self.valid_until else LAST_DAY,
+            every_weeks=self.every_weeks,
         )
 
     def in_words(self) -> str:
@@ -144,14 +213,11 @@ class AvailabilityRule(models.Model):
 
         :raises ValidationError:
         """
-        if self.teacher_id is None or self.weekday is None or not (self.starts and self.ends):
+        needed = (self.teacher_id, self.weekday, self.starts, self.ends, self.every_weeks)
+        if None in needed:
             return
-        others = {
-            rule.pk: rule
-            for rule in AvailabilityRule.objects.filter(
-                teacher_id=self.teacher_id, weekday=self.weekday
-            ).exclude(pk=self.pk)
-        }
+        rules = AvailabilityRule.objects.filter(teacher_id=self.teacher_id)
+        others = {rule.pk: rule for rule in rules.exclude(pk=self.pk)}
         key = first_overlap(self.as_rule(), ((pk, rule.as_rule()) for pk, rule in others.items()))
         if key is not None:
             raise ValidationError(

@@ -6,11 +6,16 @@ from datetime import datetime
 from django.db import transaction
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
-from enrollment.operations.enroll import ChangedElsewhere, check_can_enroll, enroll
-from enrollment.operations.lessons import SlotTaken, hold_slot, one_at_a_time
+from enrollment.operations.enroll import (
+    ChangedElsewhere,
+    check_can_enroll,
+    enroll,
+    lock_course,
+)
+from enrollment.operations.lessons import hold_slot, one_at_a_time, taken_if_blocked
 from rollback import drafts
 from scheduling.domain import choice
-from scheduling.queries.availability import free_slots
+from scheduling.operations.offered import check_offered
 from scheduling.queries.progress import live_hold
 
 
@@ -103,6 +108,8 @@ def finish(
     # One at a time for a student: the second press waits here, and then finds the enrollment
     # instead of its own lesson in the way.
     one_at_a_time(student=student)
+    # Before a lock on the teacher, as everywhere.
+    lock_course(course=course)
     check_can_enroll(student=student, course=course, teacher=teacher, now=now)
     hold = live_hold(
         student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
@@ -129,8 +136,15 @@ def hold_free_slot(
 
     :raises SlotTaken:
     """
-    if not free_slots(
-        teacher=teacher, course=course, now=now, student_id=student.pk, only=starts_at
-    ):
-        raise SlotTaken
-    return hold_slot(student=student, course=course, teacher=teacher, starts_at=starts_at, now=now)
+    with taken_if_blocked():
+        terms = check_offered(
+            teacher=teacher, course=course, student=student, starts_at=starts_at, now=now
+        )
+        return hold_slot(
+            student=student,
+            course=course,
+            teacher=teacher,
+            starts_at=starts_at,
+            now=now,
+            terms=terms,
+        )

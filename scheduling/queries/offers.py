@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from enrollment.models import Course, Student, Teacher
 from scheduling.domain import offer
-from scheduling.domain.slots import Period, nearest
-from scheduling.queries.availability import HORIZON_DAYS, free_slots
+from scheduling.domain.clock import Period
+from scheduling.domain.slots import nearest
+from scheduling.queries.availability import Availability, availability, moment
 
 ALTERNATIVES = 5
 
@@ -47,12 +48,12 @@ def offer_for(
     start that was chosen before; the answer opens at its week, or names the nearest instead.
     """
     teachers = list(course.teachers.all())
-    teacher, periods = _teacher_with_slots(
+    teacher, known, periods = _teacher_with_slots(
         [teacher] if teacher else teachers, student=student, course=course, now=now
     )
     zone = ZoneInfo(student.zone)
     gone = _gone(periods, wanted)
-    weeks = _weeks(periods, zone=zone, now=now)
+    weeks = _weeks(periods, known, zone=zone, now=now)
     week = _week(weeks, asked=week, wanted=wanted, zone=zone)
     if gone is not None:
         shown = nearest(periods, wanted=int(gone.timestamp()), count=ALTERNATIVES)
@@ -72,13 +73,17 @@ def offer_for(
 
 def _teacher_with_slots(
     teachers: Sequence[Teacher], *, student: Student, course: Course, now: datetime
-) -> tuple[Teacher | None, list[Period]]:
+) -> tuple[Teacher | None, Availability | None, list[Period]]:
     """The first teacher with a free time; without any, the first teacher. Stops at the first hit."""
+    first: tuple[Teacher | None, Availability | None, list[Period]] = (None, None, [])
     for teacher in teachers:
-        periods = free_slots(teacher=teacher, course=course, now=now, student_id=student.pk)
+        known = availability(teacher=teacher, course=course, now=now, student=student)
+        periods = known.slots()
         if periods:
-            return teacher, periods
-    return (teachers[0] if teachers else None), []
+            return teacher, known, periods
+        if first[0] is None:
+            first = (teacher, known, [])
+    return first
 
 
 def _gone(periods: Sequence[Period], wanted: datetime | None) -> datetime | None:
@@ -87,12 +92,16 @@ def _gone(periods: Sequence[Period], wanted: datetime | None) -> datetime | None
     return wanted
 
 
-def _weeks(periods: Sequence[Period], *, zone: ZoneInfo, now: datetime) -> list[offer.Week]:
+def _weeks(
+    periods: Sequence[Period], known: Availability | None, *, zone: ZoneInfo, now: datetime
+) -> list[offer.Week]:
+    """Up to the last date that can be booked."""
+    last = moment(known.horizon.ends - 1) if known else now
     return offer.weeks(
         periods,
         zone=zone,
         first=now.astimezone(zone).date(),
-        last=(now + timedelta(days=HORIZON_DAYS)).astimezone(zone).date(),
+        last=last.astimezone(zone).date(),
     )
 
 

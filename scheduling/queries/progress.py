@@ -75,7 +75,7 @@ def slot_is_free(known: Progress, *, student: Student, course: Course, now: date
             teacher=known.teacher,
             course=course,
             now=now,
-            student_id=student.pk,
+            student=student,
             only=known.starts_at,
         )
     )

@@ -12,6 +12,7 @@ from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.lessons import HOLD
 from rollback import drafts
 from scheduling.models import AvailabilityRule
+from scheduling.queries.availability import Availability
 from tests.conftest import make_student
 from tests.scheduling.conftest import NOW, MakeLesson
 from tests.scheduling.steps import (
@@ -150,7 +151,7 @@ def test_a_race_lost_at_the_database_keeps_the_hold_one_has(
     choose(as_student, teacher, FIRST)
     begin = datetime.fromisoformat(SECOND)
     make_lesson(begin, begin + timedelta(minutes=45), student=make_student("rival@school.example"))
-    monkeypatch.setattr("scheduling.operations.flow.free_slots", lambda **_asked: [(0, 1)])
+    monkeypatch.setattr(Availability, "slots", lambda _self: [(0, 1)])
     assert choose(as_student, teacher, SECOND).status_code == 409
     assert starts(Lesson.objects.get(status="held")) == FIRST
 

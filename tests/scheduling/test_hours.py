@@ -43,6 +43,7 @@ def typed(starts: str = "09:00", ends: str = "12:00", **fields: Any) -> dict[str
         "weekday": "0",
         "starts": starts,
         "ends": ends,
+        "every_weeks": "1",
         "valid_from": "",
         "valid_until": "",
     } | fields
