@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from scheduling.domain.clock import Period
 
 HORIZON_DAYS = 28
+MOST_HORIZON_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """Whether a slot may be booked: the question every way of booking asks, under the locks it needs."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from enrollment.models import Course, Lesson, Student, Teacher
 from enrollment.operations.lessons import SlotTaken, Terms, lock_teacher
 from scheduling.domain.policy import Policy
+from scheduling.domain.slots import Taken
 from scheduling.queries.availability import Availability, availability
 
 
@@ -28,19 +30,23 @@ def check_offered(
             course=course,
             student=student,
             now=now,
-            since=starts_at,
-            until=starts_at + timedelta(seconds=1),
+            only=starts_at,
             apart_from=apart_from,
         )
 
     known = found()
-    if known.slots() and (known.policy.has_limits or course.seats > 1):
+    if not known.slots():
+        raise SlotTaken
+    group = known.group_at(starts_at)
+    if known.policy.has_limits or course.seats > 1 or group:
         lock_teacher(teacher=teacher)
         # Once more: somebody may have been faster while this waited.
         known = found()
-    if starts_at.microsecond or not known.slots():
-        raise SlotTaken
-    return terms(course, known.policy)
+        group = known.group_at(starts_at)
+        if not known.slots():
+            raise SlotTaken
+    agreed = terms(course, known.policy)
+    return _as_the_group(agreed, group) if group else agreed
 
 
 def terms(course: Course, policy: Policy) -> Terms:
@@ -50,3 +56,9 @@ def terms(course: Course, policy: Policy) -> Terms:
         buffer_before=policy.buffer_before,
         buffer_after=policy.buffer_after,
     )
+
+
+def _as_the_group(agreed: Terms, group: Taken) -> Terms:
+    """Course and policy may have changed since. Its buffers come with it."""
+    start, end = group.period
+    return replace(agreed, minutes=(end - start) // 60, seats=group.seats)

@@ -316,12 +316,11 @@ def test_the_plan_uses_both_columns_of_the_exclusion_indexes(
                 "teacher": teacher.pk,
                 "student": student.pk,
                 "course": course.pk,
-                "first_day": NOW.date(),
-                "last_day": NOW.date(),
                 "since": NOW,
                 "until": NOW + timedelta(days=28),
                 "now": NOW,
                 "apart_from": 0,
+                "horizon": 28,
             },
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
