@@ -108,4 +108,5 @@ def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]
         instead={},
         # A day that was entered closes the school, whether or not holidays can be managed now.
         even_off=True,
+        reads=True,
     )

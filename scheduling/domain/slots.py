@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from scheduling.domain.clock import Period, day_of, day_period, monday_of
@@ -14,16 +15,16 @@ from scheduling.domain.hours import DayHours, Rule, open_windows
 from scheduling.domain.policy import Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(NamedTuple):
     """A lesson of the teacher. busy: with its buffers.
 
-    group: of the asked course, for several students; open_seats of it are still free.
+    seats: above 1 for a group of the asked course; open_seats of them are still free, and 0 for
+    whoever is in it already.
     """
 
     period: Period
     busy: Period
-    group: bool = False
+    seats: int = 1
     open_seats: int = 0
 
 

@@ -1,9 +1,11 @@
 """Whether a slot may be booked: the question every way of booking asks, under the locks it needs."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from enrollment.models import Course, Lesson, Student, Teacher
 from enrollment.operations.lessons import SlotTaken, Terms, lock_teacher
+from scheduling.domain.clock import Period
 from scheduling.domain.policy import Policy
 from scheduling.queries.availability import Availability, availability
 
@@ -28,24 +30,30 @@ def check_offered(
             course=course,
             student=student,
             now=now,
-            since=starts_at,
-            until=starts_at + timedelta(seconds=1),
+            only=starts_at,
             apart_from=apart_from,
         )
 
     known = found()
-    if known.slots() and (known.policy.has_limits or course.seats > 1):
+    if not known.slots():
+        raise SlotTaken
+    group = known.group_at(starts_at)
+    if known.policy.has_limits or course.seats > 1 or group:
         lock_teacher(teacher=teacher)
         # Once more: somebody may have been faster while this waited.
         known = found()
-    if starts_at.microsecond or not known.slots():
-        raise SlotTaken
-    return terms(course, known.policy)
+        group = known.group_at(starts_at)
+        if not known.slots():
+            raise SlotTaken
+    agreed = terms(course, known.policy, slot=known.slots()[0])
+    # The course may have changed since the group was agreed. Its buffers come with it.
+    return replace(agreed, seats=group.seats) if group else agreed
 
 
-def terms(course: Course, policy: Policy) -> Terms:
+def terms(course: Course, policy: Policy, *, slot: Period) -> Terms:
+    """slot: as it was offered. A group that was agreed before the policy changed keeps its length."""
     return Terms(
-        minutes=policy.lesson_minutes,
+        minutes=(slot[1] - slot[0]) // 60,
         seats=course.seats,
         buffer_before=policy.buffer_before,
         buffer_after=policy.buffer_after,

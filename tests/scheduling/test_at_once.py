@@ -105,6 +105,7 @@ def test_many_add_the_same_hours_in_the_admin(teacher: Teacher, admin: User) -> 
     client.force_login(admin)
     url = reverse("admin:scheduling_availabilityrule_add")
     hours = {"teacher": str(teacher.pk), "weekday": "5", "starts": "09:00", "ends": "12:00"}
+    hours["every_weeks"] = "1"
 
     def add() -> int:
         fresh = Client()
