@@ -350,7 +350,7 @@ class BookingMachine(RuleBasedStateMachine):
     def no_group_is_overfull(self) -> None:
         groups: dict[Any, list[int]] = {}
         for lesson in Lesson.objects.exclude(status="cancelled").filter(seats__gt=1):
-            if lesson.status == "held" and lesson.expires_at <= self.now:
+            if lesson.expires_at is not None and lesson.expires_at <= self.now:
                 continue
             key = (lesson.teacher_id, lesson.course_id, lesson.period)
             groups.setdefault(key, []).append(lesson.seats)
