@@ -61,7 +61,9 @@ class Offers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Detector:
-    """offers: better ones than those from lessons and live holds alone."""
+    """offers: better ones than those from lessons and live holds alone. displaces: what it names are
+    lessons that stand where they should not; before something is saved, the office sees those that
+    would come to (`operations.impact`)."""
 
     kind: str
     title: Text
@@ -69,6 +71,7 @@ class Detector:
     words: Words
     resolve: Resolve | None = None
     offers: Offers | None = None
+    displaces: bool = False
 
 
 _detectors: dict[str, Detector] = {}

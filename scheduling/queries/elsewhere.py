@@ -1,0 +1,75 @@
+"""Where a lesson that stands wrong may go: free times of its teacher, or of another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import ceil
+from zoneinfo import ZoneInfo
+
+from enrollment.models import Lesson, Teacher
+from enrollment.queries.clashes import lesson_length
+from scheduling.domain.clock import WEEK, Period, day_of, instant, monday_of
+from scheduling.domain.policy import Policy
+from scheduling.domain.slots import Span, free_slots, nearest
+from scheduling.queries.availability import Availability, availability, moment
+
+BEFORE, AFTER = timedelta(weeks=1), timedelta(weeks=2)
+MOST = 5
+
+
+def offers(*, lesson: Lesson, teacher: Teacher, now: datetime) -> Sequence[datetime]:
+    """Free times around the lesson's, for the office: in the hours, at whatever notice, and as far
+    ahead as the lesson is. It keeps its length. In order of time."""
+    since, until = max(now, lesson.starts_at - BEFORE), lesson.starts_at + AFTER
+    known = _known(lesson, teacher, since=since, until=until, now=now)
+    first = int(since.timestamp()) + 1
+    span = Span(since=first, until=int(until.timestamp()), earliest=first)
+    slots = free_slots(known.facts, _as_long(known.policy, lesson), span)
+    return [
+        moment(start)
+        for start, _end in nearest(_others(slots, lesson), wanted=_start(lesson), count=MOST)
+    ]
+
+
+def same_week(*, lesson: Lesson, now: datetime) -> tuple[Policy, list[datetime]]:
+    """What a student could book now in the lesson's week, Monday to Sunday on the teacher's clock; the
+    nearest first."""
+    zone = ZoneInfo(lesson.teacher.zone)
+    monday = monday_of(day_of(zone, _start(lesson)))
+    since, until = (moment(instant(zone, day, 0)) for day in (monday, monday + WEEK))
+    known = _known(lesson, lesson.teacher, since=max(now, since), until=until, now=now)
+    slots = _others(known.slots(), lesson)
+    by_distance = sorted(slots, key=lambda slot: (abs(slot[0] - _start(lesson)), slot))
+    return known.policy, [moment(start) for start, _end in by_distance]
+
+
+def _known(
+    lesson: Lesson, teacher: Teacher, *, since: datetime, until: datetime, now: datetime
+) -> Availability:
+    return availability(
+        teacher=teacher,
+        course=lesson.course,
+        student=lesson.student,
+        since=since,
+        until=max(since, until),
+        now=now,
+        apart_from=lesson,
+    )
+
+
+def _as_long(policy: Policy, lesson: Lesson) -> Policy:
+    """The grid stays that of the policy."""
+    step = policy.step_minutes or policy.lesson_minutes
+    return replace(policy, step_minutes=step, lesson_minutes=minutes(lesson))
+
+
+def minutes(lesson: Lesson) -> int:
+    return ceil(lesson_length(lesson) / timedelta(minutes=1))
+
+
+def _others(slots: Sequence[Period], lesson: Lesson) -> list[Period]:
+    return [slot for slot in slots if slot[0] != _start(lesson)]
+
+
+def _start(lesson: Lesson) -> int:
+    return int(lesson.starts_at.timestamp())
