@@ -46,7 +46,9 @@ class Words(Protocol):
 
 class Resolve(Protocol):
     def __call__(self, *, conflict: "Conflict", now: datetime) -> str | None:
-        """The safe rule, in a savepoint, with the conflict locked. It locks what else it needs.
+        """The safe rule, in a transaction of its own. It locks what it changes, in the order of all
+        locks, and looks again whether it is still so. Whatever it did is undone when a person has
+        ended the conflict meanwhile; a SlotTaken, too, and then it is asked again at the next search.
 
         :returns: what was done, as a sentence; None: nothing, a person has to decide.
         """

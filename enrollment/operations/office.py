@@ -15,6 +15,7 @@ from enrollment.domain.states import (
     check_step,
 )
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.operations import look_again
 from enrollment.operations.enroll import enroll
 from enrollment.operations.lessons import SlotTaken, lock_people, plan_lesson, taken_if_blocked
 from enrollment.queries.clashes import lesson_length
@@ -70,6 +71,7 @@ def move_enrollment(*, enrollment: Enrollment, status: str, now: datetime) -> No
     locked.save(update_fields=["status", "ended_at"])
     if status in ENDS_LESSONS:
         _free_coming_lessons(locked, now=now)
+    look_again.after_commit()
 
 
 def _free_coming_lessons(enrollment: Enrollment, *, now: datetime) -> None:
@@ -98,6 +100,7 @@ def plan_by_hand(
     """
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
+    look_again.after_commit()
     return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now)
 
 
@@ -127,6 +130,7 @@ def reschedule_lesson(
     """
     lock_people(students=[lesson.student_id], teachers=[teacher.pk])
     put_lesson(lesson=lesson, teacher=teacher, on=on, at=at, now=now)
+    look_again.after_commit()
 
 
 def put_lesson(*, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime) -> None:
