@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from enrollment.operations.moving import put_elsewhere
+
 
 from enrollment import detectors
 from enrollment.detectors import Detector
