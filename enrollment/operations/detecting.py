@@ -10,8 +10,7 @@ from enrollment import sockets
 from enrollment.detectors import Detector
 from enrollment.domain.findings import Finding
 from enrollment.domain.states import LessonStatus
-from enrollment.models import Conflict, Enrollment, Lesson, LessonChange, UnitDone
-from enrollment.operations import changes
+from enrollment.models import Conflict, Enrollment, Lesson, UnitDone
 from enrollment.operations.lessons import PersonDeleted, describe, lock_people, move_lesson
 from enrollment.queries import contradictions
 
@@ -144,11 +143,8 @@ def merge_duplicate(*, conflict: Conflict, now: datetime) -> str | None:
     if not any(one.older == older.pk and one.mergeable for one in again):
         return None
     UnitDone.objects.filter(lesson=younger).update(lesson=older)
-    move_lesson(lesson=younger, status=LessonStatus.CANCELLED)
     words = gettext("The same lesson was planned twice; the older one stays.")
-    changes.record(
-        lesson=younger, what=LessonChange.What.CANCELLED, by=None, now=now, reason=words[:200]
-    )
+    move_lesson(lesson=younger, status=LessonStatus.CANCELLED, by=None, now=now, reason=words[:200])
     return gettext("The same lesson, planned twice: %(gone)s was cancelled, %(kept)s stays.") % {
         "gone": describe(younger),
         "kept": describe(older),

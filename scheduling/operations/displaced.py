@@ -7,7 +7,6 @@ from datetime import datetime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-
 from enrollment import detectors
 from enrollment.detectors import Detector
 from enrollment.domain.states import LessonStatus
@@ -19,6 +18,7 @@ from enrollment.operations.lessons import (
     lock_people,
     taken_if_blocked,
 )
+from enrollment.operations.moving import put_elsewhere
 from scheduling.operations.offered import check_offered
 from scheduling.queries import findings
 from scheduling.queries.availability import policy_for
