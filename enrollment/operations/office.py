@@ -18,6 +18,7 @@ from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations import look_again
 from enrollment.operations.enroll import enroll
 from enrollment.operations.lessons import SlotTaken, lock_people, plan_lesson, taken_if_blocked
+from enrollment.operations.make_up import use_oldest
 from enrollment.queries.clashes import lesson_length
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
@@ -89,10 +90,17 @@ def check_can_have_lessons(enrollment: Enrollment) -> None:
 
 @transaction.atomic
 def plan_by_hand(
-    *, enrollment: Enrollment, teacher: Teacher, on: date, at: time, now: datetime
+    *,
+    enrollment: Enrollment,
+    teacher: Teacher,
+    on: date,
+    at: time,
+    now: datetime,
+    use_credit: bool = False,
 ) -> Lesson:
-    """On the teacher's clock.
+    """On the teacher's clock. use_credit: it makes up for a lesson that was cancelled.
 
+    :raises NoCredit:
     :raises EnrollmentNotLive:
     :raises PersonDeleted:
     :raises NoSuchTime:
@@ -101,7 +109,10 @@ def plan_by_hand(
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
     look_again.after_commit()
-    return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now)
+    lesson = plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now)
+    if use_credit:
+        use_oldest(enrollment=live, lesson=lesson, now=now)
+    return lesson
 
 
 def lock_for_lessons(*, enrollment: Enrollment, teacher: Teacher) -> Enrollment:
