@@ -30,6 +30,10 @@ DAY = 86_400
 Key = tuple[str, str]
 
 
+class PersonWasFaster(Exception):
+    """Who has ended the conflict while a rule was at it: what the rule has done is undone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """opened: what was not known. gone: what is so no more. settled: ended by a safe rule."""
@@ -58,6 +62,11 @@ def find_conflicts(*, now: datetime, lessons: Collection[int] | None = None) -> 
     if found != Found(opened=0, gone=0, settled=0):
         log.info("conflicts.found", opened=opened, gone=gone, settled=found.settled)
     return found
+
+
+def search(*, now: datetime, lessons: Collection[int]) -> None:
+    """As `find_conflicts`, and no rule is followed: a person is just deciding about these lessons."""
+    _search(now=now, lessons=lessons)
 
 
 @transaction.atomic
@@ -157,6 +166,8 @@ def _follow_rules(*, now: datetime) -> int:
         try:
             with taken_if_blocked():
                 settled += _follow_rule(ruled[conflict.kind], conflict, now=now)
+        except PersonWasFaster:
+            log.info("conflicts.rule_undone", conflict=conflict.pk, kind=conflict.kind)
         except SlotTaken:
             log.info("conflicts.rule_waits", conflict=conflict.pk, kind=conflict.kind)
     return settled
@@ -170,6 +181,5 @@ def _follow_rule(detector: Detector, conflict: Conflict, *, now: datetime) -> bo
         status=ConflictStatus.RESOLVED, resolved_at=now, automatic=True, resolution=done
     )
     if not ended:
-        # A person was faster: what the rule has done is undone.
-        transaction.set_rollback(True)
-    return bool(ended)
+        raise PersonWasFaster
+    return True

@@ -1,6 +1,6 @@
 """Asking for a search for conflicts. Apart from the search, so that whoever writes lessons may ask."""
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from enrollment.operations.mailing import ask_worker
@@ -17,5 +17,7 @@ def wake() -> None:
 
 def after_commit() -> None:
     """Called by whoever has changed lessons, inside the transaction."""
+    if any(entry[1] is wake for entry in connection.run_on_commit):
+        return  # for what was written before in the same transaction
     # Robust: what was written is written, and a search is not worth an error page.
     transaction.on_commit(wake, robust=True)

@@ -17,6 +17,7 @@ from enrollment.operations import look_again
 from enrollment.operations.changes import record_all
 from enrollment.operations.enroll import enroll
 from enrollment.operations.lessons import lock_people, plan_lesson
+from enrollment.operations.make_up import use_oldest
 from enrollment.operations.moving import put_elsewhere
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
@@ -98,9 +99,11 @@ def plan_by_hand(
     at: time,
     now: datetime,
     by: User | None = None,
+    use_credit: bool = False,
 ) -> Lesson:
-    """On the teacher's clock.
+    """On the teacher's clock. use_credit: it makes up for a lesson that was cancelled.
 
+    :raises NoCredit:
     :raises EnrollmentNotLive:
     :raises PersonDeleted:
     :raises NoSuchTime:
@@ -109,7 +112,10 @@ def plan_by_hand(
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
     look_again.after_commit()
-    return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now, by=by)
+    lesson = plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now, by=by)
+    if use_credit:
+        use_oldest(enrollment=live, lesson=lesson, now=now)
+    return lesson
 
 
 def lock_for_lessons(*, enrollment: Enrollment, teacher: Teacher) -> Enrollment:
