@@ -10,16 +10,18 @@ from django.utils.translation import gettext_lazy as _
 from enrollment import detectors
 from enrollment.detectors import Detector
 from enrollment.domain.states import LessonStatus
-from enrollment.models import Conflict, Lesson
+from enrollment.models import Conflict, Enrollment, Lesson
 from enrollment.operations.lessons import (
     PersonDeleted,
     SlotTaken,
     describe,
     lock_people,
+    lock_user,
     taken_if_blocked,
 )
 from enrollment.operations.moving import put_elsewhere
 from scheduling.operations.offered import check_offered
+from scheduling.operations.telling import tell_moved_by_itself
 from scheduling.queries import findings
 from scheduling.queries.availability import policy_for
 from scheduling.queries.elsewhere import minutes, offers, same_week
@@ -41,7 +43,7 @@ def move_by_itself(*, conflict: Conflict, now: datetime) -> str | None:
         return None
     try:
         with taken_if_blocked():
-            lock_people(students=[lesson.student_id], teachers=[lesson.teacher_id])
+            _lock(lesson)
             if not _is_still_so(conflict, lesson, now=now):
                 return None
             return _move(lesson, conflict=conflict, now=now)
@@ -50,14 +52,25 @@ def move_by_itself(*, conflict: Conflict, now: datetime) -> str | None:
 
 
 def _alone(conflict: Conflict, *, now: datetime) -> Lesson | None:
-    """One of a group stays with its group, unless a person decides otherwise."""
+    """One of a group stays with its group, unless a person decides otherwise; and who has no
+    enrollment could not be told."""
     rows = Lesson.objects.select_related("course", "teacher__user", "student__user", "enrollment")
     found = list(rows.filter(conflicts=conflict)[:2])
     if len(found) != 1:
         return None
     lesson = found[0]
     planned = lesson.status == LessonStatus.PLANNED and lesson.starts_at > now
-    return lesson if planned and lesson.seats == 1 else None
+    return lesson if planned and lesson.seats == 1 and lesson.enrollment_id else None
+
+
+def _lock(lesson: Lesson) -> None:
+    """In the order of all locks, with what telling them will take.
+
+    :raises PersonDeleted:
+    """
+    lock_user(user=lesson.teacher.user)
+    lock_people(students=[lesson.student_id], teachers=[lesson.teacher_id])
+    Enrollment.objects.select_for_update(no_key=True).get(pk=lesson.enrollment_id)
 
 
 def _is_still_so(conflict: Conflict, lesson: Lesson, *, now: datetime) -> bool:
@@ -95,11 +108,10 @@ def _move(lesson: Lesson, *, conflict: Conflict, now: datetime) -> str | None:
         except SlotTaken:
             continue
         before = describe(lesson)
-        lesson.refresh_from_db()
-        return gettext("Moved by itself from %(before)s to %(after)s.") % {
-            "before": before,
-            "after": describe(lesson),
-        }
+        lesson.refresh_from_db(fields=["period", "local_on", "local_start", "zone"])
+        places = {"before": before, "after": describe(lesson)}
+        tell_moved_by_itself(lesson=lesson, why=reason, now=now, **places)
+        return gettext("Moved by itself from %(before)s to %(after)s.") % places
     return None
 
 

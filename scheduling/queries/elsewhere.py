@@ -10,25 +10,23 @@ from enrollment.models import Lesson, Teacher
 from enrollment.queries.clashes import lesson_length
 from scheduling.domain.clock import WEEK, Period, day_of, instant, monday_of
 from scheduling.domain.policy import Policy
-from scheduling.domain.slots import Span, free_slots, nearest
+from scheduling.domain.slots import Span, free_slots
 from scheduling.queries.availability import Availability, availability, moment
 
 BEFORE, AFTER = timedelta(weeks=1), timedelta(weeks=2)
-MOST = 5
+# More than one page shows: many lessons may want the same ones.
+MOST = 24
 
 
 def offers(*, lesson: Lesson, teacher: Teacher, now: datetime) -> Sequence[datetime]:
     """Free times around the lesson's, for the office: in the hours, at whatever notice, and as far
-    ahead as the lesson is. It keeps its length. In order of time."""
+    ahead as the lesson is. It keeps its length. Nearest first."""
     since, until = max(now, lesson.starts_at - BEFORE), lesson.starts_at + AFTER
     known = _known(lesson, teacher, since=since, until=until, now=now)
     first = int(since.timestamp()) + 1
     span = Span(since=first, until=int(until.timestamp()), earliest=first)
     slots = free_slots(known.facts, _as_long(known.policy, lesson), span)
-    return [
-        moment(start)
-        for start, _end in nearest(_others(slots, lesson), wanted=_start(lesson), count=MOST)
-    ]
+    return _nearest_first(slots, lesson)[:MOST]
 
 
 def same_week(*, lesson: Lesson, now: datetime) -> tuple[Policy, list[datetime]]:
@@ -38,9 +36,7 @@ def same_week(*, lesson: Lesson, now: datetime) -> tuple[Policy, list[datetime]]
     monday = monday_of(day_of(zone, _start(lesson)))
     since, until = (moment(instant(zone, day, 0)) for day in (monday, monday + WEEK))
     known = _known(lesson, lesson.teacher, since=max(now, since), until=until, now=now)
-    slots = _others(known.slots(), lesson)
-    by_distance = sorted(slots, key=lambda slot: (abs(slot[0] - _start(lesson)), slot))
-    return known.policy, [moment(start) for start, _end in by_distance]
+    return known.policy, _nearest_first(known.slots(), lesson)
 
 
 def _known(
@@ -67,8 +63,11 @@ def minutes(lesson: Lesson) -> int:
     return ceil(lesson_length(lesson) / timedelta(minutes=1))
 
 
-def _others(slots: Sequence[Period], lesson: Lesson) -> list[Period]:
-    return [slot for slot in slots if slot[0] != _start(lesson)]
+def _nearest_first(slots: Sequence[Period], lesson: Lesson) -> list[datetime]:
+    """Without the place it has."""
+    wanted = _start(lesson)
+    starts = sorted((abs(start - wanted), start) for start, _end in slots if start != wanted)
+    return [moment(start) for _distance, start in starts]
 
 
 def _start(lesson: Lesson) -> int:
