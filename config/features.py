@@ -48,7 +48,7 @@ FEATURES = (
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
         entries={"enroll": "scheduling:resume"},
-        nav=(NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),),
+        nav=(NavItem(label=_("My week"), url_name="scheduling:week", shown_to=_teachers),),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),
     Feature(

@@ -15,7 +15,7 @@ OFFICE = {
         "lesson",
         "unitdone",
     ),
-    "scheduling": ("availabilityrule",),
+    "scheduling": ("availabilityrule", "availabilityexception", "timeoff", "bookingpolicy"),
     "holidays": ("holiday",),
 }
 ACTIONS = ("view", "add", "change", "delete")
