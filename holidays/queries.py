@@ -56,16 +56,20 @@ def lessons_on_closed_days(*, now: datetime, lessons: Collection[int] | None) ->
     closed = closed_days(first=now.date() - ZONES, last=now.date() + AHEAD)
     if not closed:
         return []
-    around = (
-        Q(period__overlap=DateTimeTZRange(_midnight(first - ZONES), _midnight(last + 2 * ZONES)))
-        for first, last in runs(closed)
-    )
+    near = (around(first, last) for first, last in runs(closed))
     coming = Lesson.objects.filter(
-        reduce(or_, around), status=LessonStatus.PLANNED, period__endswith__gt=now
+        reduce(or_, near), status=LessonStatus.PLANNED, period__endswith__gt=now
     )
     if lessons is not None:
         coming = coming.filter(pk__in=lessons)
     return list(_found(coming.select_related("teacher").order_by("period", "pk"), closed))
+
+
+def around(first: date, last: date) -> Q:
+    """Lessons that may touch one of these dates on somebody's clock."""
+    begins = _midnight(first - ZONES) if first - date.min > ZONES else None
+    ends = _midnight(last + 2 * ZONES) if date.max - last > 2 * ZONES else None
+    return Q(period__overlap=DateTimeTZRange(begins, ends))
 
 
 def _found(lessons: QuerySet[Lesson], closed: Mapping[date, str]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from enrollment.admin.lesson_form import TeacherHere
 from enrollment.models import Course, Teacher
+from enrollment.operations import look_again
 from enrollment.queries.people import teachers_here
 from scheduling.models import BookingPolicy
 from scheduling.operations.policies import one_policy_at_a_time
@@ -89,6 +90,11 @@ class BookingPolicyAdmin(ModelAdmin):
             one_policy_at_a_time(teacher_id=request.POST.get("teacher", ""))
         response: HttpResponse = super()._changeform_view(request, *args, **kwargs)
         return response
+
+    def save_model(self, request: HttpRequest, obj: BookingPolicy, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        # No lesson stands wrong by a policy, but one may book nothing, or let lessons be moved.
+        look_again.after_commit()
 
     @admin.display(description=_("for"))
     def whose(self, policy: BookingPolicy) -> str:

@@ -5,7 +5,7 @@ closed date, in time off, or not wholly in the teacher's hours. Hours that touch
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from scheduling.domain.clock import Period, day_period
 from scheduling.domain.reasons import Why
@@ -14,11 +14,17 @@ from scheduling.domain.slots import Facts, merged, windows
 
 def why_outside(facts: Facts, period: Period) -> Why | None:
     """The first reason, in the order of `Why`; None: it stands inside."""
-    standing = Standing(facts, since=period[0], until=period[1])
-    return min(standing.whys(period), key=ORDER.index, default=None)
+    return next(Standing(facts, since=period[0], until=period[1]).whys(period), None)
 
 
-ORDER = tuple(Why)
+def outside(facts: Facts, lessons: Iterable[Period]) -> dict[Period, Why]:
+    """Those of them that do not stand inside, with the first reason."""
+    found = sorted(set(lessons))
+    if not found:
+        return {}
+    standing = Standing(facts, since=found[0][0], until=max(end for _start, end in found))
+    judged = ((one, next(standing.whys(one), None)) for one in found)
+    return {one: why for one, why in judged if why}
 
 
 class Standing:
@@ -33,7 +39,8 @@ class Standing:
         self._closed = Blocks(self._names)
 
     def whys(self, period: Period) -> Iterator[Why]:
-        """Each reason by itself: time off that ends may leave a lesson outside the hours."""
+        """Each reason by itself, in the order in which `Why` counts: when time off ends, a lesson may
+        still stand outside the hours."""
         if self._closed.touch(period):
             yield Why.CLOSED
         if self._time_off.touch(period):
@@ -56,7 +63,7 @@ class Standing:
 class Blocks:
     """Periods apart from each other, looked up by halving."""
 
-    def __init__(self, periods: Sequence[Period] | dict[Period, str]) -> None:
+    def __init__(self, periods: Iterable[Period]) -> None:
         self._apart = merged(periods)
         self._starts = [start for start, _end in self._apart]
 

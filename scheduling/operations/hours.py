@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Teacher
+from enrollment.operations import look_again
 from enrollment.operations.lessons import lock_people
 from scheduling.models import AvailabilityRule
 from scheduling.queries.given import Given, lessons_outside
@@ -43,6 +44,7 @@ def changing_hours(*, teacher: Teacher, now: datetime) -> Iterator[Impact]:
         yield impact
         after = lessons_outside(teacher=teacher, now=now)
         impact.hit = [one for one in after if one.period not in before]
+        look_again.after_commit()
 
 
 def save_hours(*, rule: AvailabilityRule, now: datetime) -> Impact:

@@ -9,8 +9,8 @@ from django.db.models.functions import Cast
 
 from enrollment.models import Course, Lesson, Teacher
 from scheduling.domain.clock import Period
-from scheduling.domain.outside import outside
 from scheduling.domain.reasons import Why
+from scheduling.domain.standing import outside
 from scheduling.queries.availability import availability
 from scheduling.queries.why import in_full
 

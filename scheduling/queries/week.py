@@ -9,10 +9,10 @@ from enrollment.models import Course, Teacher
 from enrollment.queries.timetable import timetable
 from scheduling.domain.clock import Period, day_period
 from scheduling.domain.days import by_day
-from scheduling.domain.outside import outside
 from scheduling.domain.policy import Policy
 from scheduling.domain.reasons import DayReasons, Missing, Why
 from scheduling.domain.slots import Facts, windows
+from scheduling.domain.standing import outside
 from scheduling.models import AvailabilityException, TimeOff
 from scheduling.queries.availability import Availability, availability
 from scheduling.queries.given import Given, gathered, period_of
@@ -182,9 +182,7 @@ class _Days:
     def _by_day(
         self, periods: Iterable[Period], first: date, last: date
     ) -> dict[int, list[Period]]:
-        return by_day(
-            periods, zone=self.zone, first=first.toordinal(), last=last.toordinal()
-        )
+        return by_day(periods, zone=self.zone, first=first.toordinal(), last=last.toordinal())
 
     def _stretch(self, period: Period, *, note: str = "", pk: int | None = None) -> Stretch:
         start, end = self._local(period[0]), self._local(period[1])
