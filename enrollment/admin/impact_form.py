@@ -243,11 +243,20 @@ class ImpactForm(forms.Form):
             yield f"{TO}{start.astimezone(UTC).isoformat()}", words
 
     def _substitutes(self, hit: Hit) -> Iterator[tuple[str, str]]:
-        """Those of the course."""
+        """Those of the course, in their hours where somebody knows these."""
         able = substitutes_for(hit.lesson, now=self.now).filter(teaches_it=1)
         words = gettext("%(teacher)s, at the same time")
         for teacher in able[:SUBSTITUTES]:
-            yield f"{SUBSTITUTE}{teacher.pk}", words % {"teacher": teacher}
+            if (
+                self._is_there(hit, teacher)
+                or self._chosen(hit.lesson) == f"{SUBSTITUTE}{teacher.pk}"
+            ):
+                yield f"{SUBSTITUTE}{teacher.pk}", words % {"teacher": teacher}
+
+    def _is_there(self, hit: Hit, teacher: Teacher) -> bool:
+        offers = hit.detector.offers
+        known = offers(lesson=hit.lesson, teacher=teacher, now=self.now) if offers else None
+        return known is None or hit.lesson.starts_at in known
 
     def _chosen(self, lesson: Lesson) -> str:
         return str(self.data.get(f"{self.BEGINS}lesson-{lesson.pk}", ""))

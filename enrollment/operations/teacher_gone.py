@@ -64,9 +64,9 @@ def _words(*, conflict: Conflict) -> str:
     }
 
 
-def _nowhere(*, lesson: Lesson, teacher: Teacher, now: datetime) -> Sequence[datetime]:
-    """Another time of theirs would not help."""
-    return ()
+def _nowhere(*, lesson: Lesson, teacher: Teacher, now: datetime) -> Sequence[datetime] | None:
+    """Another time of theirs would not help; of anybody else nothing is known here."""
+    return () if teacher.pk == lesson.teacher_id else None
 
 
 DETECTORS = (

@@ -20,13 +20,15 @@ MOST = 24
 
 def offers(*, lesson: Lesson, teacher: Teacher, now: datetime) -> Sequence[datetime]:
     """Free times around the lesson's, for the office: in the hours, at whatever notice, and as far
-    ahead as the lesson is. It keeps its length. Nearest first."""
+    ahead as the lesson is. It keeps its length. Nearest first; of another teacher the very time, too."""
     since, until = max(now, lesson.starts_at - BEFORE), lesson.starts_at + AFTER
     known = _known(lesson, teacher, since=since, until=until, now=now)
     first = int(since.timestamp()) + 1
     span = Span(since=first, until=int(until.timestamp()), earliest=first)
     slots = free_slots(known.facts, _as_long(known.policy, lesson), span)
-    return _nearest_first(slots, lesson)[:MOST]
+    starts = _nearest_first(slots, wanted=_start(lesson))
+    other = teacher.pk != lesson.teacher_id
+    return [start for start in starts if other or start != lesson.starts_at][:MOST]
 
 
 def same_week(*, lesson: Lesson, now: datetime) -> tuple[Policy, list[datetime]]:
@@ -36,7 +38,8 @@ def same_week(*, lesson: Lesson, now: datetime) -> tuple[Policy, list[datetime]]
     monday = monday_of(day_of(zone, _start(lesson)))
     since, until = (moment(instant(zone, day, 0)) for day in (monday, monday + WEEK))
     known = _known(lesson, lesson.teacher, since=max(now, since), until=until, now=now)
-    return known.policy, _nearest_first(known.slots(), lesson)
+    starts = _nearest_first(known.slots(), wanted=_start(lesson))
+    return known.policy, [start for start in starts if start != lesson.starts_at]
 
 
 def _known(
@@ -63,10 +66,8 @@ def minutes(lesson: Lesson) -> int:
     return ceil(lesson_length(lesson) / timedelta(minutes=1))
 
 
-def _nearest_first(slots: Sequence[Period], lesson: Lesson) -> list[datetime]:
-    """Without the place it has."""
-    wanted = _start(lesson)
-    starts = sorted((abs(start - wanted), start) for start, _end in slots if start != wanted)
+def _nearest_first(slots: Sequence[Period], *, wanted: int) -> list[datetime]:
+    starts = sorted((abs(start - wanted), start) for start, _end in slots)
     return [moment(start) for _distance, start in starts]
 
 
