@@ -109,6 +109,7 @@ def plug_detectors() -> None:
     from enrollment import detectors
     from holidays import queries as holidays
     from scheduling.operations import displaced
+    from scheduling.queries.elsewhere import offers
 
     for detector in displaced.DETECTORS:
         detectors.register(_gated(detector, MASTER))
@@ -118,7 +119,7 @@ def plug_detectors() -> None:
         find=holidays.lessons_on_closed_days,
         words=holidays.words_on_holiday,
         resolve=displaced.move_by_itself,
-        offers=displaced.offers,
+        offers=offers,
         displaces=True,
     )
     # Its master is scheduling: whenever holidays are on, that may move and offer.

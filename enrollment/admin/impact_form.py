@@ -244,7 +244,7 @@ class ImpactForm(forms.Form):
 
     def _substitutes(self, hit: Hit) -> Iterator[tuple[str, str]]:
         """Those of the course, in their hours where somebody knows these."""
-        able = substitutes_for(hit.lesson, now=self.now).filter(teaches_it=1)
+        able = substitutes_for(hit.lesson, now=self.now).filter(courses=hit.lesson.course_id)
         words = gettext("%(teacher)s, at the same time")
         for teacher in able[:SUBSTITUTES]:
             if (

@@ -33,7 +33,8 @@ def notice_beyond_horizon(policy: Policy) -> bool:
 
 def no_window_long_enough(facts: Facts, policy: Policy, horizon: Period) -> bool:
     """Of the hours in the horizon; False where there are none at all, which is no contradiction."""
-    spans = [one.ends - one.starts for one in (*facts.rules, *facts.exceptions)]
+    spans = [rule.ends - rule.starts for rule in facts.rules]
+    spans += [one.ends - one.starts for one in facts.exceptions]
     # Almost always enough, and much cheaper than the calendar.
     if any(span >= policy.length for span in spans):
         return False

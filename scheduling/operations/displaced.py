@@ -70,7 +70,7 @@ def _lock(lesson: Lesson) -> None:
     """
     lock_user(user=lesson.teacher.user)
     lock_people(students=[lesson.student_id], teachers=[lesson.teacher_id])
-    Enrollment.objects.select_for_update(no_key=True).get(pk=lesson.enrollment_id)
+    list(Enrollment.objects.select_for_update(no_key=True).filter(lessons=lesson))
 
 
 def _is_still_so(conflict: Conflict, lesson: Lesson, *, now: datetime) -> bool:

@@ -105,7 +105,7 @@ def _when(conflict: "Conflict") -> str:
 
 
 def words_without_hours(*, conflict: "Conflict") -> str:
-    count = conflict.facts["lessons"]
+    count = int(conflict.facts["lessons"])
     words = ngettext(
         "%(teacher)s has said no hours, and %(count)d lesson is planned. Keep it, if the office plans "
         "for this teacher by hand.",
