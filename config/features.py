@@ -1,8 +1,10 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -10,6 +12,9 @@ from enrollment.queries.people import student_of, teacher_of
 from rollback.doors import gate
 from rollback.doors.words import SWITCHED_OFF
 from rollback.registry import Fallback, Feature, NavItem
+
+if TYPE_CHECKING:
+    from enrollment.detectors import Detector
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 HOLIDAYS = "ENABLE_HOLIDAY_MANAGEMENT"
@@ -43,7 +48,7 @@ FEATURES = (
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
         entries={"enroll": "scheduling:resume"},
-        nav=(NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),),
+        nav=(NavItem(label=_("My week"), url_name="scheduling:week", shown_to=_teachers),),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),
     Feature(
@@ -95,6 +100,42 @@ def plug_sockets() -> None:
     from scheduling import sockets
 
     sockets.plug_closed_days(_closed_days)
+    plug_detectors()
+
+
+def plug_detectors() -> None:
+    """What the features find contradictory, each through the gate: while one is off, nothing of it is
+    asked and nothing moved by itself; what it found before stays open for the office."""
+    from enrollment import detectors
+    from holidays import queries as holidays
+    from scheduling.operations import displaced
+    from scheduling.queries.elsewhere import offers
+
+    for detector in displaced.DETECTORS:
+        detectors.register(_gated(detector, MASTER))
+    on_holiday = detectors.Detector(
+        kind=holidays.ON_HOLIDAY,
+        title=_("Lesson on a holiday"),
+        find=holidays.lessons_on_closed_days,
+        words=holidays.words_on_holiday,
+        resolve=displaced.move_by_itself,
+        offers=offers,
+        displaces=True,
+    )
+    # Its master is scheduling: whenever holidays are on, that may move and offer.
+    detectors.register(_gated(on_holiday, HOLIDAYS))
+
+
+def _gated(detector: "Detector", flag: str) -> "Detector":
+    def through(function: Any) -> Any:
+        return function and partial(gate.call, flag, function, instead=None)
+
+    return replace(
+        detector,
+        find=through(detector.find),
+        resolve=through(detector.resolve),
+        offers=through(detector.offers),
+    )
 
 
 def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]:

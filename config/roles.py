@@ -15,7 +15,7 @@ OFFICE = {
         "lesson",
         "unitdone",
     ),
-    "scheduling": ("availabilityrule",),
+    "scheduling": ("availabilityrule", "availabilityexception", "timeoff", "bookingpolicy"),
     "holidays": ("holiday",),
 }
 ACTIONS = ("view", "add", "change", "delete")
@@ -46,6 +46,11 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         # Who writes to whom, never what. To open a conversation is to add to the log of openings.
         ("enrollment", "view_thread"),
         ("enrollment", "add_messageaccess"),
+        # Found by themselves; the office decides what becomes of them.
+        ("enrollment", "view_conflict"),
+        ("enrollment", "change_conflict"),
+        ("enrollment", "view_makeupcredit"),
+        ("enrollment", "change_makeupcredit"),
     },
 }
 ROLES["admin"] = (

@@ -69,6 +69,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.delete_expired_uploads",
         "schedule": 600.0,
     },
+    "find-conflicts": {"task": "enrollment.tasks.find_conflicts", "schedule": 90.0},
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-expired-drafts": {
         "task": "rollback.tasks.delete_expired_drafts",

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from enrollment.domain.states import (
+    CONFLICT_STEPS,
     ENROLLMENT_STEPS,
     LESSON_STEPS,
+    ConflictStatus,
     EnrollmentStatus,
     LessonStatus,
 )
@@ -26,14 +28,21 @@ A hold begins when a student picks a time and becomes a lesson when the enrollme
 that runs out is deleted: nothing was ever agreed. All but cancelled lessons take the time of both.
 """
 
+CONFLICT_TEXT = """\
+Dismissed: a person has decided that it stays as it is. Once it is found no more, it is resolved like
+any other; found again after that, it is a new one.
+"""
+
 
 def states_page() -> str:
     """The whole of docs/reference/states.md."""
     enrollment = diagram(ENROLLMENT_STEPS, starts=(EnrollmentStatus.REQUESTED,))
     lesson = diagram(LESSON_STEPS, starts=(LessonStatus.HELD, LessonStatus.PLANNED))
+    conflict = diagram(CONFLICT_STEPS, starts=(ConflictStatus.OPEN,))
     return (
         f"{HEAD}\n## Enrollment\n\n{ENROLLMENT_TEXT}\n{enrollment}\n"
-        f"## Lesson\n\n{LESSON_TEXT}\n{lesson}"
+        f"## Lesson\n\n{LESSON_TEXT}\n{lesson}\n"
+        f"## Conflict\n\n{CONFLICT_TEXT}\n{conflict}"
     )
 
 

@@ -1,13 +1,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.dates import WEEKDAYS
 
 from enrollment.models import Course, Teacher
-from scheduling.models import AvailabilityRule
+from scheduling.models import AvailabilityException, AvailabilityRule, TimeOff
 
 AHEAD = timedelta(weeks=4)
 
@@ -44,3 +44,15 @@ def teachers_without_hours(*, today: date) -> QuerySet[Teacher]:
         .select_related("user")
         .order_by("pk")
     )
+
+
+def coming_exceptions(*, teacher: Teacher, today: date) -> list[AvailabilityException]:
+    """The dates from today on, in order."""
+    rows = AvailabilityException.objects.filter(teacher=teacher, day_on__gte=today)
+    return list(rows.order_by("day_on", "starts", "pk"))
+
+
+def coming_time_off(*, teacher: Teacher, now: datetime) -> list[TimeOff]:
+    """What is not over yet, in order."""
+    rows = TimeOff.objects.filter(teacher=teacher, period__endswith__gt=now)
+    return list(rows.order_by("period", "pk"))

@@ -31,7 +31,7 @@ from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
 from rollback.runner import actor_of
-from scheduling.models import AvailabilityRule
+from scheduling.models import AvailabilityException, AvailabilityRule, BookingPolicy, TimeOff
 from tests.conftest import make_student, make_teacher, make_user
 
 GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
@@ -160,6 +160,9 @@ def build() -> School:
     rule = AvailabilityRule.objects.create(
         teacher=teacher, weekday=0, starts=time(16), ends=time(18)
     )
+    other_day = AvailabilityException.objects.create(teacher=teacher, day_on=day.date())
+    time_off = TimeOff.objects.create(teacher=teacher, period=(day, day + timedelta(days=1)))
+    policy = BookingPolicy.objects.create(teacher=teacher, buffer_after=10)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     change = FlagChange.objects.filter(flag_name=flag.name).latest("pk")
     root = people["superuser"]
@@ -183,16 +186,20 @@ def build() -> School:
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     units = (unit, ticked)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units)}
+    hours = (other_day, time_off, policy)
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,
         things=things
         | {
             "course": course.slug,
+            "course_id": str(course.pk),
             "enrollment": str(enrollment.pk),
             "lesson": str(lesson.pk),
             "teacher": str(teacher.pk),
             "rule": str(rule.pk),
+            "exception": str(other_day.pk),
+            "time_off": str(time_off.pk),
             "year": "2026",
             "month": "3",
             "uidb36": "1",

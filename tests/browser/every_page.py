@@ -28,6 +28,8 @@ NO_PAGE = {
     "drafts:continue": "leads on, to one of the two flows",
     "drafts:save": "for the script, in JSON",
     "scheduling:delete_hours": "a button; without it it leads back",
+    "scheduling:delete_date": "a button; without it it leads back",
+    "scheduling:delete_time_off": "a button; without it it leads back",
     "scheduling:resume": "leads on, to a step",
     "availability-api:slots": "for programs, in JSON",
     "api-schema": "for programs, in YAML",

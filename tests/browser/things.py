@@ -50,6 +50,17 @@ MADE: tuple[LiteralString, ...] = (
         WHERE u.email = 'student@school.example' AND NOT EXISTS (
               SELECT FROM rollback_enrollmentdraft d
                WHERE d.student_id = s.id AND d.finished_at IS NULL AND d.problem = kind.problem)""",
+    # Whoever asks: of the teacher whom `TAUGHT` finds.
+    """INSERT INTO scheduling_availabilityexception (teacher_id, day_on, kind, starts, ends, ends_next_day, note)
+       SELECT t.id, current_date + 30, 'add', '20:00', '22:00', false, 'Concert week.' FROM enrollment_teacher t
+        WHERE NOT EXISTS (SELECT FROM scheduling_availabilityexception x WHERE x.teacher_id = t.id)""",
+    """INSERT INTO scheduling_timeoff (teacher_id, period, reason)
+       SELECT t.id, tstzrange(now() + interval '300 days', now() + interval '307 days'), 'At the sea.'
+         FROM enrollment_teacher t
+        WHERE NOT EXISTS (SELECT FROM scheduling_timeoff x WHERE x.teacher_id = t.id)""",
+    """INSERT INTO scheduling_bookingpolicy (teacher_id, buffer_after)
+       SELECT t.id, 10 FROM enrollment_teacher t
+        WHERE NOT EXISTS (SELECT FROM scheduling_bookingpolicy) ORDER BY t.id LIMIT 1""",
 )  # fmt: skip
 # Of whom is asked, or of anybody.
 TAUGHT = """
@@ -63,6 +74,10 @@ TAUGHT = """
               EXISTS (SELECT FROM enrollment_message m WHERE m.enrollment_id = e.id) DESC,
               l.period DESC, l.id, r.id LIMIT 1
 """
+HOURS: dict[str, LiteralString] = {
+    "exception": "SELECT min(id) FROM scheduling_availabilityexception WHERE teacher_id = %s",
+    "time_off": "SELECT min(id) FROM scheduling_timeoff WHERE teacher_id = %s",
+}
 DRAFTS = """
     SELECT d.id, c.slug, s.id FROM rollback_enrollmentdraft d
       JOIN enrollment_course c ON c.id = d.course_id
@@ -84,6 +99,7 @@ FIRST: dict[str, LiteralString] = {
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
 FIXED = {
@@ -102,10 +118,15 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         school.change(statement)
     found = {name: str(school.rows(query)[0][0]) for name, query in FIRST.items()}
     enrollment, teacher, lesson, rule = map(str, school.rows(TAUGHT, email)[0])
+    hours = {name: str(school.rows(query, int(teacher))[0][0]) for name, query in HOURS.items()}
     draft, slug, student = map(str, school.rows(DRAFTS, "")[0])
     return {
         **FIXED,
         **found,
+        **hours,
+        "course_id": found["enrollment.course"],
+        "scheduling.availabilityexception": hours["exception"],
+        "scheduling.timeoff": hours["time_off"],
         "enrollment": enrollment,
         "enrollment.enrollment": enrollment,
         "enrollment.thread": enrollment,

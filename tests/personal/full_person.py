@@ -25,7 +25,13 @@ from enrollment.models import (
 from enrollment.operations.tokens import make_token
 from rollback import runner
 from rollback.models import EnrollmentDraft, Flag, NoReminders
-from scheduling.models import AvailabilityRule, TeacherReminder
+from scheduling.models import (
+    AvailabilityException,
+    AvailabilityRule,
+    BookingPolicy,
+    TeacherReminder,
+    TimeOff,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +108,18 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
 
 
 def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
-    """Offers hours, was reminded, has features early, and has switched one."""
+    """Offers hours, is away, was reminded, has features early, and has switched one."""
     AvailabilityRule.objects.create(teacher=teacher, weekday=0, starts=time(16), ends=time(18))
     TeacherReminder.objects.create(teacher=teacher, week_on=now.date())
+    AvailabilityException.objects.create(
+        teacher=teacher, day_on=now.date(), note="Marta plays in Graz"
+    )
+    TimeOff.objects.create(
+        teacher=teacher,
+        period=DateTimeTZRange(now + timedelta(days=90), now + timedelta(days=97)),
+        reason="Marta's knee",
+    )
+    BookingPolicy.objects.create(teacher=teacher, buffer_after=10)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     flag.users.add(teacher.user)
     runner.roll_back(

@@ -61,7 +61,8 @@ def test_office_notes_are_in_the_offices_copy_only(
     mine = as_student.get(COPY)
     assert "sister" not in mine.content.decode()
     assert mine.json()["about"]["ask_the_office_for"] == [
-        "The office’s own notes about your enrollments"
+        "The office’s own notes about your enrollments",
+        "Lessons that could not be as planned, and what the office did about them",
     ]
     client.force_login(admin)
     page = reverse("admin:enrollment_user_copy_data", args=[student.user.pk])
@@ -92,7 +93,12 @@ def test_a_teachers_copy(
     assert copy["school"]["teacher"]["about"] == "Marta plays in two ensembles."
     assert copy["school"]["teacher"]["courses"] == ["Violin for beginners"]
     assert len(copy["school"]["lessons_given"]) == 3
-    assert copy["teaching_hours"]["weekly_hours"][0]["from"] == "16:00:00"
+    hours = copy["teaching_hours"]
+    assert hours["weekly_hours"][0]["from"] == "16:00:00"
+    assert hours["weekly_hours"][0]["every_weeks"] == 1
+    assert hours["different_hours"][0]["note"] == "Marta plays in Graz"
+    assert hours["time_off"][0]["reason"] == "Marta's knee"
+    assert hours["booking_policies"] == [{"course": None, "buffer_after": 10}]
     assert copy["features"]["early_features"] == ["ENABLE_CALENDAR_DISPLAY"]
     assert copy["features"]["flag_changes"][0]["reason"] == "wrong times"
     assert "Vogel" not in json.dumps(copy)
@@ -109,7 +115,7 @@ def test_a_long_history_costs_no_more_queries(
     for week in range(30):
         starts = now - timedelta(days=7 * week + 2)
         lesson(student=student, teacher=teacher, course=course, starts=starts, status="done")
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(33):
         assert len(as_student.get(COPY).json()["school"]["lessons"]) == 33
 
 

@@ -1,5 +1,7 @@
+"""The forms of a student's way to an enrollment."""
+
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -8,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Course, Teacher
 from scheduling.domain import choice
-from scheduling.models import AvailabilityRule
 
 
 class SlotField(forms.CharField):
@@ -19,12 +20,6 @@ class SlotField(forms.CharField):
         if start is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return start
-
-
-if TYPE_CHECKING:
-    _HoursModelForm = forms.ModelForm[AvailabilityRule]
-else:
-    _HoursModelForm = forms.ModelForm
 
 
 def _offer_only(teachers: QuerySet[Teacher], field: forms.Field) -> None:
@@ -101,21 +96,3 @@ class FilterForm(forms.Form):
     def asked(self) -> tuple[Teacher | None, date | None]:
         self.is_valid()
         return self.cleaned_data.get("teacher"), self.cleaned_data.get("week")
-
-
-class HoursForm(_HoursModelForm):
-    """A weekly window of one teacher. The model itself says what is wrong, as in the admin."""
-
-    class Meta:
-        model = AvailabilityRule
-        fields = ("weekday", "starts", "ends", "valid_from", "valid_until")
-        widgets = {
-            "starts": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-            "ends": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-            "valid_from": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-            "valid_until": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        }
-
-    def __init__(self, *args: Any, teacher: Teacher, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.instance.teacher = teacher

@@ -1,0 +1,12 @@
+"""The office's pages for hours, what differs from them, and what may be booked."""
+
+from scheduling.admin.hours import AvailabilityExceptionAdmin, AvailabilityRuleAdmin
+from scheduling.admin.policies import BookingPolicyAdmin
+from scheduling.admin.time_off import TimeOffAdmin
+
+__all__ = [
+    "AvailabilityExceptionAdmin",
+    "AvailabilityRuleAdmin",
+    "BookingPolicyAdmin",
+    "TimeOffAdmin",
+]

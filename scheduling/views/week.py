@@ -1,0 +1,55 @@
+"""A teacher's own week, and the lessons they will give."""
+
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from enrollment.domain.weeks import FIRST_DAY, LAST_DAY, monday_of
+from enrollment.models import Teacher
+from scheduling.forms import WeekForm
+from scheduling.queries.given import coming_lessons, gathered
+from scheduling.queries.week import week_of_teacher
+from scheduling.views.changed import page_of
+from scheduling.views.who import teacher_page
+
+WEEK = timedelta(days=7)
+LESSONS = 50
+
+
+@teacher_page
+def my_week(request: HttpRequest, teacher: Teacher) -> HttpResponse:
+    now = timezone.now()
+    today = now.astimezone(ZoneInfo(teacher.zone)).date()
+    form = WeekForm(request.GET, teacher=teacher)
+    course, on = form.asked()
+    courses = list(teacher.courses.all())
+    monday = monday_of(on or today)
+    week = week_of_teacher(
+        teacher=teacher, course=course or next(iter(courses), None), monday=monday, now=now
+    )
+    context = {"week": week, "courses": courses, "today": today, **_around(monday)}
+    return render(request, "scheduling/week.html", page_of(teacher, now=now, **context))
+
+
+def _around(monday: date) -> dict[str, date | None]:
+    """Where the page's links lead; None beyond what it shows."""
+    before, after = monday - WEEK, monday + WEEK
+    return {
+        "before": before if before >= FIRST_DAY else None,
+        "after": after if after + WEEK <= LAST_DAY else None,
+    }
+
+
+@teacher_page
+def my_lessons(request: HttpRequest, teacher: Teacher) -> HttpResponse:
+    now = timezone.now()
+    rows = coming_lessons(teacher=teacher, now=now)
+    page = Paginator(rows, LESSONS).get_page(request.GET.get("page"))
+    context = page_of(teacher, now=now, page=page)
+    hours_say = {one.period: one.outside for one in context["outside"]}
+    context["lessons"] = gathered(page.object_list, hours_say)
+    return render(request, "scheduling/lessons.html", context)
