@@ -15,7 +15,15 @@ from enrollment.queries.people import teachers_here
 
 @admin.register(Course)
 class CourseAdmin(SheetAdmin, ModelAdmin):
-    list_display = ("title", "places", "teacher_names", "lesson_minutes", "seats", "opens_on", "closes_on")
+    list_display = (
+        "title",
+        "places",
+        "teacher_names",
+        "lesson_minutes",
+        "seats",
+        "opens_on",
+        "closes_on",
+    )
     list_filter = ("lesson_minutes", ("teachers", admin.RelatedOnlyFieldListFilter))
     search_fields = ("title", "slug", "teachers__display_name")
     autocomplete_fields = ("teachers",)

@@ -33,4 +33,6 @@ def _why(
     if touches(lesson, time_off):
         return Why.TIME_OFF
     start, end = lesson
-    return None if any(opens <= start and end <= closes for opens, closes in hours) else Why.NO_HOURS
+    return (
+        None if any(opens <= start and end <= closes for opens, closes in hours) else Why.NO_HOURS
+    )

@@ -36,9 +36,7 @@ def delete_time_off(*, teacher: Teacher, time_off_id: int, now: datetime) -> Imp
     return impact
 
 
-def check_begins(
-    starts_at: datetime, *, before: datetime | None, zone: str, now: datetime
-) -> None:
+def check_begins(starts_at: datetime, *, before: datetime | None, zone: str, now: datetime) -> None:
     """Earlier today is early enough for whoever fell ill this morning. before: the start so far.
 
     :raises ValidationError:

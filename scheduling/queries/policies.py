@@ -44,9 +44,7 @@ def _nearest_first(teacher: Teacher, course: Course) -> list[BookingPolicy]:
     rows = BookingPolicy.objects.filter(
         Q(teacher__isnull=True) | Q(teacher=teacher), Q(course__isnull=True) | Q(course=course)
     ).select_related("teacher", "course")
-    return sorted(
-        rows, key=lambda row: (row.teacher_id is None, row.course_id is None)
-    )
+    return sorted(rows, key=lambda row: (row.teacher_id is None, row.course_id is None))
 
 
 def _line(name: str, nearest: Sequence[BookingPolicy], usual: Any) -> Line:

@@ -182,9 +182,7 @@ class _Days:
     def _by_day(
         self, periods: Iterable[Period], first: date, last: date
     ) -> dict[int, list[Period]]:
-        return by_day(
-            periods, zone=self.zone, first=first.toordinal(), last=last.toordinal()
-        )
+        return by_day(periods, zone=self.zone, first=first.toordinal(), last=last.toordinal())
 
     def _stretch(self, period: Period, *, note: str = "", pk: int | None = None) -> Stretch:
         start, end = self._local(period[0]), self._local(period[1])

@@ -91,7 +91,10 @@ class TestImport:
             ("Fri,20:00,1:30,no,1,,", "column ends: “1:30”: must be later than starts"),
             ("Fri,20:00,21:30,yes,1,,", "hours last 24 hours at most"),
             ("Fri,20:00,1:30,perhaps,1,,", "column ends_next_day: “perhaps”: write yes or no."),
-            ("Fri,20:00,21:00,no,0,,", "column every_weeks: “0”: write a whole number from 1 to 52"),
+            (
+                "Fri,20:00,21:00,no,0,,",
+                "column every_weeks: “0”: write a whole number from 1 to 52",
+            ),
             ("Fri,20:00,21:00,no,2,,", "column valid_from: “”: say from which day on"),
             ("Sat,1:00,3:00,no,1,,", "overlaps Friday 22:00–02:00 (line 2)"),
             ("Mon,0:00,3:00,no,2,2026-01-05,", "overlaps Sunday 22:00–02:00 (line 3)"),
