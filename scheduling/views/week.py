@@ -1,12 +1,14 @@
 """A teacher's own week, and the lessons they will give."""
 
 from datetime import date, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from enrollment.domain.weeks import FIRST_DAY, LAST_DAY, monday_of
 from enrollment.models import Teacher
@@ -31,7 +33,8 @@ def my_week(request: HttpRequest, teacher: Teacher) -> HttpResponse:
     week = week_of_teacher(
         teacher=teacher, course=course or next(iter(courses), None), monday=monday, now=now
     )
-    context = {"week": week, "courses": courses, "today": today, **_around(monday)}
+    context: dict[str, Any] = {"week": week, "courses": courses, "today": today, **_around(monday)}
+    context["notice"] = _duration(week.policy.notice_minutes)
     return render(request, "scheduling/week.html", page_of(teacher, now=now, **context))
 
 
@@ -42,6 +45,16 @@ def _around(monday: date) -> dict[str, date | None]:
         "before": before if before >= FIRST_DAY else None,
         "after": after if after + WEEK <= LAST_DAY else None,
     }
+
+
+def _duration(minutes: int) -> str:
+    """In hours where they are whole ones; empty for none."""
+    if not minutes:
+        return ""
+    hours, rest = divmod(minutes, 60)
+    if rest:
+        return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+    return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
 
 
 @teacher_page

@@ -143,6 +143,7 @@ def test_whole_days_by_leaving_the_times_out(as_teacher: Client, teacher: Teache
     assert as_teacher.post(OFF, typed).status_code == 303
     made = TimeOff.objects.get()
     assert (made.starts_at, made.ends_at) == (utc(2026, 1, 25, 23), utc(2026, 1, 30, 23))
+    assert "the end of Friday 30 January 2026" in as_teacher.get(OFF).content.decode()
     change = reverse("scheduling:change_time_off", args=[made.pk])
     form = as_teacher.get(change).context["form"]
     assert [form[name].value() for name in ("from_on", "from_at", "until_on", "until_at")] == [

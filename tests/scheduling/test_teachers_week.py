@@ -54,7 +54,9 @@ def test_a_day_says_everything(
     make_lesson: MakeLesson,
     enrollment: Enrollment,
 ) -> None:
-    BookingPolicy.objects.create(teacher=teacher, buffer_after=10, most_a_week=9)
+    BookingPolicy.objects.create(
+        teacher=teacher, buffer_after=10, most_a_week=9, notice_minutes=720
+    )
     make_lesson(FOUR, FOUR + LESSON, enrollment=enrollment, buffer_after=10)
     monday, tuesday = days(teacher, course)[:2]
     assert (stretches(monday), clocks(monday.free)) == (["16:00-18:15"], ["17:30"])
@@ -69,7 +71,7 @@ def test_a_day_says_everything(
     for words in (
         "Ada Vogel",
         f"/messages/{enrollment.pk}/",
-        "Why no more?",
+        "Why no others?",
         "10 minutes after it",
     ):
         assert words in text
