@@ -64,7 +64,7 @@ class TimeOffTimes(_TimeOffModelForm):
         if self.instance.pk is not None:
             self.begun, self.ended = self.instance.starts_at, self.instance.ends_at
             said = as_said(self.instance)
-            self.initial = {name: getattr(said, name) for name in TIMES} | self.initial
+            self.initial = {**{name: getattr(said, name) for name in TIMES}, **self.initial}
 
     def teacher_of_it(self) -> Teacher | None:
         """Whose clock it is; None while nobody is chosen."""

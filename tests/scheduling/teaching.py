@@ -3,7 +3,6 @@
 from datetime import date, time
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client
 
 from enrollment.models import Teacher
@@ -36,10 +35,10 @@ def at(clock: str) -> time:
     return time.fromisoformat(clock)
 
 
-def refused(page: HttpResponse, field: str, sentence: str) -> None:
+def refused(page: Any, field: str, sentence: str) -> None:
     """The page came back with the sentence at the field, and with everything that was typed."""
     assert page.status_code == 422
-    form: Any = page.context["form"]  # type: ignore[attr-defined]
+    form: Any = page.context["form"]
     assert any(sentence in error for error in form.errors[field]), form.errors
     assert sentence in page.content.decode().replace("&#x27;", "'")
 

@@ -182,19 +182,28 @@ def test_a_teacher_without_a_course(
     assert stretches(page.context["week"].days[0]) == ["16:00-18:15"]
 
 
-@pytest.mark.parametrize("on", ["2000-01-01", "2099-12-31", "2026-03-29", "2026-10-25"])
+@pytest.mark.parametrize("on", ["2025-01-20", "2027-01-10", "2026-03-29", "2026-10-25"])
 def test_the_first_and_the_last_week_and_those_of_the_clocks(
     as_teacher: Client, monday_hours: AvailabilityRule, course: Course, on: str
 ) -> None:
     page = as_teacher.get(WEEK, {"on": on})
-    assert page.status_code == 200
-    assert (page.context["before"] is None) == (on < "2000-01-10")
-    assert (page.context["after"] is None) == (on > "2099")
+    assert stretches(page.context["week"].days[0]) == ["16:00-18:15"]
+    assert (page.context["before"] is None) == (on < "2026")
+    assert (page.context["after"] is None) == (on > "2027")
 
 
-@pytest.mark.parametrize("on", ["1999-12-31", "2100-01-01", "9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize("on", ["2025-01-19", "2027-01-11", "9999-12-31", "0001-01-01"])
 def test_weeks_beyond_are_this_week(as_teacher: Client, course: Course, on: str) -> None:
     assert as_teacher.get(WEEK, {"on": on}).context["week"].first_on == date(2026, 1, 12)
+
+
+def test_lessons_beyond_a_year_are_not_judged(
+    as_teacher: Client, make_lesson: MakeLesson, course: Course
+) -> None:
+    far = FOUR + timedelta(days=800)
+    make_lesson(far, far + LESSON)
+    page = as_teacher.get(LESSONS)
+    assert (len(page.context["lessons"]), page.context["outside"]) == (1, [])
 
 
 def test_the_number_of_queries_does_not_grow(
