@@ -1,29 +1,27 @@
 """Time off as a teacher says it: days and times of their own clock, whole days by leaving times out."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.domain.clock import NoSuchTime, instant, instant_or_instead
+from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.weeks import FIRST_DAY
 from enrollment.models import Teacher
 from scheduling.forms.hours import NOT_AFTER, clock_input, date_input
 from scheduling.models import TimeOff
 from scheduling.operations.time_off import check_begins, check_ends
+from scheduling.queries.hours import DAY, as_said, midnight
 
 if TYPE_CHECKING:
     _TimeOffModelForm = forms.ModelForm[TimeOff]
 else:
     _TimeOffModelForm = forms.ModelForm
 
-DAY = timedelta(days=1)
 DAYS = (MinValueValidator(FIRST_DAY, _("No day before %(limit_value)s.")), NOT_AFTER)
 TIMES = ("from_on", "from_at", "until_on", "until_at")
 CLOCK = ("%H:%M", "%H:%M:%S")
@@ -65,7 +63,8 @@ class TimeOffTimes(_TimeOffModelForm):
         self.ended: datetime | None = None
         if self.instance.pk is not None:
             self.begun, self.ended = self.instance.starts_at, self.instance.ends_at
-            self.initial = _as_said(self.instance) | self.initial
+            said = as_said(self.instance)
+            self.initial = {**{name: getattr(said, name) for name in TIMES}, **self.initial}
 
     def teacher_of_it(self) -> Teacher | None:
         """Whose clock it is; None while nobody is chosen."""
@@ -107,7 +106,7 @@ class TimeOffTimes(_TimeOffModelForm):
         if self.begun and not {"teacher", "from_on", "from_at"} & set(self.changed_data):
             return self.begun
         on, at = answers["from_on"], answers["from_at"]
-        return self._instant("from_at", on, at, teacher) if at else _midnight(on, teacher)
+        return self._instant("from_at", on, at, teacher) if at else midnight(on, teacher)
 
     def _ends(self, answers: dict[str, Any], teacher: Teacher) -> datetime | None:
         if self.ended and not {"teacher", *TIMES[2:]} & set(self.changed_data):
@@ -115,7 +114,7 @@ class TimeOffTimes(_TimeOffModelForm):
         on, at = answers["until_on"] or answers["from_on"], answers["until_at"]
         # 00:00 is a time of its own: the midnight at which that day begins.
         if at is None:
-            return _midnight(on + DAY, teacher)
+            return midnight(on + DAY, teacher)
         return self._instant("until_at", on, at, teacher)
 
     def _instant(self, field: str, on: date, at: time, teacher: Teacher) -> datetime | None:
@@ -147,26 +146,3 @@ class TimeOffForm(TimeOffTimes):
 
     def moment(self) -> datetime:
         return self.now
-
-
-def _midnight(on: date, teacher: Teacher) -> datetime:
-    """Where the clocks leave midnight out, the first moment of that day."""
-    return instant_or_instead(on=on, at=time(), zone=teacher.zone)
-
-
-def _as_said(time_off: TimeOff) -> dict[str, date | time | None]:
-    """A midnight is a whole day's: no time, and at the end the day before."""
-    teacher = time_off.teacher
-    zone = ZoneInfo(teacher.zone)
-    start, end = (
-        timezone.localtime(at, zone).replace(second=0, microsecond=0)
-        for at in (time_off.starts_at, time_off.ends_at)
-    )
-    whole_start = time_off.starts_at == _midnight(start.date(), teacher)
-    whole_end = time_off.ends_at == _midnight(end.date(), teacher)
-    return {
-        "from_on": start.date(),
-        "from_at": None if whole_start else start.time(),
-        "until_on": end.date() - DAY if whole_end else end.date(),
-        "until_at": None if whole_end else end.time(),
-    }

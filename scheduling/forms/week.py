@@ -7,7 +7,6 @@ from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.domain.weeks import FIRST_DAY, LAST_DAY
 from enrollment.models import Course, Teacher
 
 
@@ -26,11 +25,14 @@ class WeekForm(forms.Form):
         label=_("Week of"),
         input_formats=["%Y-%m-%d"],
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        validators=[MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)],
     )
 
-    def __init__(self, *args: Any, teacher: Teacher, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, teacher: Teacher, first: date, last: date, **kwargs: Any
+    ) -> None:
+        """first, last: the days of which something is known, both counted."""
         super().__init__(*args, **kwargs)
+        self.fields["on"].validators += [MinValueValidator(first), MaxValueValidator(last)]
         field = self.fields["course"]
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = teacher.courses.all()

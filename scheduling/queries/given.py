@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import BigIntegerField, QuerySet, Value
 from django.db.models.functions import Cast
@@ -13,6 +13,9 @@ from scheduling.domain.reasons import Why
 from scheduling.domain.standing import outside
 from scheduling.queries.availability import availability
 from scheduling.queries.why import in_full
+
+# As far as anything can be booked; hours and holidays beyond are nobody's plan yet.
+AHEAD = timedelta(days=366)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +85,9 @@ def coming_lessons(*, teacher: Teacher, now: datetime) -> QuerySet[Lesson]:
 
 
 def lessons_outside(*, teacher: Teacher, now: datetime) -> list[Given]:
-    """Coming lessons that the hours would not bear as they are now."""
-    lessons = list(coming_lessons(teacher=teacher, now=now))
+    """Lessons of the coming year that the hours would not bear as they are now."""
+    coming = coming_lessons(teacher=teacher, now=now)
+    lessons = list(coming.filter(period__endswith__lte=now + AHEAD))
     if not lessons:
         return []
     # Hours, closed days and time off are those of every course.

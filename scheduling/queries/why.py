@@ -1,4 +1,4 @@
-"""Why something is not offered, in full: for the teacher and the office. Students read less."""
+"""Why something is not offered, in full and in a few words: for the teacher's own pages."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _

@@ -1,14 +1,16 @@
 """A teacher's own week, and the lessons they will give."""
 
-from datetime import date, timedelta
+from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import ngettext
 
-from enrollment.domain.weeks import FIRST_DAY, LAST_DAY, monday_of
+from enrollment.domain.weeks import monday_of
 from enrollment.models import Teacher
 from scheduling.forms import WeekForm
 from scheduling.queries.given import coming_lessons, gathered
@@ -16,7 +18,9 @@ from scheduling.queries.week import week_of_teacher
 from scheduling.views.changed import page_of
 from scheduling.views.who import teacher_page
 
-WEEK = timedelta(days=7)
+WEEK, SUNDAY = timedelta(days=7), timedelta(days=6)
+# A year, as far as something can be booked, and back as far again.
+AROUND = 51 * WEEK
 LESSONS = 50
 
 
@@ -24,24 +28,29 @@ LESSONS = 50
 def my_week(request: HttpRequest, teacher: Teacher) -> HttpResponse:
     now = timezone.now()
     today = now.astimezone(ZoneInfo(teacher.zone)).date()
-    form = WeekForm(request.GET, teacher=teacher)
+    first, last = monday_of(today) - AROUND, monday_of(today) + AROUND
+    form = WeekForm(request.GET, teacher=teacher, first=first, last=last + SUNDAY)
     course, on = form.asked()
     courses = list(teacher.courses.all())
     monday = monday_of(on or today)
     week = week_of_teacher(
         teacher=teacher, course=course or next(iter(courses), None), monday=monday, now=now
     )
-    context = {"week": week, "courses": courses, "today": today, **_around(monday)}
+    context: dict[str, Any] = {"week": week, "courses": courses}
+    context["before"] = monday - WEEK if monday > first else None
+    context["after"] = monday + WEEK if monday < last else None
+    context["notice"] = _duration(week.policy.notice_minutes)
     return render(request, "scheduling/week.html", page_of(teacher, now=now, **context))
 
 
-def _around(monday: date) -> dict[str, date | None]:
-    """Where the page's links lead; None beyond what it shows."""
-    before, after = monday - WEEK, monday + WEEK
-    return {
-        "before": before if before >= FIRST_DAY else None,
-        "after": after if after + WEEK <= LAST_DAY else None,
-    }
+def _duration(minutes: int) -> str:
+    """In hours where they are whole ones; empty for none."""
+    if not minutes:
+        return ""
+    hours, rest = divmod(minutes, 60)
+    if rest:
+        return ngettext("%(count)s minute", "%(count)s minutes", minutes) % {"count": minutes}
+    return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
 
 
 @teacher_page

@@ -62,8 +62,10 @@ MADE: tuple[LiteralString, ...] = (
               SELECT FROM rollback_enrollmentdraft d
                WHERE d.student_id = s.id AND d.finished_at IS NULL AND d.problem = kind.problem)""",
     # Whoever asks: of the teacher whom `TAUGHT` finds.
-    """INSERT INTO scheduling_availabilityexception (teacher_id, day_on, kind, starts, ends, ends_next_day, note)
-       SELECT t.id, current_date + 30, 'add', '20:00', '22:00', false, 'Concert week.' FROM enrollment_teacher t
+    """INSERT INTO scheduling_availabilityexception
+         (teacher_id, day_on, kind, starts, ends, ends_next_day, note)
+       SELECT t.id, current_date + 30, 'add', '20:00', '22:00', false, 'Concert week.'
+         FROM enrollment_teacher t
         WHERE NOT EXISTS (SELECT FROM scheduling_availabilityexception x WHERE x.teacher_id = t.id)""",
     """INSERT INTO scheduling_timeoff (teacher_id, period, reason)
        SELECT t.id, tstzrange(now() + interval '300 days', now() + interval '307 days'), 'At the sea.'

@@ -261,7 +261,7 @@ def _write(merge: Merge[Lesson], desk: Desk) -> None:
 
 
 def _report_clashes(wanted: Sequence[Wanted], others: Sequence[Lesson], desk: Desk) -> None:
-    standing = [
+    standing: list[Wanted | Lesson] = [
         *(one for one in wanted if one.status != LessonStatus.CANCELLED),
         *(lesson for lesson in others if lesson.status != LessonStatus.CANCELLED),
     ]
