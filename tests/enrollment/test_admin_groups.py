@@ -173,7 +173,10 @@ def test_the_lesson_says_what_happened_to_it(
         "Reason: Room is taken" in shown
     )
     assert "Booked by nobody in person." in shown
-    office.post(page("lesson", "change", lesson.pk), form | {"enrollment_lesson_cancel": "1", "reason": "Ill"})
+    office.post(
+        page("lesson", "change", lesson.pk),
+        form | {"enrollment_lesson_cancel": "1", "reason": "Ill"},
+    )
     cancelled = LessonChange.objects.get(what="cancelled")
     assert (cancelled.by, cancelled.reason) == (staff, "Ill")
 
