@@ -1,11 +1,11 @@
 from django.urls import path
 
-from scheduling.views import dates, flow, hours, time_off, week
+from scheduling.views import booking, dates, flow, hours, lessons, time_off, week
 
 app_name = "scheduling"
 
 urlpatterns = [
-    # Two parts, so that no course's slug can ever be in the way.
+    # More than one part, so that no course's slug can ever be in the way.
     path("my/week/", week.my_week, name="week"),
     path("my/lessons/", week.my_lessons, name="lessons"),
     path("my/hours/", hours.my_hours, name="hours"),
@@ -17,6 +17,10 @@ urlpatterns = [
     path("my/time-off/", time_off.my_time_off, name="time_off"),
     path("my/time-off/<int:time_off>/", time_off.change_time_off, name="change_time_off"),
     path("my/time-off/<int:time_off>/delete/", time_off.delete_time_off, name="delete_time_off"),
+    path("enrollments/<int:enrollment>/book/", booking.book, name="book"),
+    path("enrollments/<int:enrollment>/series/", booking.series, name="series"),
+    path("lessons/<int:lesson>/move/", lessons.move, name="move_lesson"),
+    path("lessons/<int:lesson>/cancel/", lessons.cancel, name="cancel_lesson"),
     path("<slug:course>/", flow.choose, name="choose"),
     path("<slug:course>/continue/", flow.resume, name="resume"),
     path("<slug:course>/details/", flow.details, name="details"),

@@ -1,14 +1,27 @@
-from scheduling.forms.flow import ChoiceForm, DetailsForm, FilterForm, SlotField
+from scheduling.forms.flow import (
+    BookForm,
+    CancelForm,
+    ChoiceForm,
+    DetailsForm,
+    FilterForm,
+    MoveForm,
+    SeriesForm,
+    SlotField,
+)
 from scheduling.forms.hours import ExceptionForm, HoursForm
 from scheduling.forms.time_off import TimeOffForm
 from scheduling.forms.week import WeekForm
 
 __all__ = [
+    "BookForm",
+    "CancelForm",
     "ChoiceForm",
     "DetailsForm",
     "ExceptionForm",
     "FilterForm",
     "HoursForm",
+    "MoveForm",
+    "SeriesForm",
     "SlotField",
     "TimeOffForm",
     "WeekForm",

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 from scheduling.domain.clock import Period, instant
 from scheduling.domain.days import by_day
 from scheduling.domain.hours import DayHours, Rule
-from scheduling.domain.standing import outside
 from scheduling.domain.reasons import Why
 from scheduling.domain.slots import Facts
+from scheduling.domain.standing import outside
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = date(2026, 1, 19).toordinal()
