@@ -1,11 +1,12 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.models import Course, Student
 from enrollment.queries.people import student_of, teacher_of
 from rollback.doors import gate
 from rollback.doors.words import SWITCHED_OFF
@@ -33,6 +34,12 @@ def _logged_in(user: Any) -> bool:
     return bool(user.is_authenticated)
 
 
+def _who_waits(user: Any) -> bool:
+    from scheduling.queries.waitlist import waits
+
+    return waits(user)
+
+
 FEATURES = (
     Feature(
         name="scheduling",
@@ -42,8 +49,11 @@ FEATURES = (
         namespaces=("scheduling",),
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
-        entries={"enroll": "scheduling:resume"},
-        nav=(NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),),
+        entries={"enroll": "scheduling:resume", "full_course": "scheduling:wait"},
+        nav=(
+            NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),
+            NavItem(label=_("Waitlist"), url_name="scheduling:waitlist", shown_to=_who_waits),
+        ),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),
     Feature(
@@ -92,9 +102,12 @@ FEATURES = (
 
 def plug_sockets() -> None:
     """Features do not import each other; what one offers the other is connected here."""
+    from enrollment import sockets as ground
     from scheduling import sockets
 
     sockets.plug_closed_days(_closed_days)
+    ground.plug_reserved_places(_reserved_places)
+    ground.plug_became_free(_became_free)
 
 
 def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]:
@@ -109,3 +122,23 @@ def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]
         # A day that was entered closes the school, whether or not holidays can be managed now.
         even_off=True,
     )
+
+
+def _reserved_places(course: Course, apart_from: Student | None, now: datetime) -> int:
+    from scheduling.queries import waitlist
+
+    # Off is manual mode: no place is kept for anybody then.
+    return gate.call(
+        MASTER,
+        waitlist.reserved_places,
+        course=course,
+        apart_from=apart_from,
+        now=now,
+        instead=0,
+    )
+
+
+def _became_free() -> None:
+    from scheduling.operations import waitlist
+
+    gate.call(MASTER, waitlist.wake, instead=None)

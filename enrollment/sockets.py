@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from django.db import transaction
+
 from enrollment.models import Course, Enrollment, Student, User
 
 
@@ -138,3 +140,43 @@ def plug_links(find: LinksFor) -> None:
 
 def links_for(user: User) -> Sequence[Link]:
     return _links_for(user)
+
+
+# (course, apart from whom, now) -> how many of its places are kept free for others.
+ReservedPlaces = Callable[[Course, Student | None, datetime], int]
+
+
+def _none_reserved(course: Course, apart_from: Student | None, now: datetime) -> int:
+    return 0
+
+
+_reserved_places: ReservedPlaces = _none_reserved
+
+
+def plug_reserved_places(count: ReservedPlaces) -> None:
+    global _reserved_places
+    _reserved_places = count
+
+
+def reserved_places(*, course: Course, apart_from: Student | None, now: datetime) -> int:
+    return _reserved_places(course, apart_from, now)
+
+
+def _nobody_waits() -> None:
+    return None
+
+
+_became_free: Callable[[], None] = _nobody_waits
+
+
+def plug_became_free(tell: Callable[[], None]) -> None:
+    global _became_free
+    _became_free = tell
+
+
+def something_became_free() -> None:
+    """A lesson or an enrollment was cancelled; told once that is committed.
+
+    Robust: whoever listens has no say in it any more.
+    """
+    transaction.on_commit(lambda: _became_free(), robust=True)

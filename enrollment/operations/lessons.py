@@ -1,6 +1,6 @@
 """Writing lessons and holds. Only the database decides who was first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import pgettext
 from psycopg.errors import DeadlockDetected, ExclusionViolation, LockNotAvailable, UniqueViolation
 
+from enrollment import sockets
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 
@@ -55,16 +56,18 @@ def hold_slot(
     now: datetime,
     terms: Terms | None = None,
     hold_for: timedelta = HOLD,
+    spare: Collection[int] = (),
 ) -> Lesson:
     """Hold one slot. terms: None is the course's own.
 
-    A student has one hold for a course and MOST_HOLDS in all; those before give way.
+    A student has one hold for a course and MOST_HOLDS in all; those before give way. spare: holds in
+    other courses, by id, that do not, and are not counted.
 
     :raises SlotTaken: nothing was given back.
     """
     with taken_if_blocked():
         one_at_a_time(student=student)
-        _give_back_holds(student=student, course=course)
+        _give_back_holds(student=student, course=course, spare=spare)
         return _insert(
             student=student,
             course=course,
@@ -98,9 +101,14 @@ def lock_teacher(*, teacher: Teacher) -> None:
     The order of locks is user, student, course, teacher, enrollment, lesson. Call it inside
     `taken_if_blocked`, which says what happened to whoever waited for too long.
     """
+    wait_briefly()
+    Teacher.objects.select_for_update(no_key=True).get(pk=teacher.pk)
+
+
+def wait_briefly() -> None:
+    """For locks in this transaction, from now on: LOCK_WAIT and no longer."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_WAIT])
-    Teacher.objects.select_for_update(no_key=True).get(pk=teacher.pk)
 
 
 class PersonDeleted(PermissionDenied):
@@ -154,18 +162,19 @@ def lock_user(*, user: User) -> None:
 def give_back_hold(*, student: Student, course: Course) -> None:
     """The student does not go on. A hold that is named in an enrollment stays: it is the office's."""
     one_at_a_time(student=student)
-    _open_holds(student).filter(course=course).delete()
+    open_holds(student).filter(course=course).delete()
 
 
-def _open_holds(student: Student) -> QuerySet[Lesson]:
+def open_holds(student: Student) -> QuerySet[Lesson]:
+    """Also those that ran out and are not deleted yet."""
     return Lesson.objects.filter(student=student, status=LessonStatus.HELD, enrollment__isnull=True)
 
 
-def _give_back_holds(*, student: Student, course: Course) -> None:
+def _give_back_holds(*, student: Student, course: Course, spare: Collection[int]) -> None:
     """Room for one more hold. One named in an enrollment is the office's until it runs out."""
-    holds = _open_holds(student)
+    holds = open_holds(student)
     holds.filter(course=course).delete()
-    newest = holds.order_by("-expires_at", "-pk").values_list("pk", flat=True)
+    newest = holds.exclude(pk__in=spare).order_by("-expires_at", "-pk").values_list("pk", flat=True)
     too_many = list(newest[MOST_HOLDS - 1 :])
     if too_many:
         holds.filter(pk__in=too_many).delete()
@@ -212,6 +221,16 @@ def turn_hold_into_lesson(*, hold: Lesson, enrollment: Enrollment, now: datetime
 @transaction.atomic
 def move_lesson(*, lesson: Lesson, status: str) -> None:
     """:raises StepNotAllowed:"""
+    put_status(lesson=lesson, status=status)
+    if status == LessonStatus.CANCELLED:
+        sockets.something_became_free()
+
+
+def put_status(*, lesson: Lesson, status: str) -> None:
+    """`move_lesson` for who moves several, and tells once.
+
+    :raises StepNotAllowed:
+    """
     # As it is now, not as the page showed it: two people may press at once.
     now = Lesson.objects.select_for_update(no_key=True).get(pk=lesson.pk)
     check_step(LESSON_STEPS, before=now.status, after=status)

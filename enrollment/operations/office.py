@@ -5,6 +5,7 @@ from datetime import date, datetime, time
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
+from enrollment import sockets
 from enrollment.domain.clock import instant
 from enrollment.domain.states import (
     ENROLLMENT_STEPS,
@@ -70,6 +71,8 @@ def move_enrollment(*, enrollment: Enrollment, status: str, now: datetime) -> No
     locked.save(update_fields=["status", "ended_at"])
     if status in ENDS_LESSONS:
         _free_coming_lessons(locked, now=now)
+    if status not in LIVE_ENROLLMENT:
+        sockets.something_became_free()
 
 
 def _free_coming_lessons(enrollment: Enrollment, *, now: datetime) -> None:
@@ -127,6 +130,7 @@ def reschedule_lesson(
     """
     lock_people(students=[lesson.student_id], teachers=[teacher.pk])
     put_lesson(lesson=lesson, teacher=teacher, on=on, at=at, now=now)
+    sockets.something_became_free()
 
 
 def put_lesson(*, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime) -> None:

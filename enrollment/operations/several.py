@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils import timezone
 
+from enrollment import sockets
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import LessonStatus
 from enrollment.models import Lesson, Teacher
-from enrollment.operations.lessons import SlotTaken, lock_people, move_lesson
+from enrollment.operations.lessons import SlotTaken, lock_people, put_status
 from enrollment.operations.office import put_lesson
 
 
@@ -57,6 +58,7 @@ def move_lessons(*, lessons: Iterable[Lesson], move: Move, now: datetime) -> lis
             put_lesson(lesson=lesson, **new_place(lesson, move=move)._asdict(), now=now)
         except (SlotTaken, NoSuchTime) as error:
             raise CannotMove(lesson) from error
+    sockets.something_became_free()
     return ordered
 
 
@@ -82,5 +84,6 @@ def cancel_lessons(*, lessons: Iterable[Lesson]) -> list[Lesson]:
     """
     ordered = sorted(lessons, key=lambda lesson: lesson.pk)
     for lesson in ordered:
-        move_lesson(lesson=lesson, status=LessonStatus.CANCELLED)
+        put_status(lesson=lesson, status=LessonStatus.CANCELLED)
+    sockets.something_became_free()
     return ordered

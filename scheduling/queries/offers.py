@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 
 from enrollment.models import Course, Student, Teacher
 from scheduling.domain import offer
+from scheduling.domain.choice import as_text
 from scheduling.domain.clock import Period
 from scheduling.domain.slots import nearest
 from scheduling.queries.availability import Availability, availability, moment
+from scheduling.queries.waitlist import awaited_times, taken_times
 
 ALTERNATIVES = 5
 
@@ -17,7 +19,9 @@ ALTERNATIVES = 5
 @dataclass(frozen=True, kw_only=True)
 class Offer:
     """gone: the wanted start when it is free no more; `days` then holds the nearest alternatives,
-    else the free times of `week`. teacher: None only where nobody teaches the course.
+    else the free times of `week`. teacher: None only where nobody teaches the course. taken: what one
+    may wait for, of the shown week and of those without anything free; awaited: the values of those
+    slots that this student waits for already.
     """
 
     teachers: Sequence[Teacher]
@@ -27,6 +31,8 @@ class Offer:
     weeks: Sequence[offer.Week]
     week: date | None
     gone: datetime | None = None
+    taken: Sequence[offer.Day] = ()
+    awaited: frozenset[str] = frozenset()
 
     @property
     def two_clocks(self) -> bool:
@@ -60,6 +66,7 @@ def offer_for(
     else:
         shown = offer.of_week(periods, zone=zone, week=week) if week else []
     theirs = ZoneInfo(teacher.zone) if teacher else zone
+    taken = taken_times(known, zone=zone, weeks=_taken_in(weeks, week)) if known else []
     return Offer(
         teachers=teachers,
         teacher=teacher,
@@ -68,7 +75,18 @@ def offer_for(
         weeks=weeks,
         week=week,
         gone=gone,
+        taken=offer.by_day(taken, zone=zone, theirs=theirs),
+        awaited=_awaited(student, course, teacher) if taken else frozenset(),
     )
+
+
+def _taken_in(weeks: Sequence[offer.Week], shown: date | None) -> list[date]:
+    return [week.first_on for week in weeks if not week.slots or week.first_on == shown]
+
+
+def _awaited(student: Student, course: Course, teacher: Teacher | None) -> frozenset[str]:
+    times = awaited_times(student=student, course=course)
+    return frozenset(as_text(start) for pk, start in times if teacher and pk == teacher.pk)
 
 
 def _teacher_with_slots(

@@ -31,7 +31,7 @@ from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
 from rollback.runner import actor_of
-from scheduling.models import AvailabilityRule
+from scheduling.models import AvailabilityRule, WaitlistEntry
 from tests.conftest import make_student, make_teacher, make_user
 
 GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
@@ -160,6 +160,7 @@ def build() -> School:
     rule = AvailabilityRule.objects.create(
         teacher=teacher, weekday=0, starts=time(16), ends=time(18)
     )
+    waits = WaitlistEntry.objects.create(student=student, course=enrolled, created_at=day)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     change = FlagChange.objects.filter(flag_name=flag.name).latest("pk")
     root = people["superuser"]
@@ -182,7 +183,7 @@ def build() -> School:
     )
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    units = (unit, ticked)
+    units = (unit, ticked, waits)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units)}
     return School(
         people=people,
@@ -193,6 +194,7 @@ def build() -> School:
             "lesson": str(lesson.pk),
             "teacher": str(teacher.pk),
             "rule": str(rule.pk),
+            "entry": str(waits.pk),
             "year": "2026",
             "month": "3",
             "uidb36": "1",

@@ -38,6 +38,7 @@ ADMIN_LOGIN = "/admin/login/"
 HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/schedule/course-2/"
+WAITLIST = "/schedule/my/waitlist/"
 
 # fmt: off
 PAGES = [
@@ -87,6 +88,14 @@ PAGES = [
     Row("scheduling:hours", POST, anonymous=LOGIN, student=403, teacher=422, staff=403, data={"weekday": "9"}),
     Row("scheduling:delete_hours", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", staff=403),
     Row("scheduling:delete_hours", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", other_teacher=404, staff=403),
+    Row("scheduling:waitlist", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("scheduling:take_offer", GET, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:take_offer", POST, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:leave_waitlist", GET, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:leave_waitlist", POST, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:wait", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    # 409: there is a place, so there is nothing to wait for.
+    Row("scheduling:wait", POST, anonymous=LOGIN, student=409, teacher=403, staff=403),
     Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),
@@ -219,6 +228,7 @@ MODELS = {
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
+    "scheduling_waitlistentry": ("ld",   "ld",   "ld"),    # by students; the office removes
 }
 # fmt: on
 

@@ -29,6 +29,8 @@ NO_PAGE = {
     "drafts:save": "for the script, in JSON",
     "scheduling:delete_hours": "a button; without it it leads back",
     "scheduling:resume": "leads on, to a step",
+    "scheduling:take_offer": "a button; without it it leads back",
+    "scheduling:leave_waitlist": "a button; without it it leads back",
     "availability-api:slots": "for programs, in JSON",
     "api-schema": "for programs, in YAML",
     "set_language": "a button",
