@@ -34,6 +34,8 @@ from scheduling.operations import waitlist_mails
 from scheduling.queries.availability import availability
 from scheduling.queries.waitlist import live_entries
 
+# No policy has a farther horizon.
+FARTHEST = timedelta(days=400)
 # A hold that is missing for longer than the clocks of two processes may differ was given back.
 GIVEN_BACK = timedelta(minutes=1)
 
@@ -112,6 +114,9 @@ def _check_time(
         check_can_enroll(student=student, course=course, teacher=teacher, now=now)
     elif not course.teachers.contains(teacher):
         raise TeacherNotOfCourse
+    # Before anything is computed around it: it may stand at the very end of the calendar.
+    if starts_at <= now or starts_at > now + FARTHEST:
+        raise CannotBecomeFree(Why.PAST if starts_at <= now else Why.HORIZON)
     known = availability(
         teacher=teacher,
         course=course,
@@ -167,9 +172,10 @@ def take(*, entry: WaitlistEntry, now: datetime) -> Enrollment | None:
 
 
 def _hold_of(offer: WaitlistEntry, *, now: datetime) -> Lesson:
-    hold = Lesson.objects.filter(
-        pk=offer.hold_id, student=offer.student, status=LessonStatus.HELD, expires_at__gt=now
-    ).first()
+    held = Lesson.objects.filter(
+        student=offer.student, status=LessonStatus.HELD, expires_at__gt=now
+    )
+    hold = held.filter(pk=offer.hold_id).first() if offer.hold_id else None
     if hold is None:
         raise OfferOver
     return hold

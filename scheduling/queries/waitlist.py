@@ -178,8 +178,7 @@ def taken_times(known: Availability, *, zone: ZoneInfo, weeks: Iterable[date]) -
 def awaited_times(*, student: Student, course: Course) -> Sequence[tuple[int, datetime]]:
     """(teacher, start) of what the student waits for in the course already."""
     times = live_entries(student).filter(course=course, teacher__isnull=False)
-    found: Sequence[tuple[int, datetime]] = list(times.values_list("teacher", "starts_at"))
-    return found
+    return [(pk, start) for pk, start in times.values_list("teacher", "starts_at") if start]
 
 
 # ---------------------------------------------------------------- one course, one entry
