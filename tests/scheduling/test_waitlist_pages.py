@@ -159,7 +159,7 @@ def test_a_full_course_leads_to_its_waitlist(
     about = reverse("enrollment:course", args=["violin"])
     for path in (about, CHOOSE):
         assert f'href="{WAIT}"' in as_student.get(path).content.decode()
-    assert "0 students wait" in as_student.get(WAIT).content.decode()
+    assert "Nobody waits for one yet" in as_student.get(WAIT).content.decode()
     assert as_student.post(WAIT)["Location"] == MINE
     assert "A place in the course" in as_student.get(MINE).content.decode()
     assert "See my waitlist" in as_student.get(WAIT).content.decode()
