@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.models import Course, Student
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.sockets import Actions
 from rollback.doors import gate
@@ -46,6 +47,12 @@ def _booking(**asked: Any) -> Actions:
     return actions_for(**asked)
 
 
+def _who_waits(user: Any) -> bool:
+    from scheduling.queries.waitlist import waits
+
+    return waits(user)
+
+
 FEATURES = (
     Feature(
         name="scheduling",
@@ -55,9 +62,12 @@ FEATURES = (
         namespaces=("scheduling",),
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
-        entries={"enroll": "scheduling:resume"},
+        entries={"enroll": "scheduling:resume", "full_course": "scheduling:wait"},
         actions=_booking,
-        nav=(NavItem(label=_("My week"), url_name="scheduling:week", shown_to=_teachers),),
+        nav=(
+            NavItem(label=_("My week"), url_name="scheduling:week", shown_to=_teachers),
+            NavItem(label=_("Waitlist"), url_name="scheduling:waitlist", shown_to=_who_waits),
+        ),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),
     Feature(
@@ -106,9 +116,12 @@ FEATURES = (
 
 def plug_sockets() -> None:
     """Features do not import each other; what one offers the other is connected here."""
+    from enrollment import sockets as ground
     from scheduling import sockets
 
     sockets.plug_closed_days(_closed_days)
+    ground.plug_reserved_places(_reserved_places)
+    ground.plug_became_free(_became_free)
     plug_detectors()
 
 
@@ -160,3 +173,23 @@ def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]
         even_off=True,
         reads=True,
     )
+
+
+def _reserved_places(course: Course, apart_from: Student | None, now: datetime) -> int:
+    from scheduling.queries import waitlist
+
+    # Off is manual mode: no place is kept for anybody then.
+    return gate.call(
+        MASTER,
+        waitlist.reserved_places,
+        course=course,
+        apart_from=apart_from,
+        now=now,
+        instead=0,
+    )
+
+
+def _became_free() -> None:
+    from scheduling.operations import waitlist
+
+    gate.call(MASTER, waitlist.wake, instead=None)

@@ -40,6 +40,9 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
+        # Who waits for what; to remove somebody gives back what is held for them.
+        ("scheduling", "view_waitlistentry"),
+        ("scheduling", "delete_waitlistentry"),
         ("enrollment", "view_user"),
         ("enrollment", "view_apitoken"),
         ("enrollment", "change_apitoken"),

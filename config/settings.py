@@ -80,6 +80,7 @@ CELERY_BEAT_SCHEDULE = {
         # An interval of a week would begin anew with every restart. The rows make it once a week.
         "schedule": crontab(minute="0", hour="6"),
     },
+    "fill-waitlist": {"task": "scheduling.tasks.fill_waitlist", "schedule": 30.0},
 }
 
 EMAIL_URL = environment.text(env, "EMAIL_URL", "") or "smtp://127.0.0.1:8025"

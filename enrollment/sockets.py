@@ -226,3 +226,40 @@ def actions_for(
     enrollment: Enrollment | None = None,
 ) -> Actions:
     return _actions_for(user=user, lessons=lessons, now=now, enrollment=enrollment)
+
+
+# (course, apart from whom, now) -> how many of its places are kept free for others.
+ReservedPlaces = Callable[[Course, Student | None, datetime], int]
+
+
+def _none_reserved(course: Course, apart_from: Student | None, now: datetime) -> int:
+    return 0
+
+
+_reserved_places: ReservedPlaces = _none_reserved
+
+
+def plug_reserved_places(count: ReservedPlaces) -> None:
+    global _reserved_places
+    _reserved_places = count
+
+
+def reserved_places(*, course: Course, apart_from: Student | None, now: datetime) -> int:
+    return _reserved_places(course, apart_from, now)
+
+
+def _nobody_listens() -> None:
+    return None
+
+
+_became_free: Callable[[], None] = _nobody_listens
+
+
+def plug_became_free(tell: Callable[[], None]) -> None:
+    global _became_free
+    _became_free = tell
+
+
+def something_became_free() -> None:
+    """A lesson or an enrollment may have been cancelled; called once that is committed."""
+    _became_free()

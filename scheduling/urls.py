@@ -1,6 +1,6 @@
 from django.urls import path
 
-from scheduling.views import booking, dates, flow, hours, lessons, time_off, week
+from scheduling.views import booking, dates, flow, hours, lessons, time_off, waitlist, week
 
 app_name = "scheduling"
 
@@ -21,8 +21,12 @@ urlpatterns = [
     path("enrollments/<int:enrollment>/series/", booking.series, name="series"),
     path("lessons/<int:lesson>/move/", lessons.move, name="move_lesson"),
     path("lessons/<int:lesson>/cancel/", lessons.cancel, name="cancel_lesson"),
+    path("my/waitlist/", waitlist.my_waitlist, name="waitlist"),
+    path("my/waitlist/<int:entry>/take/", waitlist.take, name="take_offer"),
+    path("my/waitlist/<int:entry>/leave/", waitlist.leave, name="leave_waitlist"),
     path("<slug:course>/", flow.choose, name="choose"),
     path("<slug:course>/continue/", flow.resume, name="resume"),
     path("<slug:course>/details/", flow.details, name="details"),
     path("<slug:course>/confirm/", flow.confirm, name="confirm"),
+    path("<slug:course>/wait/", waitlist.wait, name="wait"),
 ]

@@ -37,8 +37,13 @@ def catalog(request: HttpRequest) -> HttpResponse:
 
 
 def course_detail(request: HttpRequest, course: str) -> HttpResponse:
-    found = get_object_or_404(course_queries.course_page(), slug=course)
+    found: Any = get_object_or_404(course_queries.course_page(), slug=course)
     student = student_of(request.user)
+    if found.places_left > 0:
+        # What is kept for others is left for nobody else.
+        now = timezone.now()
+        reserved = sockets.reserved_places(course=found, apart_from=student, now=now)
+        found.places_left -= reserved
     return render(
         request,
         "enrollment/course.html",

@@ -3,10 +3,12 @@
 from scheduling.admin.hours import AvailabilityExceptionAdmin, AvailabilityRuleAdmin
 from scheduling.admin.policies import BookingPolicyAdmin
 from scheduling.admin.time_off import TimeOffAdmin
+from scheduling.admin.waitlist import WaitlistEntryAdmin
 
 __all__ = [
     "AvailabilityExceptionAdmin",
     "AvailabilityRuleAdmin",
     "BookingPolicyAdmin",
     "TimeOffAdmin",
+    "WaitlistEntryAdmin",
 ]

@@ -7,6 +7,7 @@ from scheduling.forms.flow import (
     MoveForm,
     SeriesForm,
     SlotField,
+    WaitForm,
 )
 from scheduling.forms.hours import ExceptionForm, HoursForm
 from scheduling.forms.time_off import TimeOffForm
@@ -24,5 +25,6 @@ __all__ = [
     "SeriesForm",
     "SlotField",
     "TimeOffForm",
+    "WaitForm",
     "WeekForm",
 ]

@@ -167,3 +167,38 @@ class FilterForm(forms.Form):
     def asked(self) -> tuple[Teacher | None, date | None]:
         self.is_valid()
         return self.cleaned_data.get("teacher"), self.cleaned_data.get("week")
+
+
+class WaitForm(forms.Form):
+    """Both or neither: a teacher's time, or a place in the course."""
+
+    teacher = forms.ModelChoiceField(
+        queryset=Teacher.objects.none(),
+        required=False,
+        label=_("Teacher"),
+        error_messages={
+            "invalid_choice": _("This teacher does not teach this course. Choose another."),
+        },
+    )
+    slot = forms.CharField(required=False, max_length=40, label=_("Time"))
+
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _offer_only(course.teachers.all(), self.fields["teacher"])
+
+    def clean_slot(self) -> datetime | None:
+        text = self.cleaned_data["slot"]
+        start = choice.from_text(text) if text else None
+        if text and start is None:
+            raise ValidationError(
+                _("This is no time that can be read. Choose one from the list."), code="invalid"
+            )
+        return start
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and (cleaned["teacher"] is None) != (cleaned["slot"] is None):
+            missing = "teacher" if cleaned["teacher"] is None else "slot"
+            words = _("Choose a teacher.") if missing == "teacher" else _("Choose a time.")
+            self.add_error(missing, words)
+        return cleaned

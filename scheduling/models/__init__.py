@@ -2,6 +2,7 @@ from scheduling.models.exceptions import AvailabilityException, TimeOff
 from scheduling.models.policies import BookingPolicy
 from scheduling.models.reminders import TeacherReminder
 from scheduling.models.rules import AvailabilityRule
+from scheduling.models.waitlist import WaitlistEntry
 
 __all__ = [
     "AvailabilityException",
@@ -9,4 +10,5 @@ __all__ = [
     "BookingPolicy",
     "TeacherReminder",
     "TimeOff",
+    "WaitlistEntry",
 ]

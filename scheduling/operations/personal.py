@@ -1,5 +1,5 @@
 """What scheduling keeps about people: when a teacher teaches and does not, what may be booked with
-them, and when they were reminded."""
+them, when they were reminded, and who waits for what."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,13 +13,16 @@ from enrollment.models import User
 from enrollment.personal import Contributor
 from enrollment.queries.people import teacher_of
 from scheduling.domain.policy import NAMES
+from scheduling.domain.waiting import WaitlistStatus
 from scheduling.models import (
     AvailabilityException,
     AvailabilityRule,
     BookingPolicy,
     TeacherReminder,
     TimeOff,
+    WaitlistEntry,
 )
+from scheduling.operations import waitlist
 
 MODELS = (AvailabilityRule, AvailabilityException, TimeOff, BookingPolicy, TeacherReminder)
 
@@ -100,4 +103,46 @@ TEACHING_HOURS = Contributor(
     export=export,
     erase=erase,
     concerns=concerns,
+)
+
+
+def export_waitlist(*, user: User) -> Mapping[str, Any]:
+    entries = WaitlistEntry.objects.filter(student__user=user).select_related("course", "teacher")
+    return {"entries": [_entry(entry) for entry in entries.order_by("pk")]}
+
+
+def _entry(entry: WaitlistEntry) -> dict[str, Any]:
+    return {
+        "course": entry.course.title,
+        "teacher": entry.teacher and entry.teacher.display_name,
+        "starts_at": entry.starts_at,
+        "status": entry.status,
+        "waiting_since": entry.created_at,
+        "offered_at": entry.offered_at,
+        "offered_until": entry.offer_expires_at,
+        "offer_mailed_at": entry.offer_sent_at,
+        "over_since": entry.ended_at,
+    }
+
+
+def erase_waitlist(*, user: User, now: datetime) -> None:
+    """What is held goes with the student's other holds. Nobody can be given a lesson any more with a
+    teacher who is deleted; those entries are their students'."""
+    WaitlistEntry.objects.filter(student__user=user).delete()
+    theirs = WaitlistEntry.objects.filter(teacher__user=user)
+    waitlist.end(theirs, WaitlistStatus.EXPIRED, now=now)
+
+
+def concerns_waitlist(*, user: User) -> bool:
+    return WaitlistEntry.objects.filter(student__user=user).exists()
+
+
+WAITLIST = Contributor(
+    name="waitlist",
+    kept=_("The times and courses you wait for, and what we offered you"),
+    when_erased=_("Deleted."),
+    covers=frozenset({"scheduling.WaitlistEntry"}),
+    export=export_waitlist,
+    erase=erase_waitlist,
+    concerns=concerns_waitlist,
 )

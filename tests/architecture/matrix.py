@@ -34,7 +34,13 @@ from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
 from rollback.runner import actor_of
-from scheduling.models import AvailabilityException, AvailabilityRule, BookingPolicy, TimeOff
+from scheduling.models import (
+    AvailabilityException,
+    AvailabilityRule,
+    BookingPolicy,
+    TimeOff,
+    WaitlistEntry,
+)
 from tests.conftest import make_student, make_teacher, make_user
 
 GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
@@ -166,6 +172,7 @@ def build() -> School:
     other_day = AvailabilityException.objects.create(teacher=teacher, day_on=day.date())
     time_off = TimeOff.objects.create(teacher=teacher, period=(day, day + timedelta(days=1)))
     policy = BookingPolicy.objects.create(teacher=teacher, buffer_after=10)
+    waits = WaitlistEntry.objects.create(student=student, course=enrolled, created_at=day)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     change = FlagChange.objects.filter(flag_name=flag.name).latest("pk")
     root = people["superuser"]
@@ -196,7 +203,7 @@ def build() -> School:
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     units = (unit, ticked, conflict, credit)
-    hours = (other_day, time_off, policy)
+    hours = (other_day, time_off, policy, waits)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,
@@ -211,6 +218,7 @@ def build() -> School:
             "rule": str(rule.pk),
             "exception": str(other_day.pk),
             "time_off": str(time_off.pk),
+            "entry": str(waits.pk),
             "year": "2026",
             "month": "3",
             "uidb36": "1",

@@ -38,6 +38,7 @@ ADMIN_LOGIN = "/admin/login/"
 HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/schedule/course-2/"
+WAITLIST = "/schedule/my/waitlist/"
 
 # fmt: off
 PAGES = [
@@ -103,6 +104,14 @@ PAGES = [
     Row("scheduling:change_time_off", POST, anonymous=LOGIN, student=403, teacher=422, other_teacher=404, staff=403, data={"from_on": "x"}),
     Row("scheduling:delete_time_off", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/time-off/", staff=403),
     Row("scheduling:delete_time_off", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/time-off/", other_teacher=404, staff=403),
+    Row("scheduling:waitlist", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("scheduling:take_offer", GET, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:take_offer", POST, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:leave_waitlist", GET, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:leave_waitlist", POST, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:wait", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    # 409: there is a place, so there is nothing to wait for.
+    Row("scheduling:wait", POST, anonymous=LOGIN, student=409, teacher=403, staff=403),
     Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),
@@ -247,6 +256,7 @@ MODELS = {
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),
     "scheduling_timeoff": ("lacd", "lacd", "lacd"),
+    "scheduling_waitlistentry": ("ld",   "ld",   "ld"),    # by students; the office removes
 }
 # fmt: on
 

@@ -31,6 +31,8 @@ NO_PAGE = {
     "scheduling:delete_date": "a button; without it it leads back",
     "scheduling:delete_time_off": "a button; without it it leads back",
     "scheduling:resume": "leads on, to a step",
+    "scheduling:take_offer": "a button; without it it leads back",
+    "scheduling:leave_waitlist": "a button; without it it leads back",
     "availability-api:slots": "for programs, in JSON",
     "api-schema": "for programs, in YAML",
     "set_language": "a button",

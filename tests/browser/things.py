@@ -46,6 +46,12 @@ MADE: tuple[LiteralString, ...] = (
        SELECT l.enrollment_id, l.id, 45, now(), 'The teacher was ill.' FROM enrollment_lesson l
         WHERE l.enrollment_id IS NOT NULL AND NOT EXISTS (SELECT FROM enrollment_makeupcredit)
         ORDER BY l.status = 'cancelled' DESC, l.id LIMIT 1""",
+    """INSERT INTO scheduling_waitlistentry (status, created_at, offer_tries, course_id, student_id)
+       SELECT 'waiting', now(), 0, c.id, s.id
+         FROM enrollment_student s JOIN enrollment_user u ON u.id = s.user_id,
+              LATERAL (SELECT id FROM enrollment_course ORDER BY id LIMIT 1) c
+        WHERE u.email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
     # One that can be read, and one that was set aside for the office.
     """INSERT INTO rollback_enrollmentdraft (answers, answers_version, heard, step, started_at, saved_at,
                                              course_id, student_id, quarantined_at, problem)
@@ -111,6 +117,8 @@ FIRST: dict[str, LiteralString] = {
     "enrollment.unitdone": "SELECT min(id) FROM enrollment_unitdone",
     "enrollment.user": "SELECT min(user_id) FROM enrollment_student",
     "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
+    "entry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
