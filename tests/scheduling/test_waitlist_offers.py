@@ -362,7 +362,7 @@ def test_whatever_becomes_free_wakes_the_waitlist_once(
         if how == "one":
             cancel(lessons[0])
         elif how == "several":
-            cancel_lessons(lessons=lessons)
+            cancel_lessons(lessons=lessons, now=NOW)
         elif how == "enrollment":
             enrollment = lessons[0].enrollment
             assert enrollment is not None

@@ -26,7 +26,7 @@ def take_slot(
 
 
 def cancel(lesson: Lesson) -> None:
-    move_lesson(lesson=lesson, status="cancelled")
+    move_lesson(lesson=lesson, status="cancelled", now=NOW)
 
 
 def join(student: Student, course: Course, *, now: datetime = NOW, **what: Any) -> WaitlistEntry:
