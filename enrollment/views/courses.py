@@ -21,6 +21,7 @@ from enrollment.operations.enroll import (
     live_enrollment,
 )
 from enrollment.queries import courses as course_queries
+from enrollment.queries.make_up import open_credits
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.refusals import why_refused
 from enrollment.views.login import login_first
@@ -154,4 +155,8 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         student__user=request.user,
     )
     lessons = found.lessons.exclude(status="held").select_related("teacher").order_by("period")
-    return render(request, "enrollment/enrolled.html", {"enrollment": found, "lessons": lessons})
+    return render(
+        request,
+        "enrollment/enrolled.html",
+        {"enrollment": found, "lessons": lessons, "owed": open_credits(found)},
+    )

@@ -16,9 +16,12 @@ from django.urls import URLResolver, get_resolver
 
 from config.roles import give_permissions
 from enrollment.models import (
+    Conflict,
     Course,
     CourseUnit,
     Enrollment,
+    Lesson,
+    MakeUpCredit,
     Message,
     MessageAccess,
     UnitDone,
@@ -175,6 +178,13 @@ def build() -> School:
     )
     Message.objects.create(enrollment=enrollment, sender=student.user, body="x")
     opening = MessageAccess.objects.create(enrollment=enrollment, user=root, reason="x")
+    conflict = Conflict.objects.create(kind="after_the_end", key="x", enrollment=enrollment)
+    conflict.lessons.add(lesson)
+    cancelled = plan_by_hand(
+        enrollment=enrollment, teacher=teacher, on=day.date(), at=time(18), now=day
+    )
+    Lesson.objects.filter(pk=cancelled.pk).update(status="cancelled")
+    credit = MakeUpCredit.objects.create(enrollment=enrollment, lesson=cancelled, minutes=45)
     token, _secret = make_token(
         user=student.user, name="x", lifetime=timedelta(days=1), now=datetime.now(UTC)
     )
@@ -185,7 +195,7 @@ def build() -> School:
     )
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    units = (unit, ticked)
+    units = (unit, ticked, conflict, credit)
     hours = (other_day, time_off, policy)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
@@ -196,6 +206,7 @@ def build() -> School:
             "course_id": str(course.pk),
             "enrollment": str(enrollment.pk),
             "lesson": str(lesson.pk),
+            "conflict": str(conflict.pk),
             "teacher": str(teacher.pk),
             "rule": str(rule.pk),
             "exception": str(other_day.pk),
@@ -216,7 +227,7 @@ def build() -> School:
 
 
 def data_of(row: Row, things: Mapping[str, str]) -> dict[str, str]:
-    return {name: value.format(**things) for name, value in row.data.items()}
+    return {name.format(**things): value.format(**things) for name, value in row.data.items()}
 
 
 class Asking:

@@ -191,6 +191,12 @@ OFFICE_PAGES = [
     office("admin:enrollment_lesson_day", GET, staff=200),
     office("admin:enrollment_teacher_week", GET, staff="/admin/enrollment/lesson/week/"),
     office("admin:scheduling_bookingpolicy_counts", GET, staff=200, query="?teacher={teacher}&course={course_id}"),
+    # Conflicts: looked for at once, kept or settled.
+    office("admin:enrollment_conflict_look_again", POST, staff="/admin/"),
+    office("admin:enrollment_conflict_look_again", GET, staff=405),
+    office("admin:enrollment_conflict_changelist", POST, staff=200, data={"action": "keep_selected", "_selected_action": "{conflict}"}),
+    office("admin:enrollment_conflict_changelist", POST, staff=200, data={"action": "cancel_selected", "_selected_action": "{conflict}"}),
+    office("admin:enrollment_conflict_change", POST, staff="/admin/", data={"step": "keep", "reason": "x", "lesson-{lesson}-what": "keep"}),
     # Reading a conversation takes a reason.
     office("admin:enrollment_thread_change", POST, staff=200, data={"reason": "a complaint"}),
     office("admin:enrollment_apitoken_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{digest}"}),
@@ -220,10 +226,12 @@ MODELS = {
     "account_emailaddress":     ("",     "",     "lacd"),
     "auth_group":               ("",     "l",    "lacd"),
     "enrollment_apitoken":      ("l",    "l",    "l"),     # made by their owners, revoked by an action
+    "enrollment_conflict":      ("lc",   "lc",   "lc"),    # found and ended, never made by hand
     "enrollment_course":        ("lacd", "lacd", "lacd"),
     "enrollment_courseunit":    ("lacd", "lacd", "lacd"),
     "enrollment_enrollment":    ("lacd", "lacd", "lacd"),
     "enrollment_lesson":        ("lac",  "lac",  "lac"),   # cancelled, never deleted
+    "enrollment_makeupcredit":  ("lc",   "lc",   "lc"),    # granted with a cancelled lesson
     "enrollment_messageaccess": ("",     "l",    "l"),
     "enrollment_student":       ("lacd", "lacd", "lacd"),
     "enrollment_teacher":       ("lacd", "lacd", "lacd"),
@@ -242,12 +250,17 @@ MODELS = {
 }
 # fmt: on
 
+# No field of these is required, so a form without anything in it is saved.
+SAVED_WHEN_EMPTY = {("enrollment_makeupcredit", "change", POST)}
+
 
 def pages_of(model: str, may: tuple[str, str, str]) -> list[Row]:
     """Django's own pages of a model."""
 
     def page(kind: str, method: str, right: str) -> Row:
-        staff, admin, superuser = (200 if right in rights else 403 for rights in may)
+        saved = (model, kind, method) in SAVED_WHEN_EMPTY
+        yes: Answer = "/admin/" if saved else 200
+        staff, admin, superuser = (yes if right in rights else 403 for rights in may)
         name = f"admin:{model}_{kind}"
         return office(name, method, staff=staff, admin=admin, superuser=superuser)
 

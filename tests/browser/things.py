@@ -35,6 +35,17 @@ MADE: tuple[LiteralString, ...] = (
        SELECT m.enrollment_id, u.id, 'A complaint.', now() FROM enrollment_message m, enrollment_user u
         WHERE u.email = 'admin@school.example'
           AND NOT EXISTS (SELECT FROM enrollment_messageaccess) LIMIT 1""",
+    """INSERT INTO enrollment_conflict (kind, key, status, found_at, seen_at, resolution, automatic, facts)
+       SELECT 'teacher_twice', 'sample', 'open', now(), now(), '', false, '{}'
+        WHERE NOT EXISTS (SELECT FROM enrollment_conflict WHERE kind = 'teacher_twice')""",
+    """INSERT INTO enrollment_conflict_lessons (conflict_id, lesson_id)
+       SELECT c.id, l.id FROM enrollment_conflict c, LATERAL (
+              SELECT id FROM enrollment_lesson WHERE status = 'planned' ORDER BY period DESC, id LIMIT 2) l
+        WHERE c.key = 'sample' ON CONFLICT DO NOTHING""",
+    """INSERT INTO enrollment_makeupcredit (enrollment_id, lesson_id, minutes, granted_at, note)
+       SELECT l.enrollment_id, l.id, 45, now(), 'The teacher was ill.' FROM enrollment_lesson l
+        WHERE l.enrollment_id IS NOT NULL AND NOT EXISTS (SELECT FROM enrollment_makeupcredit)
+        ORDER BY l.status = 'cancelled' DESC, l.id LIMIT 1""",
     # One that can be read, and one that was set aside for the office.
     """INSERT INTO rollback_enrollmentdraft (answers, answers_version, heard, step, started_at, saved_at,
                                              course_id, student_id, quarantined_at, problem)
@@ -89,8 +100,10 @@ FIRST: dict[str, LiteralString] = {
     "account.emailaddress": "SELECT min(id) FROM account_emailaddress",
     "auth.group": "SELECT id FROM auth_group ORDER BY name = 'staff' DESC LIMIT 1",
     "enrollment.apitoken": "SELECT min(digest) FROM enrollment_apitoken",
+    "enrollment.conflict": "SELECT min(id) FROM enrollment_conflict WHERE kind = 'teacher_twice'",
     "enrollment.course": "SELECT min(course_id) FROM enrollment_courseunit",
     "enrollment.courseunit": "SELECT min(unit_id) FROM enrollment_unitdone",
+    "enrollment.makeupcredit": "SELECT min(id) FROM enrollment_makeupcredit",
     "enrollment.messageaccess": "SELECT min(id) FROM enrollment_messageaccess",
     "enrollment.student": "SELECT min(id) FROM enrollment_student",
     "enrollment.unitdone": "SELECT min(id) FROM enrollment_unitdone",

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from enrollment.models import (
+    Conflict,
     Course,
     CourseUnit,
     Enrollment,
@@ -89,6 +90,15 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         action_flag=CHANGE,
         object_repr=str(student),
         change_message="Ada's name corrected",
+    )
+    Conflict.objects.create(
+        kind="x",
+        key=str(student.pk),
+        student=student,
+        status="dismissed",
+        resolved_at=now,
+        resolution="Ada's sister is called Eve",
+        facts={"n": 1},
     )
     who: dict[str, Any] = {"student": student, "teacher": teacher}
     day = timedelta(days=1)
