@@ -22,11 +22,10 @@ from enrollment.admin.ready import can_be_told, message_for, starts_at
 from enrollment.admin.words import day_and_time, name_clash, no_such_time
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.messages import LONGEST
-from enrollment.domain.nearby import Wish
 from enrollment.models import Conflict, Lesson, Teacher
 from enrollment.operations.settling import Decision, Place
 from enrollment.queries.clashes import clashing_lesson, lesson_length
-from enrollment.queries.nearby import nearest_free_times
+from enrollment.queries.elsewhere import free_elsewhere
 from enrollment.queries.substitutes import substitutes_for
 
 KEEP, MOVE, SUBSTITUTE, CANCEL, CREDIT = "keep", "move", "substitute", "cancel", "credit"
@@ -225,18 +224,7 @@ def decided(decision: Decision) -> str:
 
 
 def _offers(lesson: Lesson, conflict: Conflict, *, now: datetime) -> list[tuple[str, str]]:
-    detector = detectors.get(conflict.kind)
-    better = detector.offers if detector else None
-    starts = better(lesson=lesson, teacher=lesson.teacher, now=now) if better else None
-    if starts is None:
-        on, at = _local(lesson.starts_at, lesson.teacher.zone)
-        starts = nearest_free_times(
-            Wish(on=on, at=at, zone=lesson.teacher.zone, length=lesson_length(lesson)),
-            teacher=lesson.teacher,
-            student=lesson.student,
-            now=now,
-            apart_from=lesson,
-        )
+    starts = free_elsewhere(lesson=lesson, detector=detectors.get(conflict.kind), now=now)
     zone = lesson.teacher.zone
     return [(start.astimezone(UTC).isoformat(), day_and_time(start, zone)) for start in starts]
 

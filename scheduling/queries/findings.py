@@ -185,7 +185,8 @@ def words_books_nothing(*, conflict: "Conflict") -> str:
             "%(whose)s: nothing can be booked, because one lesson is longer than each of the "
             "teacher’s hours."
         )
-    return words % conflict.facts
+    said: str = words % conflict.facts
+    return said
 
 
 def hours_without_course(*, now: datetime, lessons: Lessons) -> list[Finding]:
