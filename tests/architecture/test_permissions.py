@@ -39,6 +39,7 @@ HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/schedule/course-2/"
 WAITLIST = "/schedule/my/waitlist/"
+SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 
 # fmt: off
 PAGES = [
@@ -112,6 +113,14 @@ PAGES = [
     Row("scheduling:wait", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
     # 409: there is a place, so there is nothing to wait for.
     Row("scheduling:wait", POST, anonymous=LOGIN, student=409, teacher=403, staff=403),
+    Row("scheduling:book", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
+    Row("scheduling:book", POST, anonymous=LOGIN, student=422, other_student=404, teacher=422, other_teacher=404, staff=404),
+    Row("scheduling:series", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404, query=SERIES),
+    Row("scheduling:series", POST, anonymous=LOGIN, student="/schedule/enrollments/", other_student=404, teacher="/schedule/enrollments/", other_teacher=404, staff=404),
+    Row("scheduling:move_lesson", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
+    Row("scheduling:move_lesson", POST, anonymous=LOGIN, student=422, other_student=404, teacher=422, other_teacher=404, staff=404),
+    Row("scheduling:cancel_lesson", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
+    Row("scheduling:cancel_lesson", POST, anonymous=LOGIN, student="/enrollments/", other_student=404, teacher=HOME, other_teacher=404, staff=404),
     Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),
