@@ -72,9 +72,7 @@ def sweep(asked: Workload) -> Answer:
     return answer
 
 
-def _swept(
-    windows: Sequence[Any], taken: Sequence[Any], *, step: timedelta
-) -> Iterator[int]:
+def _swept(windows: Sequence[Any], taken: Sequence[Any], *, step: timedelta) -> Iterator[int]:
     """Both in order of time."""
     position = 0
     for start, end in windows:

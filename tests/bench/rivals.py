@@ -223,9 +223,7 @@ def _queries(asked: Workload, taught: Taught) -> int:
     return sum(not query["sql"].startswith(around) for query in captured)
 
 
-def _bare(
-    asked: Workload, taught: Taught, bare: Bare, times: int
-) -> tuple[list[float], Answer]:
+def _bare(asked: Workload, taught: Taught, bare: Bare, times: int) -> tuple[list[float], Answer]:
     teachers = [teacher.pk for teacher in taught.teachers]
     taken = []
     found: list[tuple[int, int]] = []
@@ -243,15 +241,15 @@ def _rival(rival: Rival, asked: Workload, ask: Callable[[str], dict[str, Any]]) 
 
     def queries() -> int | None:
         # To count them costs one more time.
-        return int(ask(f"{asked.name} {rival.way} 0")["queries"]) if rival.times[asked.name] else None
+        return (
+            int(ask(f"{asked.name} {rival.way} 0")["queries"]) if rival.times[asked.name] else None
+        )
 
     return Asked(rival.words, times, queries, rival.times[asked.name])
 
 
 @contextmanager
-def _process(
-    app: str, database_url: str, path: Path
-) -> Iterator[Callable[[str], dict[str, Any]]]:
+def _process(app: str, database_url: str, path: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
     """:returns: asks it one line and reads one of JSON."""
     database = f"rival_{app}"
     with psycopg.connect(database_url, autocommit=True) as made:

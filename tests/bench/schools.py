@@ -40,7 +40,8 @@ def people(
 ) -> tuple[list[Teacher], list[Student]]:
     """All of them teach the course."""
     users = User.objects.bulk_create(
-        User(email=f"{course.slug}-{n}@school.example", password="!") for n in range(teachers + students)
+        User(email=f"{course.slug}-{n}@school.example", password="!")
+        for n in range(teachers + students)
     )
     taught = Teacher.objects.bulk_create(
         Teacher(user=user, display_name=user.email, zone=zone) for user in users[:teachers]

@@ -75,7 +75,9 @@ def _made(
     empty = Workload(
         name=name, words=words, first_day=monday, days=days, step_minutes=step_minutes, lessons=()
     )
-    starts = [start for day in empty.dates if day.weekday() in WORKDAYS for start in grid(empty, day)]
+    starts = [
+        start for day in empty.dates if day.weekday() in WORKDAYS for start in grid(empty, day)
+    ]
     lessons = [_apart(dice, starts, count) for count in each]
     return Workload(**(vars(empty) | {"lessons": lessons}))
 
@@ -110,6 +112,4 @@ def write(path: Path, asked: Iterable[Workload]) -> None:
 
 def read(path: Path) -> list[Workload]:
     rows = json.loads(path.read_text())
-    return [
-        Workload(**(row | {"first_day": date.fromisoformat(row["first_day"])})) for row in rows
-    ]
+    return [Workload(**(row | {"first_day": date.fromisoformat(row["first_day"])})) for row in rows]
