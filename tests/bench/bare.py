@@ -70,7 +70,8 @@ STARTS = f"""
      CROSS JOIN LATERAL unnest(
              tstzmultirange(w.open) - coalesce(taken.all, tstzmultirange())) AS piece
      CROSS JOIN LATERAL generate_series(
-             (opens + ceil((date_part('epoch', lower(piece)) - opens) / %(step)s::bigint) * %(step)s::bigint)::bigint,
+             (opens + %(step)s::bigint
+                      * ceil((date_part('epoch', lower(piece)) - opens) / %(step)s::bigint))::bigint,
              (date_part('epoch', upper(piece)) - %(length)s::bigint)::bigint, %(step)s::bigint) AS start
      WHERE start >= %(since)s::bigint AND start < %(until)s::bigint
      ORDER BY w.teacher, start
