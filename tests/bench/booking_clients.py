@@ -57,7 +57,11 @@ def _answer(end: int) -> Any:
 
 
 def _fork(
-    way: str, number: int, first: datetime, tries: int, ends: tuple[int, int], gate: int
+    way: Callable[[int], Book],
+    number: int,
+    wished: list[datetime],
+    ends: tuple[int, int],
+    gate: int,
 ) -> int:
     """:returns: where its answer is read. All begin when `gate` is closed."""
     go, told = ends
@@ -66,24 +70,20 @@ def _fork(
         os.close(write)
         return read
     os.close(gate)
-    book = WAYS[way](number)
+    book = way(number)
     os.write(told, b"r")
     os.close(told)
     os.read(go, 1)
     with os.fdopen(write, "w") as file:
-        file.write(json.dumps(_booked(book, wishes(number, first, tries))))
+        file.write(json.dumps(_booked(book, wished)))
     os._exit(0)
 
 
-def wishes(number: int, first: datetime, tries: int) -> list[datetime]:
+def wishes(number: int, clients: int, first: datetime, tries: int) -> list[datetime]:
     """Each group has times of its own, apart from those of all others."""
-    groups = -(-_clients() // GROUP)
+    groups = clients // GROUP
     group, place = divmod(number, GROUP)
     return [first + (turn * groups + group) * BETWEEN + SHIFTS[place] for turn in range(tries)]
-
-
-def _clients() -> int:
-    return int(json.loads(sys.argv[1])["clients"])
 
 
 def _booked(book: Book, wished: list[datetime]) -> dict[str, Any]:
