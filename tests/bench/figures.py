@@ -51,6 +51,19 @@ def ratio_at_least(what: str, ratio: float, goal: float, *, ours: str, beside: s
     )
 
 
+def part_at_least(what: str, ratio: float, goal: float, *, ours: str, beside: str) -> Row:
+    """For ratios around 1."""
+    return Row(
+        what=what,
+        ours=ours,
+        beside=beside,
+        ratio=f"{ratio:.2f} ×",
+        goal=f"≥ {goal:g} ×",
+        met=ratio >= goal,
+        badly_missed=ratio * BADLY < goal,
+    )
+
+
 def ratio_at_most(what: str, ratio: float, goal: float, *, ours: str, beside: str) -> Row:
     return Row(
         what=what,
