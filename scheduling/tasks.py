@@ -1,7 +1,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from scheduling.operations import reminders
+from scheduling.operations import idempotency, reminders
 
 
 @shared_task(
@@ -14,3 +14,9 @@ from scheduling.operations import reminders
 def remind_teachers_without_hours() -> int:
     """:returns: how many mails went out."""
     return reminders.remind_teachers_without_hours(today=timezone.localdate())
+
+
+@shared_task(name="scheduling.tasks.delete_old_answers")
+def delete_old_answers() -> int:
+    """:returns: of how many requests it is forgotten what was answered."""
+    return idempotency.delete_old(now=timezone.now())
