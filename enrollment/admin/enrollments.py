@@ -1,6 +1,6 @@
 """Enrollments: entered by the office under the same rules, moved along the state table only."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -19,7 +19,7 @@ from enrollment.admin.progress import TickMixin, progress_in_words
 from enrollment.admin.series import series_page
 from enrollment.admin.sheets import SheetAdmin
 from enrollment.domain.states import ENROLLMENT_STEPS, LIVE_ENROLLMENT, StepNotAllowed
-from enrollment.models import Enrollment, Lesson
+from enrollment.models import Enrollment, Lesson, User
 from enrollment.operations.enroll import (
     AlreadyEnrolled,
     CourseClosed,
@@ -193,23 +193,23 @@ class EnrollmentAdmin(TickMixin, SheetAdmin, PressedAdmin):
 
     @action(description=_("Confirm"), permissions=["change"])
     def confirm(self, request: HttpRequest, obj: Enrollment) -> None:
-        self._move(obj, Enrollment.Status.CONFIRMED)
+        self._move(obj, Enrollment.Status.CONFIRMED, by=request.user)
 
     @action(description=_("Decline"), permissions=["change"])
     def decline(self, request: HttpRequest, obj: Enrollment) -> None:
-        self._move(obj, Enrollment.Status.DECLINED)
+        self._move(obj, Enrollment.Status.DECLINED, by=request.user)
 
     @action(description=_("Complete"), permissions=["change"])
     def complete(self, request: HttpRequest, obj: Enrollment) -> None:
-        self._move(obj, Enrollment.Status.COMPLETED)
+        self._move(obj, Enrollment.Status.COMPLETED, by=request.user)
 
     @action(description=_("Cancel enrollment"), permissions=["change"])
     def cancel(self, request: HttpRequest, obj: Enrollment) -> None:
-        self._move(obj, Enrollment.Status.CANCELLED)
+        self._move(obj, Enrollment.Status.CANCELLED, by=request.user)
 
-    def _move(self, enrollment: Enrollment, status: str) -> None:
+    def _move(self, enrollment: Enrollment, status: str, *, by: Any) -> None:
         try:
-            move_enrollment(enrollment=enrollment, status=status, now=timezone.now())
+            move_enrollment(enrollment=enrollment, status=status, now=timezone.now(), by=by)
         except StepNotAllowed as refused:
             raise Refused(str(refused)) from refused
 
@@ -249,7 +249,8 @@ class EnrollmentAdmin(TickMixin, SheetAdmin, PressedAdmin):
         # In order of the key: two people with overlapping selections cannot block each other.
         for enrollment in queryset.order_by("pk"):
             try:
-                move_enrollment(enrollment=enrollment, status=status, now=timezone.now())
+                now, by = timezone.now(), cast(User, request.user)
+                move_enrollment(enrollment=enrollment, status=status, now=now, by=by)
                 moved += 1
             except StepNotAllowed as error:
                 refused.append(f"{enrollment}: {error}")

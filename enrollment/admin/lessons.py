@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -18,7 +18,7 @@ from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.sheets import SheetAdmin
 from enrollment.admin.words import because, enrollment_over, moved, place, somebody_gone
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
-from enrollment.models import Enrollment, Lesson
+from enrollment.models import Enrollment, Lesson, User
 from enrollment.operations.lessons import PersonDeleted, SlotTaken, describe, move_lesson
 from enrollment.operations.office import EnrollmentNotLive, plan_by_hand, reschedule_lesson
 
@@ -100,25 +100,32 @@ class LessonAdmin(SheetAdmin, PressedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Lesson, form: Any, change: bool) -> None:
         if not change:
-            self._plan(obj, form)
+            self._plan(request, obj, form)
             return
         known = Lesson.objects.select_related("teacher").get(pk=obj.pk)
         before = place(known)
         if set(TIMED) & set(form.changed_data):
-            self._reschedule(obj, form)
+            self._reschedule(request, obj, form)
         obj.refresh_from_db()
+        request.reason = form.cleaned_data.get("reason", "")  # type: ignore[attr-defined]
         self.run_pressed(request, obj)
         form.story = _story(obj, before=before, status=known.status)
 
-    def _plan(self, obj: Lesson, form: Any) -> None:
+    def _plan(self, request: HttpRequest, obj: Lesson, form: Any) -> None:
         with _refusals():
-            made = plan_by_hand(**_answers(form), now=timezone.now())
+            made = plan_by_hand(**_answers(form), now=timezone.now(), by=cast(User, request.user))
         obj.pk = made.pk
         obj.refresh_from_db()
 
-    def _reschedule(self, obj: Lesson, form: Any) -> None:
+    def _reschedule(self, request: HttpRequest, obj: Lesson, form: Any) -> None:
         with _refusals():
-            reschedule_lesson(lesson=obj, **_answers(form), now=timezone.now())
+            reschedule_lesson(
+                lesson=obj,
+                **_answers(form),
+                now=timezone.now(),
+                by=cast(User, request.user),
+                reason=form.cleaned_data.get("reason", ""),
+            )
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
@@ -137,15 +144,21 @@ class LessonAdmin(SheetAdmin, PressedAdmin):
 
     @action(description=_("Done"), permissions=["change"])
     def done(self, request: HttpRequest, obj: Lesson) -> None:
-        self._move(obj, Lesson.Status.DONE)
+        self._move(request, obj, Lesson.Status.DONE)
 
     @action(description=_("Cancel lesson"), permissions=["change"])
     def cancel(self, request: HttpRequest, obj: Lesson) -> None:
-        self._move(obj, Lesson.Status.CANCELLED)
+        self._move(request, obj, Lesson.Status.CANCELLED)
 
-    def _move(self, lesson: Lesson, status: str) -> None:
+    def _move(self, request: HttpRequest, lesson: Lesson, status: str) -> None:
         with _refusals():
-            move_lesson(lesson=lesson, status=status)
+            move_lesson(
+                lesson=lesson,
+                status=status,
+                now=timezone.now(),
+                by=cast(User, request.user),
+                reason=getattr(request, "reason", ""),
+            )
 
     @admin.action(description=_("Move selected lessons"), permissions=["change"])
     def move_selected(self, request: HttpRequest, queryset: QuerySet[Lesson]) -> HttpResponse:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -22,7 +23,7 @@ from enrollment.admin.fields import ClockField, DayField
 from enrollment.admin.words import day_and_time, name_clash, no_such_time, somebody_gone
 from enrollment.domain.states import LIVE_ENROLLMENT
 from enrollment.domain.weeks import FIRST_DAY, every
-from enrollment.models import Enrollment, Lesson, Student, Teacher
+from enrollment.models import Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.lessons import PersonDeleted, SlotTaken
 from enrollment.operations.office import EnrollmentNotLive
 from enrollment.operations.series import plan_series
@@ -122,7 +123,11 @@ class Page:
             return self.show(rows, _("Every week is skipped, so there is nothing to plan."))
         try:
             made = plan_series(
-                enrollment=self.enrollment, teacher=self.teacher, starts=starts, now=self.now
+                enrollment=self.enrollment,
+                teacher=self.teacher,
+                starts=starts,
+                now=self.now,
+                by=cast(User, self.request.user),
             )
         except SlotTaken:
             return self._already_there() or self.show(self._rows(), _too_late())

@@ -87,7 +87,7 @@ def cancel(admin: ModelAdmin, request: HttpRequest, chosen: Lessons) -> HttpResp
     page = Page(admin, request, chosen, form_class=ReasonForm)
     if page.may_go_on:
         try:
-            cancel_lessons(lessons=page.lessons)
+            cancel_lessons(lessons=page.lessons, now=timezone.now(), **page.who_and_why)
         except StepNotAllowed as refused:
             page.form.add_error(None, str(refused))
         else:
@@ -103,7 +103,7 @@ def move(admin: ModelAdmin, request: HttpRequest, chosen: Lessons) -> HttpRespon
     if page.may_go_on:
         before = {lesson.pk: place(lesson) for lesson in page.lessons}
         try:
-            move_lessons(lessons=page.lessons, move=page.form.move(), now=now)
+            move_lessons(lessons=page.lessons, move=page.form.move(), now=now, **page.who_and_why)
         except PersonDeleted:
             page.form.add_error(None, somebody_gone())
         except CannotMove as refused:
@@ -156,6 +156,10 @@ class Page:
     @property
     def may_go_on(self) -> bool:
         return bool(self.lessons) and not self.too_many and self.form.is_valid()
+
+    @property
+    def who_and_why(self) -> dict[str, Any]:
+        return {"by": self.request.user, "reason": self.form.cleaned_data["reason"]}
 
     def keep(self, words: Callable[[Lesson], str]) -> None:
         """A line in the history of each, as it is now."""

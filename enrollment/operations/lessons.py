@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format, time_format
@@ -15,7 +17,8 @@ from django.utils.translation import pgettext
 from psycopg.errors import DeadlockDetected, ExclusionViolation, LockNotAvailable, UniqueViolation
 
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, check_step
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
+from enrollment.models import Course, Enrollment, Lesson, LessonChange, Student, Teacher, User
+from enrollment.operations.changes import record
 
 HOLD = timedelta(minutes=10)
 # Over all courses: nobody can empty a teacher's week by looking around in every course.
@@ -44,6 +47,16 @@ class Terms:
     @classmethod
     def of(cls, course: Course) -> "Terms":
         return cls(minutes=course.lesson_minutes, seats=course.seats)
+
+    @classmethod
+    def kept(cls, lesson: Lesson) -> "Terms":
+        """What was agreed for it already."""
+        return cls(
+            minutes=ceil((lesson.ends_at - lesson.starts_at) / timedelta(minutes=1)),
+            seats=lesson.seats,
+            buffer_before=lesson.buffer_before,
+            buffer_after=lesson.buffer_after,
+        )
 
 
 def hold_slot(
@@ -189,13 +202,14 @@ def plan_lesson(
     starts_at: datetime,
     now: datetime,
     terms: Terms | None = None,
+    by: User | None = None,
 ) -> Lesson:
-    """terms: None is the course's own.
+    """terms: None is the course's own. by: who did it, for its history.
 
     :raises SlotTaken:
     """
     with taken_if_blocked():
-        return _insert(
+        made = _insert(
             student=enrollment.student,
             course=enrollment.course,
             teacher=teacher,
@@ -205,6 +219,8 @@ def plan_lesson(
             enrollment=enrollment,
             now=now,
         )
+        record(lesson=made, what=LessonChange.What.BOOKED, by=by, now=now)
+        return made
 
 
 def turn_hold_into_lesson(*, hold: Lesson, enrollment: Enrollment, now: datetime) -> None:
@@ -218,17 +234,27 @@ def turn_hold_into_lesson(*, hold: Lesson, enrollment: Enrollment, now: datetime
     ).update(status=LessonStatus.PLANNED, expires_at=None, enrollment=enrollment)
     if not taken:
         raise HoldExpired
+    # Whoever can hold a slot is the student themself.
+    who = enrollment.student.user
+    record(lesson=hold, what=LessonChange.What.BOOKED, by=who, now=now)
 
 
 @transaction.atomic
-def move_lesson(*, lesson: Lesson, status: str) -> None:
-    """:raises StepNotAllowed:"""
+def move_lesson(
+    *, lesson: Lesson, status: str, now: datetime, by: User | None = None, reason: str = ""
+) -> None:
+    """Along the state machine; a cancellation stands in the lesson's history.
+
+    :raises StepNotAllowed:
+    """
     # As it is now, not as the page showed it: two people may press at once.
-    now = Lesson.objects.select_for_update(no_key=True).get(pk=lesson.pk)
-    check_step(LESSON_STEPS, before=now.status, after=status)
+    known = Lesson.objects.select_for_update(no_key=True).get(pk=lesson.pk)
+    check_step(LESSON_STEPS, before=known.status, after=status)
     lesson.status = status
     lesson.expires_at = None
     lesson.save(update_fields=["status", "expires_at"])
+    if status == LessonStatus.CANCELLED != known.status:
+        record(lesson=lesson, what=LessonChange.What.CANCELLED, by=by, now=now, reason=reason)
 
 
 def delete_expired_holds(*, now: datetime) -> int:
@@ -263,7 +289,13 @@ def _insert(
     local = timezone.localtime(starts_at, ZoneInfo(teacher.zone))
     if terms.seats > 1:
         lock_teacher(teacher=teacher)
-        terms = _terms_of_group(course, teacher, (starts_at, ends_at), terms, now=now)
+        terms = join_group(
+            course=course,
+            teacher=teacher,
+            period=DateTimeTZRange(starts_at, ends_at),
+            terms=terms,
+            now=now,
+        )
     with connection.cursor() as cursor:
         # A constraint cannot read the clock, so holds that have run out are cleared here.
         cursor.execute(
@@ -313,24 +345,26 @@ def _insert(
     return Lesson.objects.get(pk=row[0])
 
 
-def _terms_of_group(
+def join_group(
+    *,
     course: Course,
     teacher: Teacher,
-    period: tuple[datetime, datetime],
+    period: DateTimeTZRange,
     terms: Terms,
-    *,
     now: datetime,
+    apart_from: Lesson | None = None,
 ) -> Terms:
-    """As the group has them already; counted under the teacher's lock.
+    """As the group has them already, if there is one; counted under the teacher's lock.
 
     :raises SlotTaken: no seat is left.
     """
-    group = list(
+    rows = (
         Lesson.objects.filter(teacher=teacher, course=course, period=period, seats__gt=1)
         .exclude(status=LessonStatus.CANCELLED)
         .exclude(status=LessonStatus.HELD, expires_at__lte=now)
-        .values_list("seats", "buffer_before", "buffer_after")
     )
+    rows = rows.exclude(pk=apart_from.pk) if apart_from else rows
+    group = list(rows.values_list("seats", "buffer_before", "buffer_after"))
     if not group:
         return terms
     seats, before, after = group[0]

@@ -6,7 +6,12 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest
 
-from enrollment.domain.messages import HOURLY_LIMIT, NOTICE_PAUSE, check_can_write
+from enrollment.domain.messages import (
+    HOURLY_LIMIT,
+    NOTICE_PAUSE,
+    ThreadClosed,
+    check_can_write,
+)
 from enrollment.models import Enrollment, Message, MessageAccess, Reader, User
 from enrollment.operations import notices
 from enrollment.operations.lessons import lock_student, lock_user
@@ -30,8 +35,40 @@ def write_message(*, enrollment: Enrollment, sender: User, body: str, now: datet
     :raises TooManyMessages:
     :raises PersonDeleted: it was the sender, just now.
     """
-    # Persons before thread. The sender's lock makes the count true, the student's lets nobody write
-    # what the student's deletion does not find any more; the thread's puts keys in order of time.
+    thread = _open_thread(enrollment, sender, now=now)
+    again = _same_again(thread, sender, body, now=now)
+    if again is not None:
+        return again
+    _check_rate(sender, now=now)
+    return _write(thread, sender, body, now=now)
+
+
+@transaction.atomic
+def tell_what_was_done(
+    *, enrollment: Enrollment, sender: User, body: str, now: datetime
+) -> Message | None:
+    """That a lesson was moved, for one: the other side reads it where they write to each other, and is
+    sent the usual notice. Whoever may do the thing may say so: no limit by the hour stops it.
+
+    None: nothing is written here any more.
+
+    :raises PersonDeleted: it was the sender, just now.
+    """
+    try:
+        thread = _open_thread(enrollment, sender, now=now)
+    except ThreadClosed:
+        return None
+    return _write(thread, sender, body, now=now)
+
+
+def _open_thread(enrollment: Enrollment, sender: User, *, now: datetime) -> Enrollment:
+    """Locked, persons before thread. The sender's lock makes the count true, the student's lets
+    nobody write what the student's deletion does not find any more; the thread's puts keys in order
+    of time.
+
+    :raises ThreadClosed:
+    :raises PersonDeleted:
+    """
     lock_user(user=sender)
     lock_student(student=enrollment.student)
     thread = (
@@ -40,10 +77,10 @@ def write_message(*, enrollment: Enrollment, sender: User, body: str, now: datet
         .get(pk=enrollment.pk)
     )
     check_can_write(ends_at=writing_ends_at(thread), now=now)
-    again = _same_again(thread, sender, body, now=now)
-    if again is not None:
-        return again
-    _check_rate(sender, now=now)
+    return thread
+
+
+def _write(thread: Enrollment, sender: User, body: str, *, now: datetime) -> Message:
     message = Message.objects.create(enrollment=thread, sender=sender, body=body, sent_at=now)
     _let_know(thread, other_side(thread, user=sender), now=now)
     return message

@@ -3,21 +3,20 @@
 from datetime import date, datetime, time
 
 from django.db import transaction
-from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from enrollment.domain.clock import instant
 from enrollment.domain.states import (
     ENROLLMENT_STEPS,
-    LESSON_STEPS,
     LIVE_ENROLLMENT,
     EnrollmentStatus,
     LessonStatus,
     check_step,
 )
-from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.models import Course, Enrollment, Lesson, LessonChange, Student, Teacher, User
+from enrollment.operations.changes import record_all
 from enrollment.operations.enroll import enroll
-from enrollment.operations.lessons import SlotTaken, lock_people, plan_lesson, taken_if_blocked
-from enrollment.queries.clashes import lesson_length
+from enrollment.operations.lessons import lock_people, plan_lesson
+from enrollment.operations.moving import put_elsewhere
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
 
@@ -57,7 +56,9 @@ def enroll_by_office(
 
 
 @transaction.atomic
-def move_enrollment(*, enrollment: Enrollment, status: str, now: datetime) -> None:
+def move_enrollment(
+    *, enrollment: Enrollment, status: str, now: datetime, by: User | None = None
+) -> None:
     """Declined and cancelled enrollments give back their coming lessons and holds.
 
     :raises StepNotAllowed:
@@ -69,14 +70,15 @@ def move_enrollment(*, enrollment: Enrollment, status: str, now: datetime) -> No
     locked.status = enrollment.status = status
     locked.save(update_fields=["status", "ended_at"])
     if status in ENDS_LESSONS:
-        _free_coming_lessons(locked, now=now)
+        _free_coming_lessons(locked, by=by, now=now)
 
 
-def _free_coming_lessons(enrollment: Enrollment, *, now: datetime) -> None:
+def _free_coming_lessons(enrollment: Enrollment, *, by: User | None, now: datetime) -> None:
     enrollment.lessons.filter(status=LessonStatus.HELD).delete()
-    enrollment.lessons.filter(status=LessonStatus.PLANNED, period__startswith__gt=now).update(
-        status=LessonStatus.CANCELLED
-    )
+    coming = enrollment.lessons.filter(status=LessonStatus.PLANNED, period__startswith__gt=now)
+    lessons = list(coming.select_for_update(no_key=True).order_by("pk"))
+    Lesson.objects.filter(pk__in=[one.pk for one in lessons]).update(status=LessonStatus.CANCELLED)
+    record_all(lessons=lessons, what=LessonChange.What.CANCELLED, by=by, now=now)
 
 
 def check_can_have_lessons(enrollment: Enrollment) -> None:
@@ -87,7 +89,13 @@ def check_can_have_lessons(enrollment: Enrollment) -> None:
 
 @transaction.atomic
 def plan_by_hand(
-    *, enrollment: Enrollment, teacher: Teacher, on: date, at: time, now: datetime
+    *,
+    enrollment: Enrollment,
+    teacher: Teacher,
+    on: date,
+    at: time,
+    now: datetime,
+    by: User | None = None,
 ) -> Lesson:
     """On the teacher's clock.
 
@@ -98,7 +106,7 @@ def plan_by_hand(
     """
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
-    return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now)
+    return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now, by=by)
 
 
 def lock_for_lessons(*, enrollment: Enrollment, teacher: Teacher) -> Enrollment:
@@ -116,7 +124,14 @@ def lock_for_lessons(*, enrollment: Enrollment, teacher: Teacher) -> Enrollment:
 
 @transaction.atomic
 def reschedule_lesson(
-    *, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime
+    *,
+    lesson: Lesson,
+    teacher: Teacher,
+    on: date,
+    at: time,
+    now: datetime,
+    by: User | None = None,
+    reason: str = "",
 ) -> None:
     """Another time on the teacher's clock, another teacher, or both; the length stays.
 
@@ -126,28 +141,21 @@ def reschedule_lesson(
     :raises SlotTaken:
     """
     lock_people(students=[lesson.student_id], teachers=[teacher.pk])
-    put_lesson(lesson=lesson, teacher=teacher, on=on, at=at, now=now)
+    put_lesson(lesson=lesson, teacher=teacher, on=on, at=at, now=now, by=by, reason=reason)
 
 
-def put_lesson(*, lesson: Lesson, teacher: Teacher, on: date, at: time, now: datetime) -> None:
-    """`reschedule_lesson` for who holds the locks of `lock_people` already."""
-    check_step(LESSON_STEPS, before=lesson.status, after=LessonStatus.PLANNED)
-    starts_at = instant(on=on, at=at, zone=teacher.zone)
-    period = DateTimeTZRange(starts_at, starts_at + lesson_length(lesson))
-    # Two writers who both want the place may block each other: an UPDATE cannot say ON CONFLICT.
-    with taken_if_blocked():
-        _delete_expired_holds_in_the_way(lesson, teacher, period, now=now)
-        moved = Lesson.objects.filter(pk=lesson.pk, status=LessonStatus.PLANNED).update(
-            teacher=teacher, period=period, local_on=on, local_start=at, zone=teacher.zone
-        )
-    if not moved:
-        raise SlotTaken
-
-
-def _delete_expired_holds_in_the_way(
-    lesson: Lesson, teacher: Teacher, period: DateTimeTZRange, *, now: datetime
+def put_lesson(
+    *,
+    lesson: Lesson,
+    teacher: Teacher,
+    on: date,
+    at: time,
+    now: datetime,
+    by: User | None = None,
+    reason: str = "",
 ) -> None:
-    expired = Lesson.objects.filter(
-        status=LessonStatus.HELD, expires_at__lte=now, busy__overlap=period
+    """`reschedule_lesson` for who holds the locks of `lock_people` already."""
+    starts_at = instant(on=on, at=at, zone=teacher.zone)
+    put_elsewhere(
+        lesson=lesson, teacher=teacher, starts_at=starts_at, by=by, now=now, reason=reason
     )
-    (expired.filter(teacher=teacher) | expired.filter(student=lesson.student)).delete()

@@ -67,7 +67,7 @@ def _cancel(student: Student, *, now: datetime) -> None:
         student=student, status=LessonStatus.PLANNED, period__startswith__gt=now
     )
     for lesson in coming.order_by("pk"):
-        move_lesson(lesson=lesson, status=LessonStatus.CANCELLED)
+        move_lesson(lesson=lesson, status=LessonStatus.CANCELLED, now=now)
 
 
 def erase_office_notes(*, user: User, now: datetime) -> None:

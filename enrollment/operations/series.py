@@ -6,13 +6,18 @@ from datetime import datetime
 from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
-from enrollment.models import Enrollment, Lesson, Teacher
+from enrollment.models import Enrollment, Lesson, Teacher, User
 from enrollment.operations.lessons import SlotTaken, plan_lesson
 from enrollment.operations.office import lock_for_lessons
 
 
 def plan_series(
-    *, enrollment: Enrollment, teacher: Teacher, starts: Sequence[datetime], now: datetime
+    *,
+    enrollment: Enrollment,
+    teacher: Teacher,
+    starts: Sequence[datetime],
+    now: datetime,
+    by: User | None = None,
 ) -> list[Lesson]:
     """In order of time, so that two series in each other's way wait once and never block each other.
 
@@ -21,7 +26,7 @@ def plan_series(
     :raises SlotTaken: nothing was written.
     """
     try:
-        return _plan_all(enrollment, teacher, sorted(starts), now)
+        return _plan_all(enrollment, teacher, sorted(starts), now, by)
     except OperationalError as error:
         # A lesson moved by hand at the same moment: an UPDATE cannot say ON CONFLICT DO NOTHING.
         if isinstance(error.__cause__, DeadlockDetected):
@@ -31,10 +36,15 @@ def plan_series(
 
 @transaction.atomic
 def _plan_all(
-    enrollment: Enrollment, teacher: Teacher, starts: Sequence[datetime], now: datetime
+    enrollment: Enrollment,
+    teacher: Teacher,
+    starts: Sequence[datetime],
+    now: datetime,
+    by: User | None,
 ) -> list[Lesson]:
     # The same button pressed twice: the second waits here, and then meets the first one's lessons.
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     return [
-        plan_lesson(enrollment=live, teacher=teacher, starts_at=start, now=now) for start in starts
+        plan_lesson(enrollment=live, teacher=teacher, starts_at=start, now=now, by=by)
+        for start in starts
     ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import LessonStatus
-from enrollment.models import Lesson, Teacher
+from enrollment.models import Lesson, Teacher, User
 from enrollment.operations.lessons import SlotTaken, lock_people, move_lesson
 from enrollment.operations.office import put_lesson
 
@@ -42,7 +42,14 @@ class CannotMove(Exception):
 
 
 @transaction.atomic
-def move_lessons(*, lessons: Iterable[Lesson], move: Move, now: datetime) -> list[Lesson]:
+def move_lessons(
+    *,
+    lessons: Iterable[Lesson],
+    move: Move,
+    now: datetime,
+    by: User | None = None,
+    reason: str = "",
+) -> list[Lesson]:
     """:raises CannotMove: for the first one in the way, or whose new time the clocks leave out.
     :raises PersonDeleted:
     """
@@ -54,7 +61,8 @@ def move_lessons(*, lessons: Iterable[Lesson], move: Move, now: datetime) -> lis
     )
     for lesson in ordered:
         try:
-            put_lesson(lesson=lesson, **new_place(lesson, move=move)._asdict(), now=now)
+            place = new_place(lesson, move=move)._asdict()
+            put_lesson(lesson=lesson, **place, now=now, by=by, reason=reason)
         except (SlotTaken, NoSuchTime) as error:
             raise CannotMove(lesson) from error
     return ordered
@@ -75,12 +83,14 @@ def new_place(lesson: Lesson, *, move: Move) -> Place:
 
 
 @transaction.atomic
-def cancel_lessons(*, lessons: Iterable[Lesson]) -> list[Lesson]:
+def cancel_lessons(
+    *, lessons: Iterable[Lesson], now: datetime, by: User | None = None, reason: str = ""
+) -> list[Lesson]:
     """In order of the key: two people with overlapping selections cannot block each other.
 
     :raises StepNotAllowed:
     """
     ordered = sorted(lessons, key=lambda lesson: lesson.pk)
     for lesson in ordered:
-        move_lesson(lesson=lesson, status=LessonStatus.CANCELLED)
+        move_lesson(lesson=lesson, status=LessonStatus.CANCELLED, now=now, by=by, reason=reason)
     return ordered

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 
 from scheduling.domain.clock import Period
 
@@ -43,6 +44,13 @@ class Policy:
     @property
     def has_limits(self) -> bool:
         return bool(self.most_a_day or self.most_a_week)
+
+    def move_until(self, starts_at: datetime) -> datetime:
+        """The last moment at which a lesson that starts then can be moved."""
+        return starts_at - timedelta(hours=self.move_notice_hours)
+
+    def cancel_until(self, starts_at: datetime) -> datetime:
+        return starts_at - timedelta(hours=self.cancel_notice_hours)
 
     def around(self, busy: Period) -> Period:
         """Where a new lesson may not be because of `busy`, which has its own buffers inside."""

@@ -91,12 +91,24 @@ def days(
 def why_not(facts: Facts, policy: Policy, horizon: Horizon, slot: Period) -> Why | None:
     """For one slot, on the grid or not; None: it is free. Whether it stands on the grid, and in the
     teacher's hours, is part of the question."""
+    missing = explain(facts, policy, horizon, slot)
+    return missing.why if missing else None
+
+
+def explain(facts: Facts, policy: Policy, horizon: Horizon, slot: Period) -> Missing | None:
+    """`why_not` with its note."""
     judge = _Judge(facts, policy, horizon)
-    if slot in judge.groups:
-        return judge.why(slot)
-    on_grid = any(slot == other for other in judge.grid(since=slot[0], until=slot[0] + 1))
     why = judge.why(slot)
-    return why if on_grid or why in (Why.CLOSED, Why.TIME_OFF) else Why.NO_HOURS
+    if slot not in judge.groups and why not in (Why.CLOSED, Why.TIME_OFF):
+        on_grid = any(slot == other for other in judge.grid(since=slot[0], until=slot[0] + 1))
+        why = why if on_grid else Why.NO_HOURS
+    return judge.missing(slot, why) if why else None
+
+
+def slot_from(facts: Facts, policy: Policy, start: int) -> Period:
+    """What would be booked from `start` on: a group lesson as it was agreed, else a new one."""
+    groups = (one.period for one in groups_to_join(facts))
+    return next((period for period in groups if period[0] == start), (start, start + policy.length))
 
 
 class _Judge:

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from enrollment.models import Course, Lesson, Student, Teacher
 from enrollment.operations.lessons import SlotTaken, Terms, lock_teacher
+from scheduling.domain.clock import Period
 from scheduling.domain.policy import Policy
 from scheduling.queries.availability import Availability, availability
 
@@ -34,18 +35,21 @@ def check_offered(
         )
 
     known = found()
-    if known.slots() and (known.policy.has_limits or course.seats > 1):
+    slots = known.slots()
+    if slots and (known.policy.has_limits or course.seats > 1):
         lock_teacher(teacher=teacher)
         # Once more: somebody may have been faster while this waited.
         known = found()
-    if starts_at.microsecond or not known.slots():
+        slots = known.slots()
+    if starts_at.microsecond or not slots:
         raise SlotTaken
-    return terms(course, known.policy)
+    return terms(course, known.policy, slot=slots[0])
 
 
-def terms(course: Course, policy: Policy) -> Terms:
+def terms(course: Course, policy: Policy, *, slot: Period) -> Terms:
+    """slot: as it was offered. A group that was agreed before the policy changed keeps its length."""
     return Terms(
-        minutes=policy.lesson_minutes,
+        minutes=(slot[1] - slot[0]) // 60,
         seats=course.seats,
         buffer_before=policy.buffer_before,
         buffer_after=policy.buffer_after,

@@ -125,8 +125,7 @@ class Availability:
 
     def why_not(self, starts_at: datetime) -> Why | None:
         """None: a lesson that starts then can be booked."""
-        start = _second(starts_at)
-        slot = (start, start + self.policy.length)
+        slot = reasons.slot_from(self.facts, self.policy, _second(starts_at))
         return reasons.why_not(self.facts, self.policy, self.horizon, slot)
 
 
