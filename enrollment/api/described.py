@@ -72,6 +72,7 @@ ANSWERS: Mapping[int, type[serializers.Serializer[Any]]] = {400: InvalidAnswer, 
 EVERYWHERE = (400, 401, 403, 406, 429, 503)
 WITH_BODY = (413, 415)
 
+
 def example(status: int, detail: str, **more: Any) -> OpenApiExample:
     value = problems.body(
         status=status, detail=detail, path="/api/v1/availability/bookings/", **more

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views import defaults
 from rest_framework import exceptions
-from rest_framework.views import set_rollback
 
 API = "/api/"
 DOCS = "/api/docs/"
@@ -50,7 +49,7 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     known = _known(error)
     if known is None:
         return None
-    set_rollback()
+    _roll_back()
     return _json(of(known, context["request"].path), headers=_headers(known))
 
 
@@ -92,9 +91,7 @@ def answer(*, headers: Mapping[str, str] = {}, **members: Any) -> HttpResponse:
 
 
 def _json(said: Mapping[str, Any], *, headers: Mapping[str, str]) -> HttpResponse:
-    return JsonResponse(
-        said, status=said["status"], content_type=MEDIA_TYPE, headers=dict(headers)
-    )
+    return JsonResponse(said, status=said["status"], content_type=MEDIA_TYPE, headers=dict(headers))
 
 
 # ---------------------------------------------------------------- Django's own error pages
@@ -120,6 +117,13 @@ def broken(request: HttpRequest) -> HttpResponseBase:
 
 
 # ---------------------------------------------------------------- inside
+
+
+def _roll_back() -> None:
+    # Read here: REST framework's views read its settings, and those name our parser and this.
+    from rest_framework.views import set_rollback
+
+    set_rollback()
 
 
 def _known(error: Exception) -> exceptions.APIException | None:

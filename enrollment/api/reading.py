@@ -66,7 +66,11 @@ class Strict(serializers.Serializer[Any]):
 
 def query(serializer: type[Strict], request: Request) -> dict[str, Any]:
     """:raises BadQuery:"""
-    asked = serializer(data=request.query_params)
+    said_twice = [name for name, values in request.query_params.lists() if len(values) > 1]
+    if said_twice:
+        raise BadQuery({name: [_("Say this once only.")] for name in said_twice})
+    # A plain dictionary: what is empty in a form is taken as not said, and here it is wrong.
+    asked = serializer(data=request.query_params.dict())
     if not asked.is_valid():
         raise BadQuery(asked.errors)
     found: dict[str, Any] = asked.validated_data
@@ -207,14 +211,12 @@ class MomentField(serializers.Field[Any, Any, Any, Any]):
         return str(value.isoformat())
 
 
-class ZoneField(Text):
+@extend_schema_field({"type": "string", "maxLength": 64, "example": "Europe/Berlin"})
+class ZoneField(serializers.Field[Any, Any, Any, Any]):
     """The name of a time zone, as a `ZoneInfo`."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=64, **options)
-
-    def to_internal_value(self, data: Any) -> Any:
-        name = super().to_internal_value(data)
+    def to_internal_value(self, data: Any) -> ZoneInfo:
+        name = Text(max_length=64).run_validation(data)
         try:
             validate_zone(name)
         except ModelError as error:

@@ -2,12 +2,14 @@
 
 import time
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 # A process asks the shared count, which is a row in the database, once for so many requests.
 STEPS = 20
@@ -67,13 +69,10 @@ class Throttle(SimpleRateThrottle):
         # The rate is known when the view is.
         self.wait_seconds = 0.0
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        for scope in self.scopes(request, view):
-            if not self._allow(scope, request):
-                return False
-        return True
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        return all(self._allow(scope, request) for scope in self.scopes(request, view))
 
-    def scopes(self, request: Request, view: APIView) -> list[str]:
+    def scopes(self, request: Request, view: "APIView") -> list[str]:
         own = getattr(view, "throttle_scope", None)
         writes = request.method not in {"GET", "HEAD", "OPTIONS"}
         return ["user", own] if own and writes else ["user"]
@@ -110,7 +109,7 @@ class Throttle(SimpleRateThrottle):
 class Nobody(Throttle):
     """Those who are told to log in; by where they come from."""
 
-    def scopes(self, request: Request, view: APIView) -> list[str]:
+    def scopes(self, request: Request, view: "APIView") -> list[str]:
         return ["anon"]
 
     def who(self, request: Request) -> str:

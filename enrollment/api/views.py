@@ -9,9 +9,8 @@ from rest_framework.views import APIView
 from enrollment.api.throttling import Nobody
 
 
+# Without a docstring: the schema would give it to every operation that has no description.
 class ApiView(APIView):
-    """What every operation has in common."""
-
     def handle_exception(self, exc: Exception) -> Response:
         # REST framework counts only whom it has let in.
         if isinstance(exc, (NotAuthenticated, AuthenticationFailed)):

@@ -50,9 +50,7 @@ class Bookings(ApiView):
         found = _teaching(request, asked)
         response = once.answer(request, lambda: _book(request, student, found, asked))
         if response.status_code == 201:
-            where = reverse(
-                "availability-api:booking", args=[response.data["id"]], request=request
-            )
+            where = reverse("availability-api:booking", args=[response.data["id"]], request=request)
             response.headers["Location"] = where
         return response
 
@@ -73,9 +71,7 @@ class Booking(ApiView):
         summary="Cancel a lesson",
         description="The same as `cancel`, without a reason.",
         parameters=once.HEADERS,
-        responses=answers(
-            {204: OpenApiResponse(description="It is cancelled.")}, 404, **REFUSALS
-        ),
+        responses=answers({204: OpenApiResponse(description="It is cancelled.")}, 404, **REFUSALS),
     )
     def delete(self, request: Request, booking: int) -> Response:
         lesson = _lesson(request, booking)
@@ -130,9 +126,7 @@ class CancelBooking(ApiView):
 # ---------------------------------------------------------------- doing it
 
 
-def _book(
-    request: Request, student: Student, found: Teaching, asked: dict[str, Any]
-) -> Answer:
+def _book(request: Request, student: Student, found: Teaching, asked: dict[str, Any]) -> Answer:
     now, user = timezone.now(), _user(request)
     zone = ZoneInfo(student.zone)
     try:
@@ -191,9 +185,7 @@ def _move(request: Request, lesson: Lesson, teacher: Teacher, asked: dict[str, A
 def _cancel(request: Request, lesson: Lesson, *, reason: str) -> Lesson:
     user = _user(request)
     try:
-        return operations.cancel_lesson(
-            lesson=lesson, by=user, now=timezone.now(), reason=reason
-        )
+        return operations.cancel_lesson(lesson=lesson, by=user, now=timezone.now(), reason=reason)
     except REFUSED as error:
         raise refused(error, zone=ZoneInfo(zone_of(user))) from error
 

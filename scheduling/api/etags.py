@@ -11,7 +11,9 @@ def answered(request: Request, body: Any) -> HttpResponse:
     """The body with its fingerprint; nothing but 304 to whoever has it already."""
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     tag = f'"{hashlib.blake2b(text, digest_size=16).hexdigest()}"'
-    known = [one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))]
+    known = [
+        one.removeprefix("W/") for one in parse_etags(request.headers.get("If-None-Match", ""))
+    ]
     response: HttpResponse
     if tag in known or known == ["*"]:
         response = HttpResponseNotModified()

@@ -24,6 +24,8 @@ from scheduling.queries.teaching import Teaching, is_course, teachers, teaching,
 from scheduling.serializers import answered as shapes
 from scheduling.serializers import asked as asking
 
+TEACHERS = Pages(name="teachers", field="display_name")
+LESSONS = Pages(name="lessons", field="starts")
 SAME = OpenApiResponse(description="As you have it: what If-None-Match names.")
 ETAG = [
     OpenApiParameter(
@@ -45,10 +47,9 @@ class Teachers(ApiView):
         responses=answers({200: shapes.TeacherPage}),
     )
     def get(self, request: Request) -> Response:
-        query(PageQuery, request)
-        pages = Pages(name="teachers", ordering=("display_name", "pk"))
-        found = pages.paginate_queryset(teachers(), request, view=self) or []
-        return Response(pages.answer([shapes.teacher(one) for one in found]))
+        asked = query(PageQuery, request)
+        found, links = TEACHERS.page(teachers(), request, asked)
+        return Response({**links, "results": [shapes.teacher(one) for one in found]})
 
 
 class TeacherSlots(ApiView):
@@ -157,9 +158,8 @@ class Lessons(ApiView):
         found = queries.between(queries.lessons_for(user=request.user), since=since, until=until)
         if "status" in asked:
             found = found.filter(status=asked["status"])
-        pages = Pages(name="lessons", ordering=("starts", "pk"))
-        rows = pages.paginate_queryset(found, request, view=self) or []
-        return Response(pages.answer([shapes.lesson(one) for one in rows]))
+        rows, links = LESSONS.page(found, request, asked)
+        return Response({**links, "results": [shapes.lesson(one) for one in rows]})
 
 
 def _teaching(request: Request, course: str, teacher: int) -> Teaching:

@@ -6,35 +6,39 @@ from dataclasses import replace
 from scheduling.domain.reasons import DayReasons, Missing, Why
 
 # What a teacher's other students, breaks and limits are is nobody's business: it is taken.
-POLITE: Mapping[Why, str] = {
-    Why.LESSON: "taken",
-    Why.BUFFER: "taken",
-    Why.DAY_LIMIT: "taken",
-    Why.WEEK_LIMIT: "taken",
-    Why.TIME_OFF: "away",
+POLITE: Mapping[Why, Why] = {
+    Why.BUFFER: Why.LESSON,
+    Why.DAY_LIMIT: Why.LESSON,
+    Why.WEEK_LIMIT: Why.LESSON,
 }
-CODES = tuple(sorted({*(str(why) for why in Why), *POLITE.values()}))
+NAMES: Mapping[Why, str] = {Why.LESSON: "taken", Why.TIME_OFF: "away"}
+CODES = tuple(sorted({*(str(why) for why in Why), *NAMES.values()}))
 
 
-def told(why: Why, *, fully: bool) -> str:
-    return str(why) if fully else POLITE.get(why, str(why))
+def told(why: Why, *, fully: bool) -> Why:
+    return why if fully else POLITE.get(why, why)
 
 
-def day_told(day: DayReasons, *, fully: bool) -> tuple[str, str]:
-    """(code, note) of a day without anything free; politely, what most of its slots lack.
+def code(why: Why, *, fully: bool) -> str:
+    """For programs."""
+    return str(why) if fully else NAMES.get(why, str(why))
+
+
+def day_told(day: DayReasons, *, fully: bool) -> tuple[Why | None, str]:
+    """Why nothing is free on a day, and its note; politely, what most of its slots lack.
 
     Counted anew: of lessons, breaks and limits, which are all taken, there may be most together.
     """
-    if day.why is None:
-        return "", ""
-    if fully or not day.missing or day.why is Why.CLOSED:
+    if day.why is None or not day.missing or day.why is Why.CLOSED:
+        return day.why, day.note
+    if fully:
         noted = (one.note for one in day.missing if one.why is day.why)
-        return told(day.why, fully=fully), day.note or next(noted, "")
-    codes = [told(one.why, fully=False) for one in day.missing]
-    return max(dict.fromkeys(codes), key=codes.count), ""
+        return day.why, day.note or next(noted, "")
+    whys = [told(one.why, fully=False) for one in day.missing]
+    return max(dict.fromkeys(whys), key=whys.count), ""
 
 
-def with_notes(
+def with_reasons(
     missing: Sequence[Missing], time_off: Sequence[tuple[int, int, str]]
 ) -> list[Missing]:
     """Each slot in time off with the reason of that, as its teacher wrote it."""

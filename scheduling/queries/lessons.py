@@ -1,7 +1,7 @@
 """Whose lessons somebody may see, for programs."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.fields.ranges import RangeStartsWith
@@ -50,6 +50,6 @@ class Deadlines:
 def deadlines(lesson: Lesson) -> Deadlines:
     policy = policy_for(teacher=lesson.teacher, course=lesson.course)
     return Deadlines(
-        move_until=lesson.starts_at - timedelta(hours=policy.move_notice_hours),
-        cancel_until=lesson.starts_at - timedelta(hours=policy.cancel_notice_hours),
+        move_until=policy.move_until(lesson.starts_at),
+        cancel_until=policy.cancel_until(lesson.starts_at),
     )

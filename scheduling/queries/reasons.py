@@ -43,7 +43,7 @@ def reasons(*, teaching: Teaching, user: Any, first: date, last: date, now: date
     )
     days: Sequence[DayReasons] = known.days(first=first, last=last)
     if fully:
-        days = _with_notes(days, teaching.teacher, since=since, until=until)
+        days = _with_reasons(days, teaching.teacher, since=since, until=until)
     return Reasons(teaching=teaching, fully=fully, days=days)
 
 
@@ -51,7 +51,7 @@ def may_know(user: Any, teacher: Teacher) -> bool:
     return bool(teacher.user_id == user.pk or user.has_perm(SEES_ALL))
 
 
-def _with_notes(
+def _with_reasons(
     days: Sequence[DayReasons], teacher: Teacher, *, since: datetime, until: datetime
 ) -> list[DayReasons]:
     away = TimeOff.objects.filter(
@@ -60,5 +60,4 @@ def _with_notes(
     time_off = [
         (int(one.starts_at.timestamp()), int(one.ends_at.timestamp()), one.reason) for one in away
     ]
-    return [replace(day, missing=polite.with_notes(day.missing, time_off)) for day in days]
-
+    return [replace(day, missing=polite.with_reasons(day.missing, time_off)) for day in days]

@@ -1,11 +1,10 @@
 """The shapes of what is answered. Most are filled by hand: a serializer costs more than the rest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
@@ -13,10 +12,12 @@ from enrollment.api.described import ProblemAnswer
 from enrollment.api.pages import PageAnswer
 from enrollment.models import Lesson, Teacher
 from scheduling.domain.clock import Period
-from scheduling.domain.polite import CODES, day_told, told
+from scheduling.domain.polite import CODES, code, day_told, told
+from scheduling.domain.reasons import Missing, Why
 from scheduling.models import AvailabilityRule
 from scheduling.queries.lessons import Deadlines
 from scheduling.queries.reasons import Reasons
+from scheduling.words import why_for_day, why_for_staff, why_for_student
 
 Answer = serializers.Serializer[Any]
 # A hold is no lesson.
@@ -82,7 +83,9 @@ class DayAnswer(Answer):
     words = serializers.CharField(allow_blank=True, help_text=gettext_lazy("`why`, for people."))
     note = serializers.CharField(
         allow_blank=True,
-        help_text=gettext_lazy("The holiday's name; for teacher and office, the time off's reason."),
+        help_text=gettext_lazy(
+            "The holiday's name; for teacher and office, the time off's reason."
+        ),
     )
     free = serializers.IntegerField(help_text=gettext_lazy("How many slots are free."))
     missing = MissingAnswer(many=True)
@@ -114,9 +117,7 @@ class LessonAnswer(SlotAnswer):
     teacher = Named()
     student = Named()
     enrollment = serializers.IntegerField(allow_null=True)
-    status = serializers.ChoiceField(
-        choices=STATUSES
-    )
+    status = serializers.ChoiceField(choices=STATUSES)
     zone = serializers.CharField(
         help_text=gettext_lazy("The clock on which the lesson was agreed.")
     )
@@ -217,50 +218,35 @@ def rule(one: AvailabilityRule) -> dict[str, Any]:
 
 def reasons(found: Reasons) -> dict[str, Any]:
     zone = ZoneInfo(found.teaching.teacher.zone)
-    words = why_words()
     return {
         "teacher": found.teaching.teacher.pk,
         "course": found.teaching.course.slug,
         "zone": zone.key,
         "fully": found.fully,
-        "days": list(_days(found, zone, words)),
+        "days": list(_days(found, zone)),
     }
 
 
-def _days(
-    found: Reasons, zone: ZoneInfo, words: Mapping[str, str]
-) -> Iterable[dict[str, Any]]:
+def _days(found: Reasons, zone: ZoneInfo) -> Iterable[dict[str, Any]]:
     for day in found.days:
-        code, note = day_told(day, fully=found.fully)
-        missing = [
-            {**slot(one.period, zone), "why": why, "words": words[why], "note": one.note}
-            for one in day.missing
-            for why in [told(one.why, fully=found.fully)]
-        ]
+        why, note = day_told(day, fully=found.fully)
         yield {
             "date": day.day.isoformat(),
-            "why": code or None,
-            "words": words[code] if code else "",
+            "why": code(why, fully=found.fully) if why else None,
+            "words": _words_of_day(why, note, fully=found.fully) if why else "",
             "note": note,
             "free": len(day.free),
-            "missing": missing,
+            "missing": [
+                {**slot(one.period, zone), **_why(one, fully=found.fully)} for one in day.missing
+            ],
         }
 
 
-def why_words() -> dict[str, str]:
-    return {
-        "away": _("The teacher is away."),
-        "buffer": _("Too close to another lesson of the teacher."),
-        "closed": _("The school is closed."),
-        "day_limit": _("The teacher gives no more lessons on this day."),
-        "full": _("Every seat of this group lesson is taken."),
-        "horizon": _("This cannot be booked so early."),
-        "lesson": _("The teacher has another lesson."),
-        "no_hours": _("The teacher has no hours then."),
-        "notice": _("It is too late to book this."),
-        "own_lesson": _("You have a lesson then."),
-        "past": _("This has begun already."),
-        "taken": _("This is taken."),
-        "time_off": _("The teacher has time off."),
-        "week_limit": _("The teacher gives no more lessons in this week."),
-    }
+def _why(one: Missing, *, fully: bool) -> dict[str, str]:
+    why = told(one.why, fully=fully)
+    speak = why_for_staff if fully else why_for_student
+    return {"why": code(why, fully=fully), "words": speak(why, one.note), "note": one.note}
+
+
+def _words_of_day(why: Why, note: str, *, fully: bool) -> str:
+    return why_for_staff(why, note) if fully else why_for_day(why, note)

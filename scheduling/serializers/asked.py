@@ -145,9 +145,7 @@ class BookingQuery(Strict):
 
 class MoveQuery(Strict):
     start = InstantField(help_text=gettext_lazy("When a free slot begins."))
-    teacher = Whole(
-        required=False, help_text=gettext_lazy("Somebody else who teaches the course.")
-    )
+    teacher = Whole(required=False, help_text=gettext_lazy("Somebody else who teaches the course."))
     reason = Text(required=False, allow_blank=True, max_length=200)
 
 
@@ -186,9 +184,7 @@ class RuleChangeQuery(Strict):
 # ---------------------------------------------------------------- spans
 
 
-def span(
-    asked: Mapping[str, Any], *, zone: ZoneInfo, now: datetime
-) -> tuple[datetime, datetime]:
+def span(asked: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     """[since, until) as asked, dates on `zone`'s clock.
 
     :raises BadQuery: it ends before it begins, or is too long.
