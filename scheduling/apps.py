@@ -11,6 +11,8 @@ class SchedulingConfig(AppConfig):
         from enrollment.importing import registry
         from scheduling.operations.import_hours import HOURS
         from scheduling.operations.personal import TEACHING_HOURS
+        from scheduling.operations.personal_requests import PROGRAM_REQUESTS
 
         registry.register(HOURS)
         personal.register(TEACHING_HOURS)
+        personal.register(PROGRAM_REQUESTS)

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Q
 from psycopg.errors import LockNotAvailable
 
 from enrollment.models import User
@@ -100,17 +99,3 @@ def _before(*, user: User, key: str, fingerprint: str) -> Answer:
 def delete_old(*, now: datetime) -> int:
     deleted, _by_model = IdempotencyKey.objects.filter(created_at__lte=now - KEPT).delete()
     return deleted
-
-
-def delete_of(*, user: User) -> None:
-    """Those the person sent, and others' answers that name them."""
-    IdempotencyKey.objects.filter(
-        Q(user=user)
-        | Q(answer__student__id__in=_keys_of(user, "student"))
-        | Q(answer__teacher__id__in=_keys_of(user, "teacher"))
-    ).delete()
-
-
-def _keys_of(user: User, who: str) -> list[int]:
-    person = getattr(user, who, None)
-    return [person.pk] if person else []
