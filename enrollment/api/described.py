@@ -57,7 +57,7 @@ class OffAnswer(ProblemAnswer):
 
 
 WORDS = {
-    400: _("What was sent cannot be used; the body says what, and where."),
+    400: _("Not as it should be; the body says what, and where."),
     401: _("Not logged in, and no token that is known."),
     403: _("Not for you; or a session without its CSRF token."),
     404: _("There is nothing at this address, or nothing for you."),
@@ -65,10 +65,15 @@ WORDS = {
     409: _("As things are now, this cannot be done."),
     413: _("More than is read at once."),
     415: _("Only JSON is read."),
+    422: _("As it should be, and still it cannot be so; the body says what, and where."),
     429: _("Too often; see Retry-After."),
     503: _("Switched off; see Retry-After."),
 }
-ANSWERS: Mapping[int, type[serializers.Serializer[Any]]] = {400: InvalidAnswer, 503: OffAnswer}
+ANSWERS: Mapping[int, type[serializers.Serializer[Any]]] = {
+    400: InvalidAnswer,
+    422: InvalidAnswer,
+    503: OffAnswer,
+}
 EVERYWHERE = (400, 401, 403, 406, 429, 503)
 WITH_BODY = (413, 415)
 

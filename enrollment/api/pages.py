@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
-from enrollment.api.problems import BadQuery
+from enrollment.api.problems import Impossible
 from enrollment.api.reading import Strict, Text, Whole
 
 MOST, USUAL = 100, 50
@@ -71,7 +71,7 @@ class Pages:
     ) -> tuple[list[Any], dict[str, str | None]]:
         """asked: a validated PageQuery. :returns: the rows, and the links of a PageAnswer.
 
-        :raises BadQuery: the cursor is none of this list.
+        :raises Impossible: the cursor is none of this list.
         """
         limit, cursor = asked.get("limit", USUAL), self._read(asked.get("cursor"))
         back = cursor is not None and cursor.back
@@ -113,7 +113,7 @@ class Pages:
             back, value, pk = signing.loads(text, salt=self._salt)
         except signing.BadSignature as error:
             words = _("This is no place in this list. Begin without a cursor.")
-            raise BadQuery({"cursor": [words]}) from error
+            raise Impossible({"cursor": [words]}, in_query=True) from error
         return Cursor(back=back, value=value, pk=pk)
 
     @property

@@ -34,6 +34,19 @@ class Problem(exceptions.APIException):
 class BadQuery(exceptions.ValidationError):
     """The address says something wrong after its question mark. `errors` name parameters."""
 
+    in_query = True
+
+
+class Impossible(exceptions.ValidationError):
+    """Everything is as the schema says, and still it cannot be so: 422, where BadQuery and its kind
+    are 400. in_query: errors name parameters of the address."""
+
+    status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, errors: Mapping[str, Any], *, in_query: bool = False) -> None:
+        super().__init__(errors)
+        self.in_query = in_query
+
 
 class TooLarge(exceptions.APIException):
     status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -73,7 +86,7 @@ def of(error: exceptions.APIException, path: str) -> dict[str, Any]:
     elif isinstance(error, exceptions.ValidationError):
         said = {
             "detail": _("Some of what was sent cannot be used; `errors` says what, and where."),
-            "errors": list(_errors(error.detail, (), in_query=isinstance(error, BadQuery))),
+            "errors": list(_errors(error.detail, (), in_query=getattr(error, "in_query", False))),
         }
     else:
         said = {"detail": str(error.detail)}

@@ -16,7 +16,7 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from enrollment.api.problems import BadQuery
+from enrollment.api.problems import BadQuery, Impossible
 from enrollment.models.people import validate_zone
 
 # A bigint's last; PostgreSQL compares with nothing above.
@@ -84,13 +84,13 @@ def said(serializer: Strict) -> dict[str, Any]:
     return found
 
 
-def at_their_fields(error: ModelError) -> ValidationError:
+def at_their_fields(error: ModelError) -> Impossible:
     """What a model's own `full_clean` says, for the program."""
     if not hasattr(error, "error_dict"):
-        return ValidationError({"non_field_errors": error.messages})
+        return Impossible({"non_field_errors": error.messages})
     told = error.message_dict
     rest = told.pop("__all__", [])
-    return ValidationError({**told, **({"non_field_errors": rest} if rest else {})})
+    return Impossible({**told, **({"non_field_errors": rest} if rest else {})})
 
 
 class Text(serializers.CharField):
@@ -211,7 +211,9 @@ class MomentField(serializers.Field[Any, Any, Any, Any]):
         return str(value.isoformat())
 
 
-@extend_schema_field({"type": "string", "maxLength": 64, "example": "Europe/Berlin"})
+@extend_schema_field(
+    {"type": "string", "format": "iana-time-zone", "maxLength": 64, "example": "Europe/Berlin"}
+)
 class ZoneField(serializers.Field[Any, Any, Any, Any]):
     """The name of a time zone, as a `ZoneInfo`."""
 

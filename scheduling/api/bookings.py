@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import NotFound, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from enrollment.api.described import answers, header
+from enrollment.api.problems import Impossible
 from enrollment.api.reading import said
 from enrollment.api.views import ApiView
 from enrollment.models import Lesson, Student, Teacher, User
@@ -219,19 +220,19 @@ def _lesson(request: Request, pk: int) -> Lesson:
 
 
 def _teaching(request: Request, asked: dict[str, Any]) -> Teaching:
-    """:raises ValidationError: at the field."""
+    """:raises Impossible: at the field."""
     found = teaching(teacher_id=asked["teacher"], course=asked["course"], user=request.user)
     if found is None:
         words = _("No teacher %(id)s teaches “%(course)s”.")
         told = words % {"id": asked["teacher"], "course": asked["course"]}
-        raise ValidationError({"teacher": [told]}, code="unknown")
+        raise Impossible({"teacher": [told]})
     return found
 
 
 def _new_teacher(lesson: Lesson, asked: dict[str, Any]) -> Teacher:
     """Whom the operation lets give it is asked there.
 
-    :raises ValidationError: at the field.
+    :raises Impossible: at the field.
     """
     if asked.get("teacher", lesson.teacher_id) == lesson.teacher_id:
         return lesson.teacher
@@ -239,5 +240,5 @@ def _new_teacher(lesson: Lesson, asked: dict[str, Any]) -> Teacher:
     if found is None:
         words = _("No teacher %(id)s teaches “%(course)s”.")
         told = words % {"id": asked["teacher"], "course": lesson.course.slug}
-        raise ValidationError({"teacher": [told]}, code="unknown")
+        raise Impossible({"teacher": [told]})
     return found

@@ -44,7 +44,7 @@ class Teachers(ApiView):
         summary="Who teaches what",
         description="By name, in pages. Whoever is here can be asked for free slots.",
         parameters=[PageQuery],
-        responses=answers({200: shapes.TeacherPage}),
+        responses=answers({200: shapes.TeacherPage}, 422),
     )
     def get(self, request: Request) -> Response:
         asked = query(PageQuery, request)
@@ -91,7 +91,7 @@ class Slots(ApiView):
             "order of the teachers' names."
         ),
         parameters=[asking.SlotsQuery, *ETAG],
-        responses=answers({200: shapes.SlotsAnswer, 304: SAME}, 404),
+        responses=answers({200: shapes.SlotsAnswer, 304: SAME}, 404, 422),
     )
     def get(self, request: Request) -> HttpResponse:
         asked, now = query(asking.SlotsQuery, request), timezone.now()
@@ -133,7 +133,7 @@ class Reasons(ApiView):
             "know: never who else, and never why somebody is away."
         ),
         parameters=[asking.ReasonsQuery],
-        responses=answers({200: shapes.ReasonsAnswer}, 404),
+        responses=answers({200: shapes.ReasonsAnswer}, 404, 422),
     )
     def get(self, request: Request) -> Response:
         asked, now = query(asking.ReasonsQuery, request), timezone.now()
@@ -150,7 +150,7 @@ class Lessons(ApiView):
         summary="Your lessons, taken or given",
         description="In order of time, in pages. The office sees everybody's.",
         parameters=[asking.LessonsQuery],
-        responses=answers({200: shapes.LessonPage}),
+        responses=answers({200: shapes.LessonPage}, 422),
     )
     def get(self, request: Request) -> Response:
         asked = query(asking.LessonsQuery, request)

@@ -114,7 +114,10 @@ CONFLICT = OpenApiResponse(
 )
 UNPROCESSABLE = OpenApiResponse(
     BookingProblem,
-    description="Too late, by the school's rules; or the Idempotency-Key came with something else.",
+    description=(
+        "Too late, by the school's rules; or nobody of this number teaches the course; or the "
+        "Idempotency-Key came with something else."
+    ),
     examples=[
         example(
             422,

@@ -43,7 +43,7 @@ class Rules(ApiView):
         description=CLASHES,
         request=RuleQuery,
         parameters=[header("Location", str, 201, about="Of the new hours.")],
-        responses=answers({201: shapes.RuleAnswer}, with_body=True),
+        responses=answers({201: shapes.RuleAnswer}, 422, with_body=True),
     )
     def post(self, request: Request) -> Response:
         teacher = _teacher(request)
@@ -73,7 +73,7 @@ class Rule(ApiView):
         summary="Say weekly hours anew",
         description=f"What you leave out is as if it had never been said. {CLASHES}",
         request=RuleQuery,
-        responses=answers({200: shapes.RuleAnswer}, 404, with_body=True),
+        responses=answers({200: shapes.RuleAnswer}, 404, 422, with_body=True),
     )
     def put(self, request: Request, rule: int) -> Response:
         return self._change(request, rule, RuleQuery)
@@ -83,7 +83,7 @@ class Rule(ApiView):
         summary="Change some of it",
         description=CLASHES,
         request=RuleChangeQuery,
-        responses=answers({200: shapes.RuleAnswer}, 404, with_body=True),
+        responses=answers({200: shapes.RuleAnswer}, 404, 422, with_body=True),
     )
     def patch(self, request: Request, rule: int) -> Response:
         return self._change(request, rule, RuleChangeQuery)

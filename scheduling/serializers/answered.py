@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
-from enrollment.api.described import ProblemAnswer
+from enrollment.api.described import InvalidAnswer
 from enrollment.api.pages import PageAnswer
+from enrollment.api.reading import ClockField
 from enrollment.models import Lesson, Teacher
 from scheduling.domain.clock import Period
 from scheduling.domain.polite import CODES, code, day_told, told
@@ -139,8 +140,8 @@ class BookingAnswer(LessonAnswer):
 class RuleAnswer(Answer):
     id = serializers.IntegerField()
     weekday = serializers.IntegerField(min_value=0, max_value=6)
-    starts = serializers.TimeField(format="%H:%M")
-    ends = serializers.TimeField(format="%H:%M")
+    starts = ClockField()
+    ends = ClockField()
     ends_next_day = serializers.BooleanField()
     every_weeks = serializers.IntegerField()
     valid_from = serializers.DateField(allow_null=True)
@@ -152,7 +153,7 @@ class RulesAnswer(Answer):
     results = RuleAnswer(many=True)
 
 
-class BookingProblem(ProblemAnswer):
+class BookingProblem(InvalidAnswer):
     alternatives = SlotAnswer(
         many=True, required=False, help_text=gettext_lazy("The nearest free slots, in order.")
     )

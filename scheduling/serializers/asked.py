@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from rest_framework import serializers
 
 from enrollment.api.pages import PageQuery
-from enrollment.api.problems import BadQuery
+from enrollment.api.problems import Impossible
 from enrollment.api.reading import (
     ClockField,
     DayField,
@@ -187,39 +187,39 @@ class RuleChangeQuery(Strict):
 def span(asked: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
     """[since, until) as asked, dates on `zone`'s clock.
 
-    :raises BadQuery: it ends before it begins, or is too long.
+    :raises Impossible: it ends before it begins, or is too long.
     """
     since, until = open_span(asked, zone=zone)
     since = since or now
     until = until or since + timedelta(days=USUAL_DAYS)
     # One more hour: such a span may hold the day that has 25.
     if until - since > timedelta(days=MOST_DAYS, hours=1):
-        raise BadQuery({"to": [_too_long(MOST_DAYS)]})
+        raise Impossible({"to": [_too_long(MOST_DAYS)]}, in_query=True)
     if until <= since:
-        raise BadQuery({"to": [_("Give a `to` that is later than `from`.")]})
+        raise Impossible({"to": [_("Give a `to` that is later than `from`.")]}, in_query=True)
     return since, until
 
 
 def open_span(
     asked: Mapping[str, Any], *, zone: ZoneInfo
 ) -> tuple[datetime | None, datetime | None]:
-    """:raises BadQuery: it ends before it begins."""
+    """:raises Impossible: it ends before it begins."""
     since, until = asked.get("from"), asked.get("to")
     begins = None if since is None else _begins(since, zone)
     ends = None if until is None else _ends(until, zone)
     if begins is not None and ends is not None and ends <= begins:
-        raise BadQuery({"to": [_("Give a `to` that is later than `from`.")]})
+        raise Impossible({"to": [_("Give a `to` that is later than `from`.")]}, in_query=True)
     return begins, ends
 
 
 def days(asked: Mapping[str, Any], *, today: date) -> tuple[date, date]:
-    """:raises BadQuery:"""
+    """:raises Impossible:"""
     first = asked.get("from", today)
     last = asked.get("to", first + timedelta(days=USUAL_DAYS - 1))
     if last < first:
-        raise BadQuery({"to": [_("Give a `to` that is not before `from`.")]})
+        raise Impossible({"to": [_("Give a `to` that is not before `from`.")]}, in_query=True)
     if (last - first).days >= MOST_REASON_DAYS:
-        raise BadQuery({"to": [_too_long(MOST_REASON_DAYS)]})
+        raise Impossible({"to": [_too_long(MOST_REASON_DAYS)]}, in_query=True)
     return first, last
 
 

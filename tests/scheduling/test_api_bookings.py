@@ -157,13 +157,11 @@ def test_why_no_enrollment_is_made(as_student: Client, course: Course, teacher: 
         ({"course": None}, "/course", "null"),
         ({"course": 5}, "/course", "address name"),
         ({"course": "no slug!"}, "/course", "letters"),
-        ({"course": "tuba"}, "/teacher", "“tuba”"),
         ({"teacher": "1"}, "/teacher", "integer"),
         ({"teacher": True}, "/teacher", "integer"),
         ({"teacher": 1.5}, "/teacher", "integer"),
         ({"teacher": 0}, "/teacher", "1"),
         ({"teacher": 10**30}, "/teacher", "9223372036854775807"),
-        ({"teacher": 2**62}, "/teacher", "teaches"),
         ({"teacher": [1]}, "/teacher", "integer"),
         ({"start": "2026-01-19"}, "/start", "offset"),
         ({"start": "2026-01-19T16:00:00"}, "/start", "offset"),
@@ -190,6 +188,15 @@ def test_what_is_wrong_is_said_at_its_member(
     assert {error["pointer"] for error in errors} == {pointer}
     assert sentence in " ".join(error["detail"] for error in errors)
     assert not Lesson.objects.exists()
+
+
+@pytest.mark.parametrize("body", [{"course": "tuba"}, {"teacher": 2**62}])
+def test_nobody_teaches_that(as_student: Client, teacher: Teacher, body: dict[str, Any]) -> None:
+    answer = book(as_student, teacher, **body)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == "/teacher"
+    assert "teaches" in error["detail"]
 
 
 def test_only_students_book(teacher: Teacher, staff: User) -> None:
@@ -226,7 +233,7 @@ def test_a_move_to_another_teacher_of_the_course(
     AvailabilityRule.objects.create(teacher=other, weekday=1, starts="10:00", ends="11:00")
     url, start = f"{BOOKINGS}{lesson.pk}/move/", "2026-01-20T10:00:00+01:00"
     stranger = post(as_student, url, {"start": start, "teacher": other.pk})
-    assert stranger.status_code == 400
+    assert stranger.status_code == 422
     assert stranger.json()["errors"][0]["pointer"] == "/teacher"
     course.teachers.add(other)
     moved = post(as_student, url, {"start": start, "teacher": other.pk})
@@ -373,7 +380,6 @@ def test_which_lessons(
     ("asked", "where"),
     [
         ({"status": "held"}, "status"),
-        ({"from": "2026-01-19", "to": "2026-01-18"}, "to"),
         ({"to": "0001-01-01"}, "to"),
         ({"student": "1"}, "student"),
     ],
