@@ -71,6 +71,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "find-conflicts": {"task": "enrollment.tasks.find_conflicts", "schedule": 90.0},
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
+    "delete-old-answers": {"task": "scheduling.tasks.delete_old_answers", "schedule": 3600.0},
     "delete-expired-drafts": {
         "task": "rollback.tasks.delete_expired_drafts",
         "schedule": crontab(minute="30", hour="3"),
@@ -112,6 +113,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "csp",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "knox",
     "import_export",
     "rest_framework",
@@ -270,17 +272,32 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["enrollment.api.reading.JSONParser"],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "enrollment.api.described.ApiSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["enrollment.api.throttling.Throttle"],
+    # Each person, or each address of those who have not logged in. `bookings`: whatever writes there.
+    "DEFAULT_THROTTLE_RATES": {"user": "600/minute", "bookings": "60/minute", "anon": "120/minute"},
+    "NUM_PROXIES": PROXIES,
+    "EXCEPTION_HANDLER": "enrollment.api.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 KNOX_TOKEN_MODEL = "enrollment.ApiToken"  # noqa: S105 - a model
 SPECTACULAR_SETTINGS = {
-    "TITLE": "School scheduling",
+    "TITLE": _("The school for programs"),
+    "DESCRIPTION": _(
+        "Free times of teachers, and lessons to book, move and cancel. Log in by session, or by a "
+        "token that you make on your page of API tokens. Errors are problem details (RFC 9457). "
+        "Send an Idempotency-Key with what you want done once."
+    ),
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX": "/api/v1/availability",
+    # From a package of ours, never from another server.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},
+    "ENUM_NAME_OVERRIDES": {"LessonStatus": "scheduling.serializers.answered.STATUSES"},
 }
 
 UNFOLD = {

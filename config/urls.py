@@ -1,6 +1,9 @@
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
+
+from config.api import ApiPage
 
 urlpatterns = [
     path("", include("enrollment.urls")),
@@ -9,8 +12,14 @@ urlpatterns = [
     path("calendar/", include("scheduling.calendar_urls")),
     path("holidays/", include("holidays.urls")),
     path("api/v1/availability/", include("scheduling.api_urls")),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", login_required(ApiPage.as_view()), name="api-docs"),
     path("accounts/", include("allauth.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
+
+# Programs get problem+json, people a page.
+handler400 = "enrollment.api.problems.bad_request"
+handler404 = "enrollment.api.problems.not_found"
+handler500 = "enrollment.api.problems.broken"

@@ -2,7 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from scheduling.operations import reminders, waitlist_mails, waitlist_offers
+from scheduling.operations import idempotency, reminders, waitlist_mails, waitlist_offers
 
 # With the server away each mail would wait for its timeout; beat comes again in half a minute.
 ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
@@ -31,3 +31,9 @@ def fill_waitlist() -> int:
     while (outcome := waitlist_mails.send_next(now=timezone.now())) not in ENOUGH:
         sent += outcome is Outcome.SENT
     return sent
+
+
+@shared_task(name="scheduling.tasks.delete_old_answers")
+def delete_old_answers() -> int:
+    """:returns: of how many requests it is forgotten what was answered."""
+    return idempotency.delete_old(now=timezone.now())

@@ -9,11 +9,12 @@ from uuid import uuid4
 import structlog
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import ResolverMatch, reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from enrollment.api import problems
 from enrollment.models import Course
 from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
@@ -119,18 +120,17 @@ def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> H
 
 
 def problem(request: HttpRequest, feature: Feature) -> HttpResponse:
-    """RFC 9457."""
-    body = {
-        "type": "about:blank",
-        "title": "Service Unavailable",
-        "status": 503,
-        "detail": str(SWITCHED_OFF),
-        "instance": request.path,
-        "feature": feature.name,
-    }
-    response = JsonResponse(body, status=503, content_type="application/problem+json")
-    response.headers["Retry-After"] = str(RETRY_AFTER)
-    return response
+    return problems.answer(
+        status=503,
+        detail=str(SWITCHED_OFF),
+        path=request.path,
+        feature=feature.name,
+        # Where a person gets the same done meanwhile; the plain form needs to know for what course.
+        fallback=request.build_absolute_uri(
+            reverse("enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name)
+        ),
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
 
 
 class SeeOther(HttpResponseRedirect):

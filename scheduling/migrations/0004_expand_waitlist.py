@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("enrollment", "0006_expand_group_lessons"),
-        ("scheduling", "0002_expand_policies_and_exceptions"),
+        ("scheduling", "0003_expand_idempotency_keys"),
     ]
 
     operations = [

@@ -1,4 +1,5 @@
 from scheduling.models.exceptions import AvailabilityException, TimeOff
+from scheduling.models.idempotency import IdempotencyKey
 from scheduling.models.policies import BookingPolicy
 from scheduling.models.reminders import TeacherReminder
 from scheduling.models.rules import AvailabilityRule
@@ -8,6 +9,7 @@ __all__ = [
     "AvailabilityException",
     "AvailabilityRule",
     "BookingPolicy",
+    "IdempotencyKey",
     "TeacherReminder",
     "TimeOff",
     "WaitlistEntry",

@@ -1,9 +1,10 @@
 """Writing a teacher's weekly hours; and what every change of hours has in common."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
@@ -86,3 +87,20 @@ def check_not_over(day: date | None, *, before: date | None, zone: str, now: dat
     """
     if day is not None and day != before and day < now.astimezone(ZoneInfo(zone)).date():
         raise ValidationError(_("This day is over. Choose today or a later one."), code="over")
+
+
+def change_hours(
+    *, teacher: Teacher, rule_id: int, said: Mapping[str, Any], now: datetime
+) -> AvailabilityRule:
+    """Only what is `said` changes, of the hours as they are now.
+
+    :raises ValidationError: with the message at the field.
+    :raises AvailabilityRule.DoesNotExist: it is not there, or not this teacher's.
+    """
+    with transaction.atomic():
+        one_at_a_time(teacher_id=str(teacher.pk))
+        rule = AvailabilityRule.objects.select_related("teacher").get(pk=rule_id, teacher=teacher)
+        for name, value in said.items():
+            setattr(rule, name, value)
+        save_hours(rule=rule, now=now)
+        return rule

@@ -21,6 +21,11 @@ class Weekday:
     rules: Sequence[AvailabilityRule]
 
 
+def rules_of(teacher: Teacher) -> QuerySet[AvailabilityRule]:
+    rules = AvailabilityRule.objects.filter(teacher=teacher).select_related("teacher")
+    return rules.order_by("weekday", "starts", "pk")
+
+
 def week_of(teacher: Teacher) -> list[Weekday]:
     """The teacher's weekly hours, a weekday each, Monday first; days without any are left out."""
     rules = AvailabilityRule.objects.filter(teacher=teacher).order_by("weekday", "starts")
