@@ -1,6 +1,6 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -122,6 +122,7 @@ def plug_sockets() -> None:
     sockets.plug_closed_days(_closed_days)
     ground.plug_reserved_places(_reserved_places)
     ground.plug_became_free(_became_free)
+    ground.plug_waited_for(_waited_for)
     plug_detectors()
 
 
@@ -193,3 +194,12 @@ def _became_free() -> None:
     from scheduling.operations import waitlist
 
     gate.call(MASTER, waitlist.wake, instead=None)
+
+
+def _waited_for(holds: Collection[int]) -> Collection[int] | None:
+    from scheduling.queries import waitlist
+
+    # What was offered before the switch went off is still held for who waited.
+    return gate.call(
+        MASTER, waitlist.held_for_waiting, holds, instead=None, even_off=True, reads=True
+    )

@@ -1,6 +1,6 @@
 """Who waits for what, what is kept free for them, and which taken times may become free."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -41,6 +41,12 @@ def offered_holds(student: Student) -> list[int]:
     """The ids of what is held for the student by offers."""
     offers = WaitlistEntry.objects.filter(student=student, status=WaitlistStatus.OFFERED)
     return list(offers.filter(hold__isnull=False).values_list("hold_id", flat=True))
+
+
+def held_for_waiting(holds: Collection[int]) -> Collection[int]:
+    """Those of these holds, by id, that are offers."""
+    offers = WaitlistEntry.objects.filter(status=WaitlistStatus.OFFERED, hold__in=holds)
+    return set(offers.values_list("hold", flat=True))
 
 
 def waits(user: Any) -> bool:

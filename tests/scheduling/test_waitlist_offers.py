@@ -404,3 +404,16 @@ def test_with_nothing_plugged_in_the_ground_floor_goes_on(
         cancel(take_slot(course, teacher))
     assert len(callbacks) == 1
     check_can_enroll(student=student, course=course, teacher=None, now=NOW)
+
+
+def test_what_is_held_for_who_waited_is_no_contradiction(
+    student: Student, course: Course, teacher: Teacher
+) -> None:
+    """A hold that nobody fills in a form for, and still has its reason; also while all is off."""
+    lesson = take_slot(course, teacher)
+    entry = join(student, course, teacher=teacher, starts_at=SLOT)
+    cancel(lesson)
+    fill(now=NOW)
+    entry.refresh_from_db()
+    assert entry.hold_id is not None
+    assert set(sockets.waited_for([entry.hold_id, 0]) or ()) == {entry.hold_id}
