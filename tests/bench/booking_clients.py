@@ -37,9 +37,9 @@ def main() -> None:
     first = datetime.fromisoformat(asked["first"])
     go, gate = os.pipe()
     ready, told = os.pipe()
-    ours = [
-        _fork(asked["way"], number, first, tries, (go, told), gate) for number in range(clients)
-    ]
+    wished = [wishes(number, clients, first, tries) for number in range(clients)]
+    way = WAYS[asked["way"]]
+    ours = [_fork(way, number, wished[number], (go, told), gate) for number in range(clients)]
     os.close(told)
     for _ in ours:
         if not os.read(ready, 1):
@@ -131,11 +131,13 @@ def _checked(number: int) -> Book:
 
     def book(starts_at: datetime) -> int | None:
         student, course = enrollment.student, enrollment.course
-        asked = {"teacher": teacher, "course": course, "student": student}
-        if not free_slots(**asked, now=datetime.now(UTC), only=starts_at):
+        now = datetime.now(UTC)
+        if not free_slots(teacher=teacher, course=course, student=student, now=now, only=starts_at):
             return None
         lesson = Lesson.objects.create(
-            **asked,
+            teacher=teacher,
+            course=course,
+            student=student,
             enrollment=enrollment,
             period=(starts_at, starts_at + LENGTH),
             local_on=starts_at.date(),
