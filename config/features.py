@@ -1,6 +1,6 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -94,7 +94,7 @@ def plug_sockets() -> None:
     """Features do not import each other; what one offers the other is connected here."""
     from scheduling import sockets
 
-    sockets.plug_closed_days(_closed_days)
+    sockets.plug_closed_days(_closed_days, of_many=_closed_days_of_many)
 
 
 def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]:
@@ -110,3 +110,12 @@ def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]
         even_off=True,
         reads=True,
     )
+
+
+def _closed_days_of_many(
+    teacher_ids: Collection[int], first: date, last: date
+) -> Mapping[int, Mapping[date, str]]:
+    """A holiday closes the school, whoever teaches."""
+    if not teacher_ids:
+        return {}
+    return dict.fromkeys(teacher_ids, _closed_days(min(teacher_ids), first, last))
