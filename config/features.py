@@ -119,7 +119,7 @@ def plug_sockets() -> None:
     from enrollment import sockets as ground
     from scheduling import sockets
 
-    sockets.plug_closed_days(_closed_days)
+    sockets.plug_closed_days(_closed_days, of_many=_closed_days_of_many)
     ground.plug_reserved_places(_reserved_places)
     ground.plug_became_free(_became_free)
     ground.plug_waited_for(_waited_for)
@@ -203,3 +203,12 @@ def _waited_for(holds: Collection[int]) -> Collection[int] | None:
     return gate.call(
         MASTER, waitlist.held_for_waiting, holds, instead=None, even_off=True, reads=True
     )
+
+
+def _closed_days_of_many(
+    teacher_ids: Collection[int], first: date, last: date
+) -> Mapping[int, Mapping[date, str]]:
+    """A holiday closes the school, whoever teaches."""
+    if not teacher_ids:
+        return {}
+    return dict.fromkeys(teacher_ids, _closed_days(min(teacher_ids), first, last))

@@ -183,7 +183,7 @@ class _Judge:
         if lessons:
             is_full = any(one.seats > 1 and one.period == slot for one in lessons)
             return Why.FULL if is_full else Why.LESSON
-        buffers = (self.policy.around(one.busy) for one in self.facts.teaching)
+        buffers = self.policy.around_each(one.busy for one in self.facts.teaching)
         return Why.BUFFER if touches(slot, buffers) else None
 
     def _limits(self, slot: Period) -> Why | None:

@@ -1,120 +1,22 @@
 """The one availability function: list, check, admin and API all ask it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from django.db import connection
 
 from enrollment.models import Course, Lesson, Student, Teacher
 from scheduling import sockets
 from scheduling.domain import reasons
 from scheduling.domain.clock import DAY_SECONDS, Period, day_period, instant
 from scheduling.domain.hours import DayHours, Rule
-from scheduling.domain.policy import HORIZON_DAYS, MOST_HORIZON_DAYS, Policy, merged
+from scheduling.domain.policy import MOST_HORIZON_DAYS, Policy, merged
 from scheduling.domain.reasons import DayReasons, Horizon, Why
 from scheduling.domain.slots import Facts, Span, Taken, groups_to_join
 from scheduling.domain.slots import free_slots as find_free_slots
+from scheduling.queries import facts
+from scheduling.queries.facts import Rows
 
-# One statement that fetches integers only: range objects cost ten times as much to load. The casts
-# matter: btree_gist has no operator for bigint = integer and would scan every teacher's lessons.
-# Starts are rounded down and ends up, so a fraction of a second is never offered twice. What the
-# student holds for this very course does not count: choosing again gives it back first, unless an
-# enrollment names it to the office. Policies come from the farthest to the nearest. Where nobody
-# says until when, the nearest policy's horizon does, so that one question is enough.
-_FACTS = """
-WITH policy AS MATERIALIZED (
-  SELECT *, (teacher_id IS NOT NULL)::int * 2 + (course_id IS NOT NULL)::int AS nearness
-    FROM scheduling_bookingpolicy
-   WHERE (teacher_id IS NULL OR teacher_id = %(teacher)s::bigint)
-     AND (course_id IS NULL OR course_id = %(course)s::bigint)
-), span AS MATERIALIZED (
-  SELECT first, last, tstzrange(first, last) AS period,
-         first::date - 1 AS first_day, last::date + 1 AS last_day
-    FROM (SELECT %(since)s::timestamptz - interval '8 days' AS first,
-                 coalesce(%(until)s::timestamptz, greatest(%(since)s::timestamptz,
-                   %(now)s::timestamptz + interval '1 day' * (2 + coalesce(
-                     (SELECT horizon_days FROM policy WHERE horizon_days IS NOT NULL
-                       ORDER BY nearness DESC LIMIT 1), %(horizon)s::int))))
-                 + interval '8 days' AS last) bounds
-)
-SELECT
-  ARRAY(
-    SELECT ARRAY[
-             weekday,
-             extract(epoch FROM starts)::int,
-             extract(epoch FROM ends)::int
-               + CASE WHEN ends_next_day OR ends = '00:00' THEN 86400 ELSE 0 END,
-             coalesce(valid_from - DATE '0001-01-01' + 1, 1),
-             coalesce(valid_until - DATE '0001-01-01' + 1, 3652059),
-             every_weeks
-           ]
-      FROM scheduling_availabilityrule
-     WHERE teacher_id = %(teacher)s::bigint
-       AND (valid_from IS NULL OR valid_from <= (SELECT last_day FROM span))
-       AND (valid_until IS NULL OR valid_until >= (SELECT first_day FROM span))
-  ),
-  ARRAY(
-    SELECT ARRAY[
-             day_on - DATE '0001-01-01' + 1,
-             (kind = 'replace')::int,
-             coalesce(extract(epoch FROM starts)::int, 0),
-             coalesce(extract(epoch FROM ends)::int
-               + CASE WHEN ends_next_day OR ends = '00:00' THEN 86400 ELSE 0 END, 0)
-           ]
-      FROM scheduling_availabilityexception
-     WHERE teacher_id = %(teacher)s::bigint
-       AND day_on BETWEEN (SELECT first_day FROM span) AND (SELECT last_day FROM span)
-  ),
-  ARRAY(
-    SELECT ARRAY[floor(date_part('epoch', lower(period)))::bigint,
-                 ceil(date_part('epoch', upper(period)))::bigint]
-      FROM scheduling_timeoff
-     WHERE teacher_id = %(teacher)s::bigint
-       AND period && (SELECT period FROM span)
-  ),
-  ARRAY(
-    SELECT ARRAY[floor(date_part('epoch', lower(period)))::bigint,
-                 ceil(date_part('epoch', upper(period)))::bigint,
-                 floor(date_part('epoch', lower(busy)))::bigint,
-                 ceil(date_part('epoch', upper(busy)))::bigint,
-                 CASE WHEN seats > 1 AND course_id = %(course)s::bigint THEN seats ELSE 1 END,
-                 (student_id = %(student)s::bigint)::int]
-      FROM enrollment_lesson
-     WHERE teacher_id = %(teacher)s::bigint
-       AND busy && (SELECT period FROM span)
-       AND status <> 'cancelled'
-       AND (status <> 'held' OR expires_at > %(now)s)
-       AND id <> %(apart_from)s::bigint
-       AND NOT (status = 'held' AND enrollment_id IS NULL
-                AND student_id = %(student)s::bigint AND course_id = %(course)s::bigint)
-  ),
-  ARRAY(
-    SELECT ARRAY[floor(date_part('epoch', lower(period)))::bigint,
-                 ceil(date_part('epoch', upper(period)))::bigint]
-      FROM enrollment_lesson
-     WHERE student_id = %(student)s::bigint
-       AND period && (SELECT period FROM span)
-       AND status <> 'cancelled'
-       AND (status <> 'held' OR expires_at > %(now)s)
-       AND id <> %(apart_from)s::bigint
-       AND NOT (status = 'held' AND enrollment_id IS NULL AND course_id = %(course)s::bigint)
-  ),
-  ARRAY(
-    SELECT ARRAY[coalesce(lesson_minutes, -1), coalesce(step_minutes, -1),
-                 coalesce(buffer_before, -1), coalesce(buffer_after, -1),
-                 coalesce(notice_minutes, -1), coalesce(horizon_days, -1),
-                 coalesce(most_a_day, -1), coalesce(most_a_week, -1),
-                 coalesce(cancel_notice_hours, -1), coalesce(move_notice_hours, -1),
-                 coalesce(automatic_moves::int, -1)]
-      FROM policy
-     ORDER BY nearness
-  )
-"""
-# psycopg remembers what it parsed and prepared only of statements below 4,096 characters.
-FACTS = " ".join(_FACTS.split())
-NOBODY = 0
 DAY = timedelta(days=1)
 # Beyond it lies nothing that could be booked, and no calendar is asked to expand a year 9999.
 FAR = timedelta(days=MOST_HORIZON_DAYS + 2)
@@ -154,7 +56,7 @@ class Availability:
 
         :raises ValueError: it could be, and was not asked for.
         """
-        start = _second(starts_at)
+        start = second(starts_at)
         if starts_at.microsecond:
             return Why.NO_HOURS
         if abs(start - self.horizon.now) > FAR.total_seconds():
@@ -217,32 +119,47 @@ def availability(
     starts then, instead of both. apart_from: a lesson that would be moved, so it is in nobody's way.
     """
     if only is not None:
-        since = _near(only, now)
+        since = near(only, now)
         # What stands between two seconds stands on no grid.
         until = since + timedelta(seconds=0 if only.microsecond else 1)
-    since = _near(since or now, now)
-    until = max(since, _near(until, now)) if until else None
-    raw = _fetch(teacher, course, student, now=now, since=since, until=until, apart_from=apart_from)
-    policy = _policy(course, raw)
-    viewer = ZoneInfo(student.zone if student else teacher.zone)
-    ends = horizon_end(now, policy.horizon_days, zone=viewer)
-    until = until or max(since, ends)
+    since = near(since or now, now)
+    until = max(since, near(until, now)) if until else None
+    raw = facts.of_one(
+        teacher=teacher.pk,
+        course=course.pk,
+        student=student.pk if student else facts.NOBODY,
+        now=now,
+        since=since,
+        until=until,
+        apart_from=apart_from.pk if apart_from else facts.NOBODY,
+    )
+    policy = policy_from(course, raw[5])
+    horizon = horizon_of(policy, now=now, zone=ZoneInfo((student or teacher).zone))
+    until = until or max(since, moment(horizon.ends))
+    first, last = closed_from_to(since, until)
+    closed = sockets.closed_days(teacher_id=teacher.pk, first=first, last=last)
     return Availability(
-        facts=_facts(teacher, raw, since=since, until=until),
+        facts=facts_from(raw, zone=ZoneInfo(teacher.zone), closed=closed),
         policy=policy,
-        horizon=Horizon(
-            now=_second(now),
-            earliest=_second(now + timedelta(minutes=policy.notice_minutes)),
-            ends=_second(ends),
-        ),
-        since=_second(since),
-        until=_second(until),
+        horizon=horizon,
+        since=second(since),
+        until=second(until),
     )
 
 
 def policy_for(*, teacher: Teacher, course: Course) -> Policy:
     now = datetime.now(UTC)
-    return _policy(course, _fetch(teacher, course, None, now=now, since=now, until=now))
+    raw = facts.of_one(teacher=teacher.pk, course=course.pk, now=now, since=now, until=now)
+    return policy_from(course, raw[5])
+
+
+def horizon_of(policy: Policy, *, now: datetime, zone: ZoneInfo) -> Horizon:
+    """zone: of whose dates count."""
+    return Horizon(
+        now=second(now),
+        earliest=second(now + timedelta(minutes=policy.notice_minutes)),
+        ends=second(horizon_end(now, policy.horizon_days, zone=zone)),
+    )
 
 
 def horizon_end(now: datetime, days: int, *, zone: ZoneInfo) -> datetime:
@@ -254,70 +171,41 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _near(at: datetime, now: datetime) -> datetime:
+def near(at: datetime, now: datetime) -> datetime:
     return min(max(at, now - FAR), now + FAR)
 
 
-def _second(at: datetime) -> int:
+def second(at: datetime) -> int:
     """Rounded up: a slot that began a moment ago has begun."""
     seconds = int(at.timestamp())
     return seconds + 1 if at.microsecond else seconds
 
 
-Rows = Sequence[Sequence[int]]
+def closed_from_to(since: datetime, until: datetime) -> tuple[date, date]:
+    """In every zone of the earth; and a page that begins on Monday shows days before now."""
+    return since.date() - 8 * DAY, until.date() + 2 * DAY
 
 
-def _fetch(
-    teacher: Teacher,
-    course: Course,
-    student: Student | None,
-    *,
-    now: datetime,
-    since: datetime,
-    until: datetime | None,
-    apart_from: Lesson | None = None,
-) -> tuple[Rows, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            FACTS,
-            {
-                "teacher": teacher.pk,
-                "student": student.pk if student else NOBODY,
-                "course": course.pk,
-                "since": since,
-                "until": until,
-                "now": now,
-                "horizon": HORIZON_DAYS,
-                "apart_from": apart_from.pk if apart_from else NOBODY,
-            },
-        )
-        row: tuple[Rows, ...] = cursor.fetchone()
-        return row
-
-
-def _policy(course: Course, raw: tuple[Rows, ...]) -> Policy:
+def policy_from(course: Course, rows: Rows) -> Policy:
     base = Policy(lesson_minutes=course.lesson_minutes)
-    return merged(base, (tuple(row) for row in raw[5]))
+    return merged(base, (tuple(row) for row in rows))
 
 
-def _facts(teacher: Teacher, raw: tuple[Rows, ...], *, since: datetime, until: datetime) -> Facts:
-    rules, exceptions, time_off, teaching, learning, _policies = raw
-    zone = ZoneInfo(teacher.zone)
-    closed = sockets.closed_days(
-        teacher_id=teacher.pk,
-        # From two days before: hours may end on the next day, and a day of a page begins before now.
-        first=since.astimezone(zone).date() - 2 * DAY,
-        last=until.astimezone(zone).date() + 2 * DAY,
-    )
+def facts_from(raw: Sequence[Rows], *, zone: ZoneInfo, closed: Mapping[date, str]) -> Facts:
+    rules, exceptions, time_off, teaching, learning = raw[:5]
     return Facts(
         zone=zone,
         rules=[Rule.of(row) for row in rules],
         exceptions=[DayHours.of(row) for row in exceptions],
         closed=closed,
-        time_off=[(start, end) for start, end in time_off],
+        time_off=periods(time_off),
         teaching=_teaching(teaching),
-        learning=[(start, end) for start, end in learning],
+        learning=periods(learning),
     )
+
+
+def periods(rows: Rows) -> list[Period]:
+    return [(start, end) for start, end in rows]
 
 
 def _teaching(rows: Rows) -> list[Taken]:

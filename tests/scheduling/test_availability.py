@@ -14,7 +14,8 @@ from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
 from enrollment.operations.lessons import hold_slot
 from scheduling import sockets
 from scheduling.models import AvailabilityRule
-from scheduling.queries.availability import FACTS, free_slots, moment
+from scheduling.queries import facts
+from scheduling.queries.availability import free_slots, moment
 from scheduling.queries.progress import live_hold
 from tests.conftest import make_student, make_teacher
 from tests.scheduling.conftest import NOW, MakeLesson
@@ -311,7 +312,7 @@ def test_the_plan_uses_both_columns_of_the_exclusion_indexes(
     """Without the casts only the teacher is looked up, and all of a teacher's years are read."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"EXPLAIN {FACTS}",
+            f"EXPLAIN {facts.OF_ONE}",
             {
                 "teacher": teacher.pk,
                 "student": student.pk,
