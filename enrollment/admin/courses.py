@@ -33,7 +33,8 @@ class CourseAdmin(SheetAdmin, ModelAdmin):
         "slug",
         "description",
         "teachers",
-        ("lesson_minutes", "seats", "capacity"),
+        ("lesson_minutes", "seats"),
+        "capacity",
         ("opens_on", "closes_on"),
     )
 
