@@ -34,7 +34,8 @@ class CourseAdmin(ImpactAdmin, SheetAdmin, ModelAdmin):
         "slug",
         "description",
         "teachers",
-        ("lesson_minutes", "seats", "capacity"),
+        ("lesson_minutes", "seats"),
+        "capacity",
         ("opens_on", "closes_on"),
     )
 
