@@ -16,14 +16,16 @@ from datetime import time as wall_clock
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from psycopg.conninfo import make_conninfo
 
-from enrollment.models import Course, Enrollment
+from enrollment.models import Course, Enrollment, Teacher
 from scheduling.models import AvailabilityRule, BookingPolicy
+from scheduling.operations.booking import book_lesson
 from tests.bench import schools
 from tests.bench.booking_clients import BETWEEN, GROUP, LENGTH
-from tests.bench.figures import Row, at_most, median, part_at_least, percentile, span
+from tests.bench.figures import TRANSACTION, Row, at_most, median, part_at_least, percentile, span
 
 EXCLUSION, LIMITED, UNIQUE, NOTHING = DATABASES = (
     "booked_exclusion",
@@ -65,6 +67,26 @@ def rows(database_url: str) -> Iterator[Row]:
             connection.close()
     for clients in CLIENTS:
         yield from _with(clients, database_url)
+    yield Row(what="queries of a booking, from Django", ours=_queries())
+
+
+def _queries() -> str:
+    """One alone, of a school in which nobody else books."""
+    with schools.inside(EXCLUSION):
+        enrollment = Enrollment.objects.select_related("student__user", "course")[0]
+        teacher, now = Teacher.objects.get(), datetime.now(UTC)
+        starts_at = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=365)
+        with CaptureQueriesContext(connections["default"]) as captured:
+            book_lesson(
+                enrollment=enrollment,
+                teacher=teacher,
+                starts_at=starts_at,
+                by=enrollment.student.user,
+                now=now,
+            )
+        connections["default"].close()
+    around = sum(query["sql"].startswith(TRANSACTION) for query in captured)
+    return f"{len(captured) - around}, and {around} to begin and end transactions"
 
 
 def _with(clients: int, database_url: str) -> Iterator[Row]:

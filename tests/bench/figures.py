@@ -10,6 +10,8 @@ from rich.table import Table
 
 # On two shared cores a figure may be off by half; twice the goal is no noise any more.
 BADLY = 2.0
+# What begins and ends a transaction asks nothing.
+TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,37 +12,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.db import connection, connections
-from django.test.utils import CaptureQueriesContext
+from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from enrollment.models import Course, Lesson, Student, Teacher
 from rollback import switchboard
-from scheduling.models import AvailabilityRule, BookingPolicy
-from scheduling.queries.availability import free_slots
-from tests.bench import schools, workloads
+from tests.bench import schools, taught, workloads
 from tests.bench.bare import Bare
 from tests.bench.bare import answer as bare_answer
 from tests.bench.figures import Row, median, ratio_at_least, ratio_at_most, span
-from tests.bench.workloads import (
-    CLOSES,
-    GAP_MINUTES,
-    LESSON_MINUTES,
-    OPENS,
-    WORKDAYS,
-    ZONE,
-    Answer,
-    Workload,
-)
+from tests.bench.workloads import Answer, Workload
 
 DATABASE = "rivals"
-BATCH = 2_000
 OURS, BARE = "ours", "bare SQL"
 NOT_INSTALLED = "not run: `make bench` installs it"
 NOT_RUN = "not run: it takes many minutes"
@@ -116,7 +102,7 @@ def rows(database_url: str, folder: Path) -> Iterator[Row]:
     workloads.write(path, asked)
     with ExitStack() as stack:
         stack.enter_context(schools.inside(DATABASE))
-        taught = {one.name: _filled(one) for one in asked}
+        known = {one.name: taught.filled(one) for one in asked}
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         bare = Bare(make_conninfo(database_url, dbname=DATABASE))
@@ -127,18 +113,20 @@ def rows(database_url: str, folder: Path) -> Iterator[Row]:
             if importlib.util.find_spec(app)
         }
         for one in asked:
-            yield from _compared(one, taught[one.name], bare, processes)
+            yield from _compared(one, known[one.name], bare, processes)
     switchboard.board.stop()
 
 
 def _compared(
     asked: Workload,
-    taught: "Taught",
+    known: taught.Taught,
     bare: Bare,
     processes: Mapping[str, Callable[[str], dict[str, Any]]],
 ) -> Iterator[Row]:
-    ours = Asked(OURS, partial(_ours, asked, taught), partial(_queries, asked, taught), 0)
-    sql = Asked(BARE, partial(_bare, asked, taught, bare), lambda: 1, 0)
+    ours = Asked(
+        OURS, partial(taught.seconds, asked, known), partial(taught.queries, asked, known), 0
+    )
+    sql = Asked(BARE, partial(_bare, asked, known, bare), lambda: 1, 0)
     ours.times = sql.times = QUICK[asked.name]
     others = {
         rival.words: _rival(rival, asked, processes[rival.app])
@@ -189,42 +177,10 @@ def _beside(
     return Row(what=what, ours=span(ours.takes), beside=beside, ratio=f"{ratio:,.0f} ×")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Taught:
-    course: Course
-    teachers: list[Teacher]
-
-
-def _ours(asked: Workload, taught: Taught, times: int) -> tuple[list[float], Answer]:
-    taken = []
-    answer: list[list[tuple[int, int]]] = []
-    for _ in range(times):
-        start = time.perf_counter()
-        answer = _free(asked, taught)
-        taken.append(time.perf_counter() - start)
-    return taken, [[start for start, _end in slots] for slots in answer]
-
-
-def _free(asked: Workload, taught: Taught) -> list[list[tuple[int, int]]]:
-    now = datetime.now(UTC)
-    return [
-        free_slots(
-            teacher=teacher, course=taught.course, now=now, since=asked.since, until=asked.until
-        )
-        for teacher in taught.teachers
-    ]
-
-
-def _queries(asked: Workload, taught: Taught) -> int:
-    """Those that ask something: to begin and end a transaction is not counted."""
-    with CaptureQueriesContext(connections["default"]) as captured:
-        _free(asked, taught)
-    around = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
-    return sum(not query["sql"].startswith(around) for query in captured)
-
-
-def _bare(asked: Workload, taught: Taught, bare: Bare, times: int) -> tuple[list[float], Answer]:
-    teachers = [teacher.pk for teacher in taught.teachers]
+def _bare(
+    asked: Workload, known: taught.Taught, bare: Bare, times: int
+) -> tuple[list[float], Answer]:
+    teachers = [teacher.pk for teacher in known.teachers]
     taken = []
     found: list[tuple[int, int]] = []
     for _ in range(times):
@@ -286,46 +242,3 @@ def _process(app: str, database_url: str, path: Path) -> Iterator[Callable[[str]
         told()  # it is ready
         yield ask
         asks.close()
-
-
-def _filled(asked: Workload) -> Taught:
-    course = Course.objects.create(
-        title=f"Violin {asked.name}", slug=f"violin-{asked.name}", lesson_minutes=LESSON_MINUTES
-    )
-    BookingPolicy.objects.create(
-        course=course,
-        step_minutes=asked.step_minutes,
-        buffer_after=GAP_MINUTES,
-        horizon_days=asked.days + 14,
-    )
-    teachers, students = _people(asked, course)
-    AvailabilityRule.objects.bulk_create(
-        AvailabilityRule(teacher=teacher, weekday=day, starts=OPENS, ends=CLOSES)
-        for teacher in teachers
-        for day in WORKDAYS
-    )
-    lessons = [
-        _lesson(course, teacher, student, datetime.fromtimestamp(start, UTC))
-        for teacher, student, starts in zip(teachers, students, asked.lessons, strict=True)
-        for start in starts
-    ]
-    Lesson.objects.bulk_create(lessons, batch_size=BATCH)
-    return Taught(course=course, teachers=teachers)
-
-
-def _people(asked: Workload, course: Course) -> tuple[list[Teacher], list[Student]]:
-    count = len(asked.lessons)
-    return schools.people(course, teachers=count, students=count, zone=ZONE)
-
-
-def _lesson(course: Course, teacher: Teacher, student: Student, start: datetime) -> Lesson:
-    return Lesson(
-        course=course,
-        teacher=teacher,
-        student=student,
-        period=(start, start + timedelta(minutes=LESSON_MINUTES)),
-        local_on=start.date(),
-        local_start=start.time(),
-        zone="UTC",
-        buffer_after=GAP_MINUTES,
-    )

@@ -13,7 +13,7 @@ from rollback import switchboard
 from scheduling.models import AvailabilityRule
 from scheduling.queries.availability import free_slots
 from tests.bench import schools
-from tests.bench.figures import Row, median, ratio_at_most, span
+from tests.bench.figures import TRANSACTION, Row, median, ratio_at_most, span
 
 SMALL, LARGE = 200, 2_000
 LESSONS = 20  # of each teacher, in the four weeks
@@ -73,8 +73,7 @@ def rows() -> Iterator[Row]:
 def _queries(teacher: Teacher, course: Course) -> str:
     with schools.inside(_name(LARGE)), CaptureQueriesContext(connections["default"]) as captured:
         free_slots(teacher=teacher, course=course, now=timezone.now())
-    words = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
-    around = sum(query["sql"].startswith(words) for query in captured)
+    around = sum(query["sql"].startswith(TRANSACTION) for query in captured)
     return f"{len(captured) - around}, and {around} to begin and end a transaction"
 
 
