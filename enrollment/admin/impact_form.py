@@ -46,13 +46,15 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A lesson, why it stands wrong, and its field if it has one."""
+    """A lesson, why it stands wrong, and its field if it has one. stamp: as the lesson is now, whatever
+    was posted: the page that comes back shows it as it is."""
 
     lesson: Lesson
     why: str
     when: str
     field: Any
     seen: Any
+    stamp: str
 
 
 class ImpactForm(forms.Form):
@@ -96,10 +98,7 @@ class ImpactForm(forms.Form):
         )
         for hit in hits:
             pk = hit.lesson.pk
-            seen = forms.CharField(
-                widget=forms.HiddenInput, required=False, initial=stamp(hit.lesson)
-            )
-            self.fields[f"seen-{pk}"] = seen
+            self.fields[f"seen-{pk}"] = forms.CharField(widget=forms.HiddenInput, required=False)
         for hit in hits[:IN_DETAIL]:
             self.fields[f"lesson-{hit.lesson.pk}"] = forms.ChoiceField(
                 label=str(hit.lesson.student),
@@ -131,6 +130,7 @@ class ImpactForm(forms.Form):
                 when=day_and_time(hit.lesson.starts_at, hit.lesson.teacher.zone),
                 field=self[name] if name in self.fields else None,
                 seen=self[f"seen-{hit.lesson.pk}"],
+                stamp=stamp(hit.lesson),
             )
 
     def decisions(self) -> dict[int, Decision | None]:

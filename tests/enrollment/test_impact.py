@@ -310,6 +310,10 @@ def test_a_lesson_that_somebody_moved_meanwhile_is_shown_anew(
     assert "has changed meanwhile" in text(response)
     late.refresh_from_db()
     assert late.status == "planned"
+    again = decide(office, change(rule), response, **{f"impact-lesson-{late.pk}": "cancel"})
+    assert again.status_code == 302, text(again)
+    late.refresh_from_db()
+    assert late.status == "cancelled"
 
 
 def test_a_lesson_that_came_meanwhile_is_shown_before_anything_is_saved(
