@@ -193,6 +193,7 @@ def build() -> School:
             "lesson": str(lesson.pk),
             "teacher": str(teacher.pk),
             "rule": str(rule.pk),
+            "booking": str(lesson.pk),
             "year": "2026",
             "month": "3",
             "uidb36": "1",
