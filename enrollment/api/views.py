@@ -11,6 +11,8 @@ from enrollment.api.throttling import Nobody
 
 # Without a docstring: the schema would give it to every operation that has no description.
 class ApiView(APIView):
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+
     def handle_exception(self, exc: Exception) -> Response:
         # REST framework counts only whom it has let in.
         if isinstance(exc, (NotAuthenticated, AuthenticationFailed)):

@@ -219,6 +219,7 @@ def build() -> School:
             "exception": str(other_day.pk),
             "time_off": str(time_off.pk),
             "entry": str(waits.pk),
+            "booking": str(lesson.pk),
             "year": "2026",
             "month": "3",
             "uidb36": "1",

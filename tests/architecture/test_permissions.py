@@ -15,9 +15,12 @@ from drf_spectacular.generators import SchemaGenerator
 
 from tests.architecture.matrix import (
     API,
+    DELETE,
     GET,
     JSON,
+    PATCH,
     POST,
+    PUT,
     ROLES,
     ROUTES,
     Answer,
@@ -127,7 +130,24 @@ PAGES = [
     # ------------------------------------------------------------ the API
     Row("availability-api:slots", GET, anonymous=401, student=200, query="?course={course}"),
     Row("availability-api:slots", POST, anonymous=401, student=405),
+    Row("availability-api:teachers", GET, anonymous=401, student=200),
+    Row("availability-api:all_slots", GET, anonymous=401, student=200, query="?course={course}"),
+    Row("availability-api:reasons", GET, anonymous=401, student=200, query="?course={course}&teacher={teacher}"),
+    Row("availability-api:lessons", GET, anonymous=401, student=200),
+    # What is wrong with it is said to whoever may book.
+    Row("availability-api:bookings", POST, anonymous=401, student=400, teacher=403, staff=403),
+    Row("availability-api:booking", GET, anonymous=401, student=200, other_student=404, teacher=200, other_teacher=404, staff=200),
+    Row("availability-api:booking", DELETE, anonymous=401, student=204, other_student=404, teacher=204, other_teacher=404, staff=204),
+    Row("availability-api:move_booking", POST, anonymous=401, student=400, other_student=404, teacher=400, other_teacher=404, staff=400),
+    Row("availability-api:cancel_booking", POST, anonymous=401, student=200, other_student=404, teacher=200, other_teacher=404, staff=200),
+    Row("availability-api:rules", GET, anonymous=401, student=403, teacher=200, staff=403),
+    Row("availability-api:rules", POST, anonymous=401, student=403, teacher=400, staff=403),
+    Row("availability-api:rule", GET, anonymous=401, student=403, teacher=200, other_teacher=404, staff=403),
+    Row("availability-api:rule", PUT, anonymous=401, student=403, teacher=400, other_teacher=404, staff=403),
+    Row("availability-api:rule", PATCH, anonymous=401, student=403, teacher=200, other_teacher=404, staff=403),
+    Row("availability-api:rule", DELETE, anonymous=401, student=403, teacher=204, other_teacher=404, staff=403),
     Row("api-schema", GET, anonymous=401, student=200),
+    Row("api-docs", GET, anonymous=LOGIN, student=200),
     # ------------------------------------------------------------ accounts: allauth's, and the language
     Row("account_login", GET, anonymous=200, student=HOME),
     Row("account_login", POST, anonymous=200, student=HOME),
