@@ -33,5 +33,12 @@ def why_not_booked(refused: BookingRefused, *, zone: str) -> str:
 
 def when(moment: datetime, zone: str) -> str:
     """On the clock of `zone`."""
-    there = timezone.localtime(moment, ZoneInfo(zone))
-    return date_format(there, pgettext("date format", "l j F, H:i"))
+    return _at(moment, zone, pgettext("date format", "l j F, H:i"))
+
+
+def short(moment: datetime, zone: str) -> str:
+    return _at(moment, zone, pgettext("date format", "D j M, H:i"))
+
+
+def _at(moment: datetime, zone: str, form: str) -> str:
+    return date_format(timezone.localtime(moment, ZoneInfo(zone)), form)

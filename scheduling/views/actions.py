@@ -11,7 +11,7 @@ from enrollment.models import Enrollment, Lesson, User
 from enrollment.queries.people import zone_of
 from enrollment.sockets import Actions, Link, OfLesson
 from scheduling.queries.deadlines import Deadlines, deadlines_of
-from scheduling.refusals import when
+from scheduling.refusals import short
 
 
 def actions_for(
@@ -54,23 +54,18 @@ def _of_lesson(lesson: Lesson, until: Deadlines, *, zone: str, now: datetime) ->
 
 
 def until_when(until: Deadlines, *, zone: str, now: datetime) -> str:
-    move, cancel = when(until.move, zone), when(until.cancel, zone)
+    """Beside the buttons; a sentence where one of them is missing."""
+    move, cancel = ({"when": short(one, zone)} for one in until)
     if until.move == until.cancel:
         if now > until.move:
-            return _("Could be moved or cancelled until %(when)s.") % {"when": move}
-        return _("Can be moved or cancelled until %(when)s.") % {"when": move}
-    said = [
-        (
-            _("Can be moved until %(when)s.")
-            if now <= until.move
-            else _("Could be moved until %(when)s.")
-        )
-        % {"when": move},
-        (
-            _("Can be cancelled until %(when)s.")
-            if now <= until.cancel
-            else _("Could be cancelled until %(when)s.")
-        )
-        % {"when": cancel},
-    ]
+            return _("Could be moved or cancelled until %(when)s.") % move
+        return _("until %(when)s") % move
+    can_move = _("Can be moved until %(when)s.")
+    could_move = _("Could be moved until %(when)s.")
+    can_cancel = _("Can be cancelled until %(when)s.")
+    could_cancel = _("Could be cancelled until %(when)s.")
+    said = (
+        (can_move if now <= until.move else could_move) % move,
+        (can_cancel if now <= until.cancel else could_cancel) % cancel,
+    )
     return " ".join(said)
