@@ -193,9 +193,8 @@ class ConflictPage:
 
     def _typed(self) -> list[tuple[str, str]]:
         """Messages that were typed already, for the page that asks once more."""
-        return [
-            (name, value) for name, value in self.request.POST.items() if name.startswith("tell-")
-        ]
+        asked = self.request.POST
+        return [(name, asked.get(name, "")) for name in asked if name.startswith("tell-")]
 
 
 def _lessons_of(conflict: Conflict) -> list[Lesson]:

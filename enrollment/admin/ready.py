@@ -66,7 +66,9 @@ def _what_comes(decision: Decision) -> str:
 
 def starts_at(decision: Decision) -> datetime | None:
     place = decision.place
-    return place and instant_or_instead(on=place.on, at=place.at, zone=place.teacher.zone)
+    if place is None:
+        return None
+    return instant_or_instead(on=place.on, at=place.at, zone=place.teacher.zone)
 
 
 def _after(decision: Decision) -> str:

@@ -135,7 +135,7 @@ def merge_duplicate(*, conflict: Conflict, now: datetime) -> str | None:
         )
     except PersonDeleted:
         return None
-    enrollments = [one.enrollment_id for one in rows.values()]
+    enrollments = [one.enrollment_id for one in rows.values() if one.enrollment_id is not None]
     locked = Enrollment.objects.select_for_update(no_key=True).filter(pk__in=enrollments)
     list(locked.order_by("pk"))
     list(Lesson.objects.select_for_update(no_key=True).filter(pk__in=pks).order_by("pk"))

@@ -168,7 +168,7 @@ def _lock_lessons(decisions: Sequence[Decision]) -> None:
 
 
 def _as_shown(lesson: Lesson | None) -> tuple[object, ...] | None:
-    return lesson and (lesson.period, lesson.teacher_id, lesson.status)
+    return (lesson.period, lesson.teacher_id, lesson.status) if lesson else None
 
 
 def _in_order(decisions: Sequence[Decision]) -> list[Decision]:

@@ -35,9 +35,10 @@ MADE: tuple[LiteralString, ...] = (
        SELECT m.enrollment_id, u.id, 'A complaint.', now() FROM enrollment_message m, enrollment_user u
         WHERE u.email = 'admin@school.example'
           AND NOT EXISTS (SELECT FROM enrollment_messageaccess) LIMIT 1""",
+    # Of a kind that nobody looks for: the school's own search would end it as gone.
     """INSERT INTO enrollment_conflict (kind, key, status, found_at, seen_at, resolution, automatic, facts)
-       SELECT 'teacher_twice', 'sample', 'open', now(), now(), '', false, '{}'
-        WHERE NOT EXISTS (SELECT FROM enrollment_conflict WHERE kind = 'teacher_twice')""",
+       SELECT 'sample', 'sample', 'open', now(), now(), '', false, '{}'
+        WHERE NOT EXISTS (SELECT FROM enrollment_conflict WHERE kind = 'sample')""",
     """INSERT INTO enrollment_conflict_lessons (conflict_id, lesson_id)
        SELECT c.id, l.id FROM enrollment_conflict c, LATERAL (
               SELECT id FROM enrollment_lesson WHERE status = 'planned' ORDER BY period DESC, id LIMIT 2) l
@@ -108,7 +109,7 @@ FIRST: dict[str, LiteralString] = {
     "account.emailaddress": "SELECT min(id) FROM account_emailaddress",
     "auth.group": "SELECT id FROM auth_group ORDER BY name = 'staff' DESC LIMIT 1",
     "enrollment.apitoken": "SELECT min(digest) FROM enrollment_apitoken",
-    "enrollment.conflict": "SELECT min(id) FROM enrollment_conflict WHERE kind = 'teacher_twice'",
+    "enrollment.conflict": "SELECT min(id) FROM enrollment_conflict WHERE kind = 'sample'",
     "enrollment.course": "SELECT min(course_id) FROM enrollment_courseunit",
     "enrollment.courseunit": "SELECT min(unit_id) FROM enrollment_unitdone",
     "enrollment.makeupcredit": "SELECT min(id) FROM enrollment_makeupcredit",
