@@ -69,6 +69,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.delete_expired_uploads",
         "schedule": 600.0,
     },
+    "compare-zone-data": {
+        "task": "enrollment.tasks.compare_zone_data",
+        "schedule": crontab(minute="15", hour="4"),
+    },
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-expired-drafts": {
         "task": "rollback.tasks.delete_expired_drafts",

@@ -10,6 +10,7 @@ from scheduling.domain import offer
 from scheduling.domain.clock import Period
 from scheduling.domain.slots import nearest
 from scheduling.queries.availability import Availability, availability, moment
+from scheduling.queries.many import first_free
 
 ALTERNATIVES = 5
 
@@ -74,16 +75,15 @@ def offer_for(
 def _teacher_with_slots(
     teachers: Sequence[Teacher], *, student: Student, course: Course, now: datetime
 ) -> tuple[Teacher | None, Availability | None, list[Period]]:
-    """The first teacher with a free time; without any, the first teacher. Stops at the first hit."""
-    first: tuple[Teacher | None, Availability | None, list[Period]] = (None, None, [])
-    for teacher in teachers:
-        known = availability(teacher=teacher, course=course, now=now, student=student)
-        periods = known.slots()
-        if periods:
-            return teacher, known, periods
-        if first[0] is None:
-            first = (teacher, known, [])
-    return first
+    """The first teacher with a free time; without any, the first teacher. The same number of queries
+    for however many."""
+    if not teachers:
+        return None, None, []
+    teacher = teachers[0]
+    if len(teachers) > 1:
+        teacher = first_free(teachers, course=course, student=student, now=now) or teacher
+    known = availability(teacher=teacher, course=course, now=now, student=student)
+    return teacher, known, known.slots()
 
 
 def _gone(periods: Sequence[Period], wanted: datetime | None) -> datetime | None:
