@@ -70,6 +70,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
     },
     "find-conflicts": {"task": "enrollment.tasks.find_conflicts", "schedule": 90.0},
+    "compare-zone-data": {
+        "task": "enrollment.tasks.compare_zone_data",
+        "schedule": crontab(minute="15", hour="4"),
+    },
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-old-answers": {"task": "scheduling.tasks.delete_old_answers", "schedule": 3600.0},
     "delete-expired-drafts": {
