@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.queries.people import student_of, teacher_of
+from enrollment.sockets import Actions
 from rollback.doors import gate
 from rollback.doors.words import SWITCHED_OFF
 from rollback.registry import Fallback, Feature, NavItem
@@ -33,6 +34,13 @@ def _logged_in(user: Any) -> bool:
     return bool(user.is_authenticated)
 
 
+def _booking(**asked: Any) -> Actions:
+    # Read when it is asked for: the views need the URLs, and those need the apps.
+    from scheduling.views.actions import actions_for
+
+    return actions_for(**asked)
+
+
 FEATURES = (
     Feature(
         name="scheduling",
@@ -43,6 +51,7 @@ FEATURES = (
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
         entries={"enroll": "scheduling:resume"},
+        actions=_booking,
         nav=(NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),

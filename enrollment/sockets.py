@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from enrollment.models import Course, Enrollment, Student, User
+from enrollment.models import Course, Enrollment, Lesson, Student, User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,3 +138,60 @@ def plug_links(find: LinksFor) -> None:
 
 def links_for(user: User) -> Sequence[Link]:
     return _links_for(user)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfLesson:
+    """What somebody can do with one lesson just now; note: until when, or why not."""
+
+    links: tuple[Link, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actions:
+    """What floors above let a person do: with an enrollment as a whole, and with lessons by their id."""
+
+    links: tuple[Link, ...] = ()
+    lessons: Mapping[int, OfLesson] = field(default_factory=dict)
+
+
+class ActionsFor(Protocol):
+    """For the pages that show an enrollment or lessons. Never raises: they are shown without."""
+
+    def __call__(
+        self,
+        *,
+        user: User,
+        lessons: Sequence[Lesson],
+        now: datetime,
+        enrollment: Enrollment | None = None,
+    ) -> Actions: ...
+
+
+def _no_actions(
+    *,
+    user: User,
+    lessons: Sequence[Lesson],
+    now: datetime,
+    enrollment: Enrollment | None = None,
+) -> Actions:
+    return Actions()
+
+
+_actions_for: ActionsFor = _no_actions
+
+
+def plug_actions(find: ActionsFor) -> None:
+    global _actions_for
+    _actions_for = find
+
+
+def actions_for(
+    *,
+    user: User,
+    lessons: Sequence[Lesson],
+    now: datetime,
+    enrollment: Enrollment | None = None,
+) -> Actions:
+    return _actions_for(user=user, lessons=lessons, now=now, enrollment=enrollment)

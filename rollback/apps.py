@@ -9,12 +9,13 @@ class RollbackConfig(AppConfig):
     def ready(self) -> None:
         from enrollment import personal, sockets
         from rollback import switchboard
-        from rollback.doors.context import links_for
+        from rollback.doors.context import actions_for, links_for
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
 
         switchboard.plug_waffle()
         sockets.plug_keeper(DraftKeeper())
         sockets.plug_links(links_for)
+        sockets.plug_actions(actions_for)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)

@@ -348,6 +348,7 @@ def _is_gone(draft: EnrollmentDraft, teacher: Teacher, start: datetime, *, now: 
         starts_at=start,
         ends_at=start + lesson_length(draft.course),
         now=now,
+        course=draft.course,
     )
     own = clash is not None and clash.student_id == draft.student_id
     return clash is not None and not (own and clash.status == "held")

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
+from enrollment.sockets import ActionsFor
+
 Text = str | Promise
 
 
@@ -41,6 +43,7 @@ class Feature:
     rollback's phases take it away. namespaces, admin_apps, task_prefixes, sockets (the beginnings of
     their paths): what its doors cover.
     entries: ground entry name → the URL name that serves it better while the feature is on.
+    actions: what it lets a person do with an enrollment and with lessons, on the ground floor's pages.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Feature:
     sockets: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     nav: tuple[NavItem, ...] = ()
+    actions: ActionsFor | None = None
 
 
 @lru_cache(maxsize=1)

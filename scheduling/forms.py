@@ -3,11 +3,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Course, Teacher
 from scheduling.domain import choice
+from scheduling.domain.series import FEWEST, MOST
 from scheduling.models import AvailabilityRule
 
 
@@ -33,7 +35,10 @@ def _offer_only(teachers: QuerySet[Teacher], field: forms.Field) -> None:
 
 
 class ChoiceForm(forms.Form):
-    """Step 1. Field names are the neutral answer names of both flows."""
+    """Step 1. Field names are the neutral answer names of both flows.
+
+    teachers: who may be chosen; those of the course.
+    """
 
     teacher = forms.ModelChoiceField(
         queryset=Teacher.objects.none(),
@@ -56,9 +61,11 @@ class ChoiceForm(forms.Form):
         },
     )
 
-    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, course: Course, teachers: QuerySet[Teacher] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        _offer_only(course.teachers.all(), self.fields["teacher"])
+        _offer_only(course.teachers.all() if teachers is None else teachers, self.fields["teacher"])
 
     @property
     def choice_is_valid(self) -> bool:
@@ -86,6 +93,68 @@ class DetailsForm(ChoiceForm):
     )
 
 
+class BookForm(ChoiceForm):
+    """One lesson, or a series of them, whose weeks are shown before they are booked."""
+
+    class Repeat(models.IntegerChoices):
+        ONCE = 0, _("Once")
+        WEEKLY = 1, _("Every week")
+        FORTNIGHTLY = 2, _("Every second week")
+
+    repeat = forms.TypedChoiceField(
+        label=_("How often"),
+        choices=Repeat.choices,
+        coerce=int,
+        initial=Repeat.ONCE,
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose how often.")},
+    )
+    count = forms.IntegerField(
+        label=_("How many lessons"),
+        min_value=FEWEST,
+        max_value=MOST,
+        initial=5,
+        required=False,
+        help_text=_("For a series: from 2 to 52. Every week is shown before it is booked."),
+        error_messages={
+            "invalid": _("Write a whole number from 2 to 52."),
+            "min_value": _("A series has at least 2 lessons."),
+            "max_value": _("A series has at most 52 lessons."),
+        },
+    )
+
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if answers.get("repeat") and answers.get("count") is None and "count" not in self.errors:
+            self.add_error("count", _("Say how many lessons the series has."))
+        return answers
+
+
+class SeriesForm(ChoiceForm):
+    """Which series: asked for by the address, and posted along with what was chosen for each week."""
+
+    every = forms.IntegerField(min_value=1, max_value=2, widget=forms.HiddenInput)
+    count = forms.IntegerField(min_value=FEWEST, max_value=MOST, widget=forms.HiddenInput)
+
+
+class MoveForm(ChoiceForm):
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=200,
+        help_text=_("The other side reads it, and the office."),
+    )
+
+
+class CancelForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"),
+        required=False,
+        max_length=200,
+        help_text=_("The other side reads it, and the office."),
+    )
+
+
 class FilterForm(forms.Form):
     """Whose times, and which week. Nonsense in the address counts as nothing asked."""
 
@@ -94,9 +163,11 @@ class FilterForm(forms.Form):
     )
     week = forms.DateField(required=False, input_formats=["%Y-%m-%d"], widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, course: Course, teachers: QuerySet[Teacher] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        _offer_only(course.teachers.all(), self.fields["teacher"])
+        _offer_only(course.teachers.all() if teachers is None else teachers, self.fields["teacher"])
 
     def asked(self) -> tuple[Teacher | None, date | None]:
         self.is_valid()

@@ -1,8 +1,11 @@
 """Why a time cannot be booked, in words: polite ones for students, the plain facts for staff."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from django.utils.translation import gettext as _
 
-from scheduling.domain.reasons import Why
+from scheduling.domain.reasons import DayReasons, Why
 
 
 def why_for_student(why: Why, note: str = "") -> str:
@@ -31,6 +34,14 @@ def why_for_day(why: Why, note: str = "") -> str:
     if why == Why.NO_HOURS:
         return _("The teacher offers no lessons that day.")
     return why_for_student(why, note)
+
+
+def why_for_week(days: Sequence[DayReasons]) -> str:
+    """Each reason once; where it is not the same for all days, the most frequent first. That there
+    are no hours on a day explains nothing where another reason does."""
+    telling = [day for day in days if day.why and day.why != Why.NO_HOURS] or list(days)
+    said = Counter(why_for_day(day.why, day.note) for day in telling if day.why)
+    return " ".join(words for words, _count in said.most_common(2))
 
 
 def why_for_staff(why: Why, note: str = "") -> str:

@@ -25,7 +25,7 @@ class CourseAdmin(SheetAdmin, ModelAdmin):
         "slug",
         "description",
         "teachers",
-        ("lesson_minutes", "capacity"),
+        ("lesson_minutes", "seats", "capacity"),
         ("opens_on", "closes_on"),
     )
 

@@ -133,7 +133,8 @@ class LessonForm(TeacherHere):
         except NoSuchTime as error:
             return no_such_time(error, teacher)
         clash = self._clash(enrollment, teacher, starts_at)
-        return name_clash(clash, teacher) if clash else ""
+        wanted = (starts_at, starts_at + self._length(enrollment))
+        return name_clash(clash, teacher, wanted) if clash else ""
 
     def _clash(
         self, enrollment: Enrollment, teacher: Teacher, starts_at: datetime
@@ -145,6 +146,7 @@ class LessonForm(TeacherHere):
             ends_at=starts_at + self._length(enrollment),
             now=timezone.now(),
             apart_from=self._known(),
+            course=enrollment.course,
         )
 
     def _offer(self, enrollment: Enrollment, teacher: Teacher, on: date, at: time) -> None:
@@ -154,6 +156,7 @@ class LessonForm(TeacherHere):
             student=enrollment.student,
             now=timezone.now(),
             apart_from=self._known(),
+            course=enrollment.course,
         )
         for start in free:
             local = timezone.localtime(start, ZoneInfo(teacher.zone))

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -16,13 +17,20 @@ from enrollment.admin import several, week
 from enrollment.admin.lesson_form import TIMED, Given, LessonForm
 from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.sheets import SheetAdmin
-from enrollment.admin.words import because, enrollment_over, moved, place, somebody_gone
+from enrollment.admin.words import (
+    because,
+    change_in_words,
+    enrollment_over,
+    moved,
+    place,
+    somebody_gone,
+)
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
 from enrollment.models import Enrollment, Lesson, User
 from enrollment.operations.lessons import PersonDeleted, SlotTaken, describe, move_lesson
 from enrollment.operations.office import EnrollmentNotLive, plan_by_hand, reschedule_lesson
 
-FACTS = ("course", "student", "enrollment", "status", "agreed", "expires_at")
+FACTS = ("course", "student", "enrollment", "status", "agreed", "expires_at", "changed")
 BUTTONS = {"done": Lesson.Status.DONE, "cancel": Lesson.Status.CANCELLED}
 
 
@@ -85,6 +93,12 @@ class LessonAdmin(SheetAdmin, PressedAdmin):
     @admin.display(description=_("agreed"))
     def agreed(self, lesson: Lesson) -> str:
         return describe(lesson)
+
+    @admin.display(description=_("what happened"))
+    def changed(self, lesson: Lesson) -> str:
+        changes = lesson.changes.select_related("by", "teacher_before")
+        lines = ((change_in_words(change, lesson.zone),) for change in changes)
+        return format_html_join("", "<p>{}</p>", lines) or "–"
 
     def has_delete_permission(self, request: HttpRequest, obj: Lesson | None = None) -> bool:
         """A lesson is cancelled, so that everybody can see that it was to be."""

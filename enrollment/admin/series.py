@@ -238,8 +238,8 @@ def row_of(
 def why(week: Week, teacher: Teacher) -> str:
     if week.no_such_time:
         return no_such_time(week.no_such_time, teacher)
-    if week.clash:
-        return name_clash(week.clash, teacher)
+    if week.clash and week.starts_at and week.ends_at:
+        return name_clash(week.clash, teacher, (week.starts_at, week.ends_at))
     return _("This hour comes twice that night; the first is meant.") if week.twice else ""
 
 

@@ -124,15 +124,19 @@ def _why(refused: CannotMove, move: Move, *, now: datetime) -> str:
         starts_at = instant(on=there.on, at=there.at, zone=there.teacher.zone)
     except NoSuchTime as error:
         return f"{place(lesson)}: {no_such_time(error, move.teacher or lesson.teacher)}"
+    ends_at = starts_at + lesson_length(lesson)
     clash = clashing_lesson(
         teacher=there.teacher,
         student=lesson.student,
         starts_at=starts_at,
-        ends_at=starts_at + lesson_length(lesson),
+        ends_at=ends_at,
         now=now,
         apart_from=lesson,
     )
-    taken = name_clash(clash, there.teacher) if clash else gettext("Two of them would meet there.")
+    if clash:
+        taken = name_clash(clash, there.teacher, (starts_at, ends_at))
+    else:
+        taken = gettext("Two of them would meet there.")
     return gettext("Nothing was moved. %(lesson)s has no place there: %(why)s") % {
         "lesson": place(lesson),
         "why": taken,

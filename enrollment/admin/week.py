@@ -1,6 +1,6 @@
 """A week of one teacher and a day of all: to be read, printed, and planned from."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -28,11 +28,19 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """On the teacher's clock. lesson: None where nothing stands, and something may be planned."""
+    """On the teacher's clock. lesson: None where nothing stands, and something may be planned.
+
+    group: everybody of a group lesson, `lesson` the first of them.
+    """
 
     starts: datetime
     ends: datetime
     lesson: Lesson | None = None
+    group: tuple[Lesson, ...] = ()
+
+    @property
+    def open_seats(self) -> int:
+        return max((one.seats for one in self.group), default=0) - len(self.group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,11 +113,11 @@ def day_page(admin: ModelAdmin, request: HttpRequest) -> HttpResponse:
 
 def days_of(lessons: Iterable[Lesson], *, monday: date, zone: str, today: date) -> list[Day]:
     """Lessons and the gaps between them; a lesson stands where it begins."""
-    entries = [_entry(lesson, zone) for lesson in lessons]
+    known = list(lessons)
+    entries = [_entry(group, zone) for group in together(known)]
+    # With the minutes kept free: what is shown as free can be planned.
     busy = [
-        (one.starts, one.ends)
-        for one in entries
-        if one.lesson and one.lesson.status != LessonStatus.CANCELLED
+        (one.busy.lower, one.busy.upper) for one in known if one.status != LessonStatus.CANCELLED
     ]
     days = [monday + number * DAY for number in range(7)]
     return [
@@ -128,19 +136,33 @@ def days_of(lessons: Iterable[Lesson], *, monday: date, zone: str, today: date) 
 def teachers_of(lessons: Iterable[Lesson], *, on: date) -> list[tuple[Teacher, list[Entry]]]:
     """By name; only those whose lessons begin on that day of theirs."""
     by_teacher: dict[Teacher, list[Entry]] = {}
-    for lesson in lessons:
-        entry = _entry(lesson, lesson.teacher.zone)
+    for group in together(lessons):
+        teacher = group[0].teacher
+        entry = _entry(group, teacher.zone)
         if entry.starts.date() == on:
-            by_teacher.setdefault(lesson.teacher, []).append(entry)
+            by_teacher.setdefault(teacher, []).append(entry)
     return sorted(by_teacher.items(), key=lambda pair: (pair[0].display_name, pair[0].pk))
 
 
-def _entry(lesson: Lesson, zone: str) -> Entry:
+def together(lessons: Iterable[Lesson]) -> list[list[Lesson]]:
+    """A group lesson is a row for each student; who has cancelled stands alone. In the order given."""
+    groups: dict[Any, list[Lesson]] = {}
+    for one in lessons:
+        shared = one.seats > 1 and one.status != LessonStatus.CANCELLED
+        key = (one.teacher_id, one.course_id, one.period) if shared else one.pk
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def _entry(group: Sequence[Lesson], zone: str) -> Entry:
     clock = ZoneInfo(zone)
+    lesson = group[0]
+    shared = lesson.seats > 1 and lesson.status != LessonStatus.CANCELLED
     return Entry(
         starts=lesson.starts_at.astimezone(clock),
         ends=lesson.ends_at.astimezone(clock),
         lesson=lesson,
+        group=tuple(group) if shared else (),
     )
 
 

@@ -6,6 +6,7 @@ Periods are half-open and in whole epoch seconds, as the database hands them out
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 from enrollment.domain.clock import NoSuchTime, instant, instant_or_instead
 
@@ -17,6 +18,13 @@ STEP = timedelta(minutes=15)
 SAME_DAY = 4
 OTHER_DAYS = 3
 WEEK = 7
+
+
+class Group(NamedTuple):
+    """A group lesson with an open seat: in the way of whatever touches `busy`, but not of who joins."""
+
+    period: Period
+    busy: Period
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +40,26 @@ class Wish:
         return instant_or_instead(on=self.on, at=self.at, zone=self.zone)
 
 
-def is_free(busy: Iterable[Period], *, starts_at: datetime, length: timedelta) -> bool:
+def is_free(
+    busy: Iterable[Period],
+    *,
+    starts_at: datetime,
+    length: timedelta,
+    groups: Iterable[Group] = (),
+) -> bool:
     start = int(starts_at.timestamp())
     end = start + int(length.total_seconds())
-    return not any(since < end and start < until for since, until in busy)
+    blocks = [*busy, *(group.busy for group in groups if group.period != (start, end))]
+    return not any(since < end and start < until for since, until in blocks)
 
 
 def free_nearby(
-    wish: Wish, *, busy: Sequence[Period], earliest: datetime | None = None, days: int = WEEK
+    wish: Wish,
+    *,
+    busy: Sequence[Period],
+    groups: Sequence[Group] = (),
+    earliest: datetime | None = None,
+    days: int = WEEK,
 ) -> list[datetime]:
     """What to offer instead, in UTC: the nearest of the same day, then the same time on other days.
 
@@ -51,7 +71,7 @@ def free_nearby(
 
     def offered(start: datetime) -> bool:
         in_time = earliest is None or start >= earliest
-        return in_time and is_free(busy, starts_at=start, length=wish.length)
+        return in_time and is_free(busy, starts_at=start, length=wish.length, groups=groups)
 
     wished = wish.starts_at()
     that_day = sorted(

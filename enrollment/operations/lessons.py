@@ -266,10 +266,15 @@ def delete_expired_holds(*, now: datetime) -> int:
 
 def describe(lesson: Lesson) -> str:
     """The lesson's time in words, on the clock it was agreed in."""
-    zone = ZoneInfo(lesson.zone)
-    start, end = (timezone.localtime(moment, zone) for moment in (lesson.starts_at, lesson.ends_at))
+    return describe_period(lesson.period, zone=lesson.zone)
+
+
+def describe_period(period: DateTimeTZRange, *, zone: str) -> str:
+    start, end = (
+        timezone.localtime(moment, ZoneInfo(zone)) for moment in (period.lower, period.upper)
+    )
     day = date_format(start, pgettext("date format", "l j F Y"))
-    return f"{day}, {time_format(start, 'H:i')}–{time_format(end, 'H:i')} ({lesson.zone})"
+    return f"{day}, {time_format(start, 'H:i')}–{time_format(end, 'H:i')} ({zone})"
 
 
 def _insert(

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.db.models import Value
+from django.db.models import Q, Value
 from django.db.models.functions import Replace
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.domain.states import LIVE_ENROLLMENT, EnrollmentStatus, LessonStatus
-from enrollment.models import Enrollment, Lesson, Student, Teacher, User
+from enrollment.models import Enrollment, Lesson, LessonChange, Student, Teacher, User
 from enrollment.models.people import DELETED_DOMAIN
 from enrollment.operations.lessons import move_lesson
 from enrollment.operations.mailing import MAX_TRIES
@@ -70,6 +70,12 @@ def _cancel(student: Student, *, now: datetime) -> None:
         move_lesson(lesson=lesson, status=LessonStatus.CANCELLED, now=now)
 
 
+def erase_lesson_changes(*, user: User, now: datetime) -> None:
+    """Who did it stays, as an account without a name."""
+    about = Q(lesson__student__user=user) | Q(by=user)
+    LessonChange.objects.filter(about).update(reason="")
+
+
 def erase_office_notes(*, user: User, now: datetime) -> None:
     Enrollment.objects.filter(student__user=user).update(office_note="")
 
@@ -122,5 +128,13 @@ OFFICE_NOTES = Contributor(
     # through before it hands them out.
     office_only=True,
 )
+LESSON_CHANGES = Contributor(
+    name="lesson_changes",
+    kept=_("When your lessons were booked, moved and cancelled, by whom and why"),
+    when_erased=_("The reasons are deleted. The rest stays with the lessons, without your name."),
+    covers=frozenset({"enrollment.LessonChange"}),
+    export=queries.lesson_changes,
+    erase=erase_lesson_changes,
+)
 # The last one registered is the first one read.
-CONTRIBUTORS = (OFFICE_NOTES, SCHOOL, ACCOUNT)
+CONTRIBUTORS = (LESSON_CHANGES, OFFICE_NOTES, SCHOOL, ACCOUNT)

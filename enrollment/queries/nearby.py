@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from enrollment.domain.nearby import WEEK, Wish, free_nearby
-from enrollment.models import Lesson, Student, Teacher
-from enrollment.queries.busy import busy_of
+from enrollment.models import Course, Lesson, Student, Teacher
+from enrollment.queries.busy import as_blocks, busy_of
 
 # A day of the teacher's is never longer, wherever the clocks change.
 DAY = timedelta(hours=28)
@@ -17,8 +17,12 @@ def nearest_free_times(
     student: Student,
     now: datetime,
     apart_from: Lesson | None = None,
+    course: Course | None = None,
 ) -> list[datetime]:
-    """When both are free, as `free_nearby` orders it. The past is offered to the past only."""
+    """When both are free, as `free_nearby` orders it. The past is offered to the past only.
+
+    apart_from, course: as `clashing_lesson` takes them.
+    """
     wished = wish.starts_at()
     busy = busy_of(
         teacher=teacher,
@@ -27,6 +31,7 @@ def nearest_free_times(
         until=wished + timedelta(days=WEEK) + DAY + wish.length,
         now=now,
         apart_from=apart_from,
+        course=course,
     )
-    periods = [(one.since, one.until) for one in busy]
-    return free_nearby(wish, busy=periods, earliest=now if wished >= now else None)
+    blocks, groups = as_blocks(busy)
+    return free_nearby(wish, busy=blocks, groups=groups, earliest=now if wished >= now else None)

@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 
 from enrollment import personal
-from enrollment.models import Enrollment, Lesson, Student, Teacher, User
+from enrollment.models import Enrollment, Lesson, LessonChange, Student, Teacher, User
 
 FORMAT = 1
 
@@ -112,6 +112,30 @@ def school(*, user: User) -> Mapping[str, Any]:
             for one in _enrollments(teacher__user=user)
         ],
         "lessons_given": [_lesson(one) for one in _lessons(teacher__user=user)],
+    }
+
+
+def lesson_changes(*, user: User) -> Mapping[str, Any]:
+    """What happened to lessons of this person. The reason only where it is their own: what others
+    wrote may name others."""
+    theirs = (
+        Q(lesson__student__user=user)
+        | Q(lesson__teacher__user=user)
+        | Q(teacher_before__user=user)
+        | Q(by=user)
+    )
+    return {
+        "changes": [
+            {
+                "lesson": change.lesson_id,
+                "what": change.what,
+                "at": change.at,
+                "started_at_before": change.period_before.lower if change.period_before else None,
+                "by_you": change.by_id == user.pk,
+                "reason": change.reason if change.by_id == user.pk else "",
+            }
+            for change in LessonChange.objects.filter(theirs).order_by("at", "pk")
+        ]
     }
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from enrollment.domain.clock import NoSuchTime, comes_twice, instant
-from enrollment.domain.nearby import WEEK, Period, Wish, free_nearby
+from enrollment.domain.nearby import WEEK, Wish, free_nearby
 from enrollment.models import Enrollment, Lesson, Teacher
-from enrollment.queries.busy import Busy, busy_of
+from enrollment.queries.busy import Busy, as_blocks, busy_of
 from enrollment.queries.clashes import lesson_length
 
 # The same weekday a week later is the series' own.
@@ -24,6 +24,7 @@ class Week:
 
     on: date
     starts_at: datetime | None = None
+    ends_at: datetime | None = None
     no_such_time: NoSuchTime | None = None
     twice: bool = False
     clash: Lesson | None = None
@@ -46,6 +47,7 @@ def look_ahead(
         since=wishes[0].starts_at() - AROUND,
         until=wishes[-1].starts_at() + AROUND + length,
         now=now,
+        course=enrollment.course,
     )
     in_the_way = {wish: _first_over(wish, busy) for wish in wishes}
     lessons = Lesson.objects.select_related("course", "teacher", "student__user").in_bulk(
@@ -68,6 +70,7 @@ def _week(
     return Week(
         on=wish.on,
         starts_at=starts_at,
+        ends_at=starts_at + wish.length,
         twice=comes_twice(on=wish.on, at=wish.at, zone=wish.zone),
         clash=lessons.get(over.lesson_id) if over else None,
         nearby=_nearby(wish, busy, now),
@@ -77,14 +80,13 @@ def _week(
 def _first_over(wish: Wish, busy: Sequence[Busy]) -> Busy | None:
     start = wish.starts_at().timestamp()
     end = start + wish.length.total_seconds()
-    return next((one for one in busy if one.since < end and start < one.until), None)
+    touching = (one for one in busy if one.since < end and start < one.until)
+    return next((one for one in touching if one.joins != (start, end)), None)
 
 
 def _nearby(wish: Wish, busy: Sequence[Busy], now: datetime) -> list[datetime]:
     wished = wish.starts_at()
     since, until = (wished - AROUND).timestamp(), (wished + AROUND + wish.length).timestamp()
-    near: list[Period] = [
-        (one.since, one.until) for one in busy if one.since < until and since < one.until
-    ]
+    blocks, groups = as_blocks(one for one in busy if one.since < until and since < one.until)
     earliest = now if wished >= now else None
-    return free_nearby(wish, busy=near, earliest=earliest, days=OTHER_DAYS)
+    return free_nearby(wish, busy=blocks, groups=groups, earliest=earliest, days=OTHER_DAYS)

@@ -153,5 +153,16 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         pk=enrollment,
         student__user=request.user,
     )
-    lessons = found.lessons.exclude(status="held").select_related("teacher").order_by("period")
-    return render(request, "enrollment/enrolled.html", {"enrollment": found, "lessons": lessons})
+    lessons = (
+        found.lessons.exclude(status="held").select_related("teacher", "course").order_by("period")
+    )
+    now = timezone.now()
+    context = {
+        "enrollment": found,
+        "lessons": lessons,
+        "now": now,
+        "actions": sockets.actions_for(
+            user=found.student.user, lessons=lessons, enrollment=found, now=now
+        ),
+    }
+    return render(request, "enrollment/enrolled.html", context)

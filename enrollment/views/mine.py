@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from enrollment import sockets
 from enrollment.queries import lessons as lesson_queries
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.queries.progress import lessons_given
@@ -35,8 +36,10 @@ def my_lessons(request: HttpRequest) -> HttpResponse:
     if teacher is None:
         return redirect("enrollment:home")
     now = timezone.now()
+    lessons = list(lesson_queries.lessons_of_teacher(teacher, since=now)[:200])
     context = {
-        "lessons": lesson_queries.lessons_of_teacher(teacher, since=now)[:200],
+        "lessons": lessons,
+        "actions": sockets.actions_for(user=teacher.user, lessons=lessons, now=now),
         "given": lessons_given(teacher, since=now - LATELY, until=now),
         "zone": teacher.zone,
     }

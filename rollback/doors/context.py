@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -11,9 +12,11 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
+from enrollment.models import Enrollment, Lesson, User
 from enrollment.queries.people import student_of
-from enrollment.sockets import Link
+from enrollment.sockets import Actions, Link
 from rollback import registry, shelf, switchboard
+from rollback.doors import gate
 from rollback.doors.middleware import feature_behind
 from rollback.doors.words import TURNED_AWAY
 
@@ -86,6 +89,26 @@ def links_for(user: Any) -> Sequence[Link]:
         # The door: a mail of the ground floor goes out without them.
         log.exception("links.broken", user=user.pk)
         return ()
+
+
+def actions_for(
+    *,
+    user: User,
+    lessons: Sequence[Lesson],
+    now: datetime,
+    enrollment: Enrollment | None = None,
+) -> Actions:
+    """Of all features that are on for this person; one that is broken offers nothing."""
+    asked = {"user": user, "lessons": lessons, "now": now, "enrollment": enrollment}
+    found = [
+        gate.call(feature.flag, feature.actions, who=user, instead=Actions(), **asked)
+        for feature in registry.features()
+        if feature.actions
+    ]
+    return Actions(
+        links=tuple(link for one in found for link in one.links),
+        lessons={key: of for one in found for key, of in one.lessons.items()},
+    )
 
 
 def _links(on: frozenset[str], user: Any) -> list[Link]:

@@ -8,7 +8,13 @@ from django.db import transaction
 from enrollment.domain.states import LessonStatus, StepNotAllowed
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations import lessons as ground
-from enrollment.operations.lessons import SlotTaken, Terms, plan_lesson, taken_if_blocked
+from enrollment.operations.lessons import (
+    SlotTaken,
+    Terms,
+    lock_teacher,
+    plan_lesson,
+    taken_if_blocked,
+)
 from enrollment.operations.moving import put_elsewhere
 from scheduling.domain.policy import Policy
 from scheduling.operations import telling
@@ -121,6 +127,8 @@ def _put(
     reason: str,
 ) -> Lesson:
     keep_teacher(role=role, teacher=teacher, course=lesson.course)
+    # One move at a time to a teacher: two UPDATEs in each other's way would wait for each other.
+    lock_teacher(teacher=teacher)
     found = _terms(
         role,
         teacher=teacher,

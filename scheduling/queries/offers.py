@@ -1,23 +1,25 @@
-"""What the page on which a time is chosen shows."""
+"""What a page on which a time is chosen shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from enrollment.models import Course, Student, Teacher
+from enrollment.models import Course, Lesson, Student, Teacher
 from scheduling.domain import offer
-from scheduling.domain.clock import Period
+from scheduling.domain.clock import WEEK, Period
+from scheduling.domain.reasons import DayReasons
 from scheduling.domain.slots import nearest
+from scheduling.queries.alternatives import ALTERNATIVES
 from scheduling.queries.availability import Availability, availability, moment
-
-ALTERNATIVES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
     """gone: the wanted start when it is free no more; `days` then holds the nearest alternatives,
-    else the free times of `week`. teacher: None only where nobody teaches the course.
+    else the free times of `week`. teacher: None only where nobody teaches the course. minutes: how
+    long a new lesson is. closed: the days of `week` without a free time, and of every week without
+    one; they are dates of the teacher's calendar.
     """
 
     teachers: Sequence[Teacher]
@@ -27,6 +29,13 @@ class Offer:
     weeks: Sequence[offer.Week]
     week: date | None
     gone: datetime | None = None
+    minutes: int = 0
+    closed: Sequence[DayReasons] = ()
+
+    @property
+    def closed_here(self) -> list[DayReasons]:
+        """Of the week that is shown."""
+        return [one for one in self.closed if offer.monday(one.day) == self.week]
 
     @property
     def two_clocks(self) -> bool:
@@ -41,17 +50,26 @@ def offer_for(
     teacher: Teacher | None = None,
     week: date | None = None,
     wanted: datetime | None = None,
+    teachers: Sequence[Teacher] | None = None,
+    apart_from: Lesson | None = None,
+    viewer: str | None = None,
 ) -> Offer:
-    """teacher: whose times to show; None is the first teacher of the course who has any.
+    """teacher: whose times to show; None is the first of `teachers` who has any, and those are all
+    of the course.
 
     week: its Monday; None, or one without anything, is the first week with a free time. wanted: a
     start that was chosen before; the answer opens at its week, or names the nearest instead.
+    apart_from: the lesson that is to be moved. viewer: on whose clock; None is the student's.
     """
-    teachers = list(course.teachers.all())
+    teachers = list(course.teachers.all()) if teachers is None else teachers
     teacher, known, periods = _teacher_with_slots(
-        [teacher] if teacher else teachers, student=student, course=course, now=now
+        [teacher] if teacher else teachers,
+        student=student,
+        course=course,
+        now=now,
+        apart_from=apart_from,
     )
-    zone = ZoneInfo(student.zone)
+    zone = ZoneInfo(viewer or student.zone)
     gone = _gone(periods, wanted)
     weeks = _weeks(periods, known, zone=zone, now=now)
     week = _week(weeks, asked=week, wanted=wanted, zone=zone)
@@ -68,22 +86,47 @@ def offer_for(
         weeks=weeks,
         week=week,
         gone=gone,
+        minutes=known.policy.lesson_minutes if known else course.lesson_minutes,
+        closed=_closed(known, weeks, week) if known and gone is None else [],
     )
 
 
 def _teacher_with_slots(
-    teachers: Sequence[Teacher], *, student: Student, course: Course, now: datetime
+    teachers: Sequence[Teacher],
+    *,
+    student: Student,
+    course: Course,
+    now: datetime,
+    apart_from: Lesson | None,
 ) -> tuple[Teacher | None, Availability | None, list[Period]]:
     """The first teacher with a free time; without any, the first teacher. Stops at the first hit."""
     first: tuple[Teacher | None, Availability | None, list[Period]] = (None, None, [])
     for teacher in teachers:
-        known = availability(teacher=teacher, course=course, now=now, student=student)
+        known = availability(
+            teacher=teacher, course=course, now=now, student=student, apart_from=apart_from
+        )
         periods = known.slots()
         if periods:
             return teacher, known, periods
         if first[0] is None:
             first = (teacher, known, [])
     return first
+
+
+def _closed(
+    known: Availability, weeks: Sequence[offer.Week], shown: date | None
+) -> list[DayReasons]:
+    """Why there is nothing: asked for the days that are shown only, it looks at every slot of them."""
+    asked = [week.first_on for week in weeks if week.first_on == shown or not week.slots]
+    last = timedelta(days=WEEK - 1)
+    today = moment(known.horizon.now).astimezone(known.facts.zone).date()
+    found = [
+        day
+        for monday in asked
+        for day in known.days(first=max(monday, today), last=monday + last)
+        if monday + last >= today
+    ]
+    return [day for day in found if day.why]
 
 
 def _gone(periods: Sequence[Period], wanted: datetime | None) -> datetime | None:

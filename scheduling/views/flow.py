@@ -25,6 +25,7 @@ from rollback.drafts import DraftRefused
 from scheduling.domain.choice import as_text
 from scheduling.forms import ChoiceForm, DetailsForm, FilterForm
 from scheduling.operations import flow
+from scheduling.queries.availability import policy_for
 from scheduling.queries.offers import offer_for
 from scheduling.queries.progress import Progress, progress, slot_is_free
 from scheduling.views.who import student_step
@@ -167,6 +168,7 @@ def _show_offer(
     context = {
         "course": course,
         "student": student,
+        "zone": student.zone,
         "form": form,
         "offer": offer,
         "chosen": as_text(chosen) if chosen and offer.teacher == chosen_teacher else "",
@@ -333,9 +335,18 @@ def _show_summary(
         "form": form,
         "answers": _answers(form),
         "slot": as_text(form.cleaned_data["slot"]),
+        "minutes": _minutes(known, form, course),
         **_of_draft(known, tuple(form.fields), now=now, form=form),
     }
     return render(request, "scheduling/confirm.html", context, status=status)
+
+
+def _minutes(known: Progress, form: DetailsForm, course: Course) -> int:
+    """As it is held; else as it would be booked now."""
+    if known.hold is not None:
+        length = known.hold.ends_at - known.hold.starts_at
+        return int(length.total_seconds()) // 60
+    return policy_for(teacher=form.cleaned_data["teacher"], course=course).lesson_minutes
 
 
 def _answers(form: DetailsForm) -> dict[str, Any]:

@@ -41,6 +41,7 @@ ADMIN_LOGIN = "/admin/login/"
 HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/schedule/course-2/"
+SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 
 # fmt: off
 PAGES = [
@@ -90,6 +91,14 @@ PAGES = [
     Row("scheduling:hours", POST, anonymous=LOGIN, student=403, teacher=422, staff=403, data={"weekday": "9"}),
     Row("scheduling:delete_hours", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", staff=403),
     Row("scheduling:delete_hours", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", other_teacher=404, staff=403),
+    Row("scheduling:book", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
+    Row("scheduling:book", POST, anonymous=LOGIN, student=422, other_student=404, teacher=422, other_teacher=404, staff=404),
+    Row("scheduling:series", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404, query=SERIES),
+    Row("scheduling:series", POST, anonymous=LOGIN, student="/schedule/enrollments/", other_student=404, teacher="/schedule/enrollments/", other_teacher=404, staff=404),
+    Row("scheduling:move_lesson", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
+    Row("scheduling:move_lesson", POST, anonymous=LOGIN, student=422, other_student=404, teacher=422, other_teacher=404, staff=404),
+    Row("scheduling:cancel_lesson", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
+    Row("scheduling:cancel_lesson", POST, anonymous=LOGIN, student="/enrollments/", other_student=404, teacher=HOME, other_teacher=404, staff=404),
     Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),

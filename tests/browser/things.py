@@ -110,6 +110,7 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         "enrollment.enrollment": enrollment,
         "enrollment.thread": enrollment,
         "enrollment.lesson": lesson,
+        "lesson": lesson,
         "enrollment.teacher": teacher,
         "teacher": teacher,
         "scheduling.availabilityrule": rule,

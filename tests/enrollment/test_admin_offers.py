@@ -105,7 +105,12 @@ def test_an_address_that_fills_in_nonsense(office: Client, lesson: Lesson, given
 def test_the_plan_uses_both_columns_of_the_exclusion_indexes(
     teacher: Teacher, student: Student, many_lessons: None
 ) -> None:
-    asked: dict[str, Any] = {"teacher": teacher.pk, "student": student.pk, "apart_from": 0}
+    asked: dict[str, Any] = {
+        "teacher": teacher.pk,
+        "student": student.pk,
+        "apart_from": 0,
+        "course": 0,
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             f"EXPLAIN {BUSY}", asked | {"now": NOW, "since": NOW, "until": NOW + timedelta(days=9)}

@@ -53,6 +53,7 @@ def course_form(course: Course, *lines: dict[str, Any]) -> dict[str, Any]:
         "title": course.title,
         "slug": course.slug,
         "lesson_minutes": 45,
+        "seats": 1,
         "capacity": 10,
         "units-TOTAL_FORMS": len(lines),
         "units-INITIAL_FORMS": sum("id" in line for line in lines),

@@ -14,6 +14,7 @@ from enrollment.models import (
     CourseUnit,
     Enrollment,
     Lesson,
+    LessonChange,
     Message,
     MessageAccess,
     Reader,
@@ -93,10 +94,20 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         action_flag=CHANGE,
         object_repr="ada@school.example",
     )
+    coming = lesson(**who, course=course, starts=now + day, enrollment=enrollment)
+    for by, reason in ((student.user, "Ada has a toothache"), (teacher.user, "Ada was ill")):
+        LessonChange.objects.create(
+            lesson=coming,
+            what="moved",
+            by=by,
+            period_before=DateTimeTZRange(now, now + day),
+            teacher_before=teacher,
+            reason=reason,
+        )
     return Learning(
         enrollment=enrollment,
         past=lesson(**who, course=course, starts=now - day, enrollment=enrollment, status="done"),
-        coming=lesson(**who, course=course, starts=now + day, enrollment=enrollment),
+        coming=coming,
         held=lesson(**who, course=other, starts=now + 2 * day, status="held", expires_at=now + day),
     )
 

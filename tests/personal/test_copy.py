@@ -39,6 +39,17 @@ def test_a_student_gets_all_of_it_as_one_file(as_student: Client, learning: Lear
     assert copy["unfinished_enrollments"]["drafts"][0]["answers"] == {"note": "half a sentence"}
 
 
+def test_what_happened_to_lessons_with_the_own_reasons_only(
+    as_student: Client, learning: Learning
+) -> None:
+    changes = as_student.get(COPY).json()["lesson_changes"]["changes"]
+    assert [(one["by_you"], one["reason"]) for one in changes] == [
+        (True, "Ada has a toothache"),
+        (False, ""),
+    ]
+    assert {one["lesson"] for one in changes} == {learning.coming.pk}
+
+
 def test_moments_in_the_copy_name_their_zone(as_student: Client, learning: Learning) -> None:
     coming = as_student.get(COPY).json()["school"]["lessons"][1]
     starts = datetime.fromisoformat(coming["starts_at"])
@@ -109,7 +120,7 @@ def test_a_long_history_costs_no_more_queries(
     for week in range(30):
         starts = now - timedelta(days=7 * week + 2)
         lesson(student=student, teacher=teacher, course=course, starts=starts, status="done")
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(33):
         assert len(as_student.get(COPY).json()["school"]["lessons"]) == 33
 
 

@@ -151,7 +151,8 @@ def test_a_race_lost_at_the_database_keeps_the_hold_one_has(
     choose(as_student, teacher, FIRST)
     begin = datetime.fromisoformat(SECOND)
     make_lesson(begin, begin + timedelta(minutes=45), student=make_student("rival@school.example"))
-    monkeypatch.setattr(Availability, "slots", lambda _self: [(0, 1)])
+    second = int(begin.timestamp())
+    monkeypatch.setattr(Availability, "slots", lambda _self: [(second, second + 45 * 60)])
     assert choose(as_student, teacher, SECOND).status_code == 409
     assert starts(Lesson.objects.get(status="held")) == FIRST
 
