@@ -51,7 +51,7 @@ templates: $(VENV)/dev.stamp
 	$(BIN)/djlint --quiet --check templates $(wildcard */templates)
 	$(BIN)/djlint --quiet --lint templates $(wildcard */templates)
 
-bench: $(VENV)/dev.stamp ## how fast the switch works and what it costs
+bench: $(VENV)/bench.stamp ## how fast switch, slots and bookings are, beside others (ARGS=slots picks)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## removes .venv, var (the school's data!) and caches
@@ -74,3 +74,9 @@ $(VENV)/dev.stamp: requirements-dev.lock | $(BIN)/python
 	@echo "Installing what the school and its tests need …"
 	@$(INSTALL) requirements-dev.lock
 	@touch $@ $(VENV)/run.stamp
+
+# What is measured beside ours; holds the packages of the other two in the same versions.
+$(VENV)/bench.stamp: requirements-bench.lock | $(BIN)/python
+	@echo "Installing what the school is measured beside …"
+	@$(INSTALL) requirements-bench.lock
+	@touch $(VENV)/run.stamp $(VENV)/dev.stamp $@

@@ -1,16 +1,22 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
 
+from enrollment.models import Course, Student
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.sockets import Actions
 from rollback.doors import gate
 from rollback.doors.words import SWITCHED_OFF
 from rollback.registry import Fallback, Feature, NavItem
+
+if TYPE_CHECKING:
+    from enrollment.detectors import Detector
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 HOLIDAYS = "ENABLE_HOLIDAY_MANAGEMENT"
@@ -41,6 +47,12 @@ def _booking(**asked: Any) -> Actions:
     return actions_for(**asked)
 
 
+def _who_waits(user: Any) -> bool:
+    from scheduling.queries.waitlist import waits
+
+    return waits(user)
+
+
 FEATURES = (
     Feature(
         name="scheduling",
@@ -50,9 +62,12 @@ FEATURES = (
         namespaces=("scheduling",),
         admin_apps=("scheduling",),
         task_prefixes=("scheduling.",),
-        entries={"enroll": "scheduling:resume"},
+        entries={"enroll": "scheduling:resume", "full_course": "scheduling:wait"},
         actions=_booking,
-        nav=(NavItem(label=_("My hours"), url_name="scheduling:hours", shown_to=_teachers),),
+        nav=(
+            NavItem(label=_("My week"), url_name="scheduling:week", shown_to=_teachers),
+            NavItem(label=_("Waitlist"), url_name="scheduling:waitlist", shown_to=_who_waits),
+        ),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
     ),
     Feature(
@@ -101,9 +116,49 @@ FEATURES = (
 
 def plug_sockets() -> None:
     """Features do not import each other; what one offers the other is connected here."""
+    from enrollment import sockets as ground
     from scheduling import sockets
 
-    sockets.plug_closed_days(_closed_days)
+    sockets.plug_closed_days(_closed_days, of_many=_closed_days_of_many)
+    ground.plug_reserved_places(_reserved_places)
+    ground.plug_became_free(_became_free)
+    ground.plug_waited_for(_waited_for)
+    plug_detectors()
+
+
+def plug_detectors() -> None:
+    """What the features find contradictory, each through the gate: while one is off, nothing of it is
+    asked and nothing moved by itself; what it found before stays open for the office."""
+    from enrollment import detectors
+    from holidays import queries as holidays
+    from scheduling.operations import displaced
+    from scheduling.queries.elsewhere import offers
+
+    for detector in displaced.DETECTORS:
+        detectors.register(_gated(detector, MASTER))
+    on_holiday = detectors.Detector(
+        kind=holidays.ON_HOLIDAY,
+        title=_("Lesson on a holiday"),
+        find=holidays.lessons_on_closed_days,
+        words=holidays.words_on_holiday,
+        resolve=displaced.move_by_itself,
+        offers=offers,
+        displaces=True,
+    )
+    # Its master is scheduling: whenever holidays are on, that may move and offer.
+    detectors.register(_gated(on_holiday, HOLIDAYS))
+
+
+def _gated(detector: "Detector", flag: str) -> "Detector":
+    def through(function: Any) -> Any:
+        return function and partial(gate.call, flag, function, instead=None)
+
+    return replace(
+        detector,
+        find=through(detector.find),
+        resolve=through(detector.resolve),
+        offers=through(detector.offers),
+    )
 
 
 def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]:
@@ -117,4 +172,43 @@ def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]
         instead={},
         # A day that was entered closes the school, whether or not holidays can be managed now.
         even_off=True,
+        reads=True,
     )
+
+
+def _reserved_places(course: Course, apart_from: Student | None, now: datetime) -> int:
+    from scheduling.queries import waitlist
+
+    # Off is manual mode: no place is kept for anybody then.
+    return gate.call(
+        MASTER,
+        waitlist.reserved_places,
+        course=course,
+        apart_from=apart_from,
+        now=now,
+        instead=0,
+    )
+
+
+def _became_free() -> None:
+    from scheduling.operations import waitlist
+
+    gate.call(MASTER, waitlist.wake, instead=None)
+
+
+def _waited_for(holds: Collection[int]) -> Collection[int] | None:
+    from scheduling.queries import waitlist
+
+    # What was offered before the switch went off is still held for who waited.
+    return gate.call(
+        MASTER, waitlist.held_for_waiting, holds, instead=None, even_off=True, reads=True
+    )
+
+
+def _closed_days_of_many(
+    teacher_ids: Collection[int], first: date, last: date
+) -> Mapping[int, Mapping[date, str]]:
+    """A holiday closes the school, whoever teaches."""
+    if not teacher_ids:
+        return {}
+    return dict.fromkeys(teacher_ids, _closed_days(min(teacher_ids), first, last))

@@ -15,7 +15,7 @@ OFFICE = {
         "lesson",
         "unitdone",
     ),
-    "scheduling": ("availabilityrule",),
+    "scheduling": ("availabilityrule", "availabilityexception", "timeoff", "bookingpolicy"),
     "holidays": ("holiday",),
 }
 ACTIONS = ("view", "add", "change", "delete")
@@ -40,12 +40,20 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
+        # Who waits for what; to remove somebody gives back what is held for them.
+        ("scheduling", "view_waitlistentry"),
+        ("scheduling", "delete_waitlistentry"),
         ("enrollment", "view_user"),
         ("enrollment", "view_apitoken"),
         ("enrollment", "change_apitoken"),
         # Who writes to whom, never what. To open a conversation is to add to the log of openings.
         ("enrollment", "view_thread"),
         ("enrollment", "add_messageaccess"),
+        # Found by themselves; the office decides what becomes of them.
+        ("enrollment", "view_conflict"),
+        ("enrollment", "change_conflict"),
+        ("enrollment", "view_makeupcredit"),
+        ("enrollment", "change_makeupcredit"),
     },
 }
 ROLES["admin"] = (

@@ -69,6 +69,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.delete_expired_uploads",
         "schedule": 600.0,
     },
+    "find-conflicts": {"task": "enrollment.tasks.find_conflicts", "schedule": 90.0},
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-old-answers": {"task": "scheduling.tasks.delete_old_answers", "schedule": 3600.0},
     "delete-expired-drafts": {
@@ -80,6 +81,7 @@ CELERY_BEAT_SCHEDULE = {
         # An interval of a week would begin anew with every restart. The rows make it once a week.
         "schedule": crontab(minute="0", hour="6"),
     },
+    "fill-waitlist": {"task": "scheduling.tasks.fill_waitlist", "schedule": 30.0},
 }
 
 EMAIL_URL = environment.text(env, "EMAIL_URL", "") or "smtp://127.0.0.1:8025"

@@ -7,9 +7,12 @@ class EnrollmentConfig(AppConfig):
     verbose_name = _("School")
 
     def ready(self) -> None:
-        from enrollment import personal, token_schema  # noqa: F401 - drf-spectacular finds it loaded
+        from enrollment import detectors, personal, token_schema  # noqa: F401 - drf-spectacular finds it loaded
+        from enrollment.operations import detecting, teacher_gone
         from enrollment.operations import personal as kept
         from enrollment.operations import personal_work as work
 
         for contributor in (*work.CONTRIBUTORS, *kept.CONTRIBUTORS):
             personal.register(contributor)
+        for detector in (*detecting.DETECTORS, *teacher_gone.DETECTORS):
+            detectors.register(detector)

@@ -3,7 +3,7 @@
 Each socket has a working default, so the school runs with nothing plugged in.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -48,6 +48,10 @@ class Beginning:
     doubts: tuple[Doubt, ...] = ()
 
 
+# A student and a course, by id.
+Pair = tuple[int, int]
+
+
 class Keeper(Protocol):
     """Keeps unfinished enrollments. Never raises: the original flow must not depend on it."""
 
@@ -75,6 +79,9 @@ class Keeper(Protocol):
     def finished(self, *, enrollment: Enrollment) -> None:
         """Called inside the transaction that made the enrollment."""
 
+    def drafted(self, *, pairs: Collection[Pair]) -> Collection[Pair] | None:
+        """Of these those with an unfinished enrollment. None: nobody knows."""
+
 
 class KeepsNothing:
     def begin(
@@ -96,6 +103,9 @@ class KeepsNothing:
         return answers
 
     def finished(self, *, enrollment: Enrollment) -> None:
+        return None
+
+    def drafted(self, *, pairs: Collection[Pair]) -> Collection[Pair] | None:
         return None
 
 
@@ -138,6 +148,27 @@ def plug_links(find: LinksFor) -> None:
 
 def links_for(user: User) -> Sequence[Link]:
     return _links_for(user)
+
+
+# Which of these holds, by id, stand for somebody who fills in no form: who waits for a time, say.
+# None: nobody knows. Never raises.
+WaitedFor = Callable[[Collection[int]], Collection[int] | None]
+
+
+def _nobody_waits(holds: Collection[int]) -> Collection[int] | None:
+    return ()
+
+
+_waited_for: WaitedFor = _nobody_waits
+
+
+def plug_waited_for(find: WaitedFor) -> None:
+    global _waited_for
+    _waited_for = find
+
+
+def waited_for(holds: Collection[int]) -> Collection[int] | None:
+    return _waited_for(holds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,3 +226,40 @@ def actions_for(
     enrollment: Enrollment | None = None,
 ) -> Actions:
     return _actions_for(user=user, lessons=lessons, now=now, enrollment=enrollment)
+
+
+# (course, apart from whom, now) -> how many of its places are kept free for others.
+ReservedPlaces = Callable[[Course, Student | None, datetime], int]
+
+
+def _none_reserved(course: Course, apart_from: Student | None, now: datetime) -> int:
+    return 0
+
+
+_reserved_places: ReservedPlaces = _none_reserved
+
+
+def plug_reserved_places(count: ReservedPlaces) -> None:
+    global _reserved_places
+    _reserved_places = count
+
+
+def reserved_places(*, course: Course, apart_from: Student | None, now: datetime) -> int:
+    return _reserved_places(course, apart_from, now)
+
+
+def _nobody_listens() -> None:
+    return None
+
+
+_became_free: Callable[[], None] = _nobody_listens
+
+
+def plug_became_free(tell: Callable[[], None]) -> None:
+    global _became_free
+    _became_free = tell
+
+
+def something_became_free() -> None:
+    """A lesson or an enrollment may have been cancelled; called once that is committed."""
+    _became_free()

@@ -4,7 +4,7 @@ from datetime import datetime
 from celery import shared_task
 from django.utils import timezone
 
-from enrollment.operations import confirmations, lessons, notices, uploads
+from enrollment.operations import confirmations, conflicts, lessons, notices, uploads
 from enrollment.operations.mailing import Outcome
 
 # With the server away each mail would wait for its timeout; beat comes again in half a minute.
@@ -39,3 +39,13 @@ def _send_all(send_next: Callable[[datetime], Outcome]) -> int:
 @shared_task
 def delete_expired_uploads() -> int:
     return uploads.delete_expired(now=timezone.now())
+
+
+@shared_task
+def find_conflicts(asked_at: float | None = None) -> int:
+    """asked_at: see `conflicts.find_if_newer`.
+
+    :returns: how many are new.
+    """
+    found = conflicts.find_if_newer(asked_at=asked_at, now=timezone.now())
+    return found.opened if found else 0

@@ -1,20 +1,25 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
+from enrollment.admin.impact import ImpactAdmin
 from holidays import queries
 from holidays.models import Holiday
 
 
 @admin.register(Holiday)
-class HolidayAdmin(ModelAdmin):
+class HolidayAdmin(ImpactAdmin, ModelAdmin):
     list_display = ("name", "first_on", "last_on", "note")
     list_filter = ("first_on",)
     search_fields = ("name", "note")
     date_hierarchy = "first_on"
+
+    def could_hit(self, obj: Holiday) -> Q:
+        return queries.around(obj.first_on, obj.last_on)
 
     def save_model(self, request: HttpRequest, obj: Holiday, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -1,6 +1,6 @@
 """Keeping what a student has typed. The only room the feature apps may use."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -163,6 +163,13 @@ def open_draft(*, student: Student, course: Course) -> EnrollmentDraft | None:
     if draft is not None:
         draft.student, draft.course = student, course
     return draft
+
+
+def drafted(*, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Of these students and courses, by id, those with a live draft."""
+    students = {student for student, _course in pairs}
+    found = quarantine.live().filter(student__in=students).values_list("student_id", "course_id")
+    return set(found) & set(pairs)
 
 
 def finish(*, enrollment: Enrollment) -> None:

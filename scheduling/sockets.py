@@ -1,6 +1,6 @@
 """Where the site plan plugs in what scheduling needs and must not import."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
 # (teacher id, first day, last day; both counted) -> the closed days among them, and their names.
@@ -11,13 +11,31 @@ def _never_closed(teacher_id: int, first: date, last: date) -> Mapping[date, str
     return {}
 
 
+# The same for many teachers at once: teacher id -> closed days and their names.
+ClosedDaysOfMany = Callable[[Collection[int], date, date], Mapping[int, Mapping[date, str]]]
+
+
+def _one_by_one(
+    teacher_ids: Collection[int], first: date, last: date
+) -> Mapping[int, Mapping[date, str]]:
+    return {pk: _closed_days(pk, first, last) for pk in teacher_ids}
+
+
 _closed_days: ClosedDays = _never_closed
+_closed_days_of_many: ClosedDaysOfMany = _one_by_one
 
 
-def plug_closed_days(find: ClosedDays) -> None:
-    global _closed_days
-    _closed_days = find
+def plug_closed_days(find: ClosedDays, *, of_many: ClosedDaysOfMany = _one_by_one) -> None:
+    """of_many: says the same with one question."""
+    global _closed_days, _closed_days_of_many
+    _closed_days, _closed_days_of_many = find, of_many
 
 
 def closed_days(*, teacher_id: int, first: date, last: date) -> Mapping[date, str]:
     return _closed_days(teacher_id, first, last)
+
+
+def closed_days_of_many(
+    *, teacher_ids: Collection[int], first: date, last: date
+) -> Mapping[int, Mapping[date, str]]:
+    return _closed_days_of_many(teacher_ids, first, last)

@@ -1,11 +1,12 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
+from enrollment.admin.impact import ImpactAdmin
 from enrollment.admin.progress import UnitInline
 from enrollment.admin.sheets import SheetAdmin
 from enrollment.models import Course, Teacher
@@ -14,8 +15,16 @@ from enrollment.queries.people import teachers_here
 
 
 @admin.register(Course)
-class CourseAdmin(SheetAdmin, ModelAdmin):
-    list_display = ("title", "places", "teacher_names", "lesson_minutes", "opens_on", "closes_on")
+class CourseAdmin(ImpactAdmin, SheetAdmin, ModelAdmin):
+    list_display = (
+        "title",
+        "places",
+        "teacher_names",
+        "lesson_minutes",
+        "seats",
+        "opens_on",
+        "closes_on",
+    )
     list_filter = ("lesson_minutes", ("teachers", admin.RelatedOnlyFieldListFilter))
     search_fields = ("title", "slug", "teachers__display_name")
     autocomplete_fields = ("teachers",)
@@ -25,11 +34,15 @@ class CourseAdmin(SheetAdmin, ModelAdmin):
         "slug",
         "description",
         "teachers",
-        ("lesson_minutes", "seats", "capacity"),
+        ("lesson_minutes", "seats"),
+        "capacity",
         ("opens_on", "closes_on"),
     )
 
     inlines = (UnitInline,)
+
+    def could_hit(self, obj: Course) -> Q:
+        return Q(course=obj.pk)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         teachers = Prefetch("teachers", queryset=Teacher.objects.only("id", "display_name"))

@@ -14,6 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import action, display
 
 from enrollment.admin.lesson_form import TeacherHere
+from enrollment.admin.make_up import credits_in_words
 from enrollment.admin.pressed import PressedAdmin, Refused
 from enrollment.admin.progress import TickMixin, progress_in_words
 from enrollment.admin.series import series_page
@@ -30,7 +31,7 @@ from enrollment.operations.enroll import (
 from enrollment.operations.office import enroll_by_office, move_enrollment
 
 ENTERED_ONCE = ("student", "course")
-FACTS = ("status", "progress", "flow", "created_at", "confirmation_sent_at")
+FACTS = ("status", "progress", "owed", "flow", "created_at", "confirmation_sent_at")
 KEPT = ("teacher", "wished_times", "note", "office_note", "payment_reference")
 BUTTONS = {
     "confirm": Enrollment.Status.CONFIRMED,
@@ -151,6 +152,10 @@ class EnrollmentAdmin(TickMixin, SheetAdmin, PressedAdmin):
     @admin.display(description=_("progress"))
     def progress(self, enrollment: Enrollment) -> str:
         return progress_in_words(enrollment)
+
+    @admin.display(description=_("make-up credits"))
+    def owed(self, enrollment: Enrollment) -> str:
+        return credits_in_words(enrollment)
 
     @display(
         description=_("status"),

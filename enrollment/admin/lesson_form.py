@@ -11,15 +11,22 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
-from enrollment.admin.words import day_and_time, enrollment_over, name_clash, no_such_time
+from enrollment.admin.words import (
+    day_and_time,
+    enrollment_over,
+    name_clash,
+    no_credit,
+    no_such_time,
+)
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.nearby import Wish
 from enrollment.domain.weeks import FIRST_DAY, LAST_DAY
 from enrollment.models import Enrollment, Lesson, Teacher
 from enrollment.operations.office import EnrollmentNotLive, check_can_have_lessons
 from enrollment.queries.clashes import clashing_lesson, lesson_length
+from enrollment.queries.make_up import open_credits
 from enrollment.queries.nearby import nearest_free_times
 
 TIMED = ("teacher", "local_on", "local_start")
@@ -74,6 +81,12 @@ class LessonForm(TeacherHere):
 
     given: Mapping[str, Any] = {}
 
+    use_credit = forms.BooleanField(
+        label=_("Use the make-up credit"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("This lesson makes up for the oldest one that the school owes the student."),
+    )
     reason = forms.CharField(
         label=_("Reason"),
         required=False,
@@ -120,6 +133,8 @@ class LessonForm(TeacherHere):
             check_can_have_lessons(enrollment)
         except EnrollmentNotLive:
             self.add_error("enrollment", enrollment_over())
+        if self.cleaned_data.get("use_credit") and not open_credits(enrollment).exists():
+            self.add_error("use_credit", no_credit())
 
     def _check_time(self, enrollment: Enrollment, teacher: Teacher, on: date, at: time) -> None:
         why = self._why_not(enrollment, teacher, on, at)

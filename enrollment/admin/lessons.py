@@ -22,12 +22,14 @@ from enrollment.admin.words import (
     change_in_words,
     enrollment_over,
     moved,
+    no_credit,
     place,
     somebody_gone,
 )
 from enrollment.domain.states import LESSON_STEPS, LessonStatus, StepNotAllowed
 from enrollment.models import Enrollment, Lesson, User
 from enrollment.operations.lessons import PersonDeleted, SlotTaken, describe, move_lesson
+from enrollment.operations.make_up import NoCredit
 from enrollment.operations.office import EnrollmentNotLive, plan_by_hand, reschedule_lesson
 
 FACTS = ("course", "student", "enrollment", "status", "agreed", "expires_at", "changed")
@@ -66,7 +68,7 @@ class LessonAdmin(SheetAdmin, PressedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Lesson | None = None) -> Any:
         if obj is None:
-            return ("enrollment", *TIMED)
+            return ("enrollment", *TIMED, "use_credit")
         can_step = bool(LESSON_STEPS[obj.status])
         return (*TIMED, "reason", *FACTS) if can_step else (*TIMED, *FACTS)
 
@@ -127,7 +129,12 @@ class LessonAdmin(SheetAdmin, PressedAdmin):
 
     def _plan(self, request: HttpRequest, obj: Lesson, form: Any) -> None:
         with _refusals():
-            made = plan_by_hand(**_answers(form), now=timezone.now(), by=cast(User, request.user))
+            made = plan_by_hand(
+                **_answers(form),
+                now=timezone.now(),
+                by=cast(User, request.user),
+                use_credit=form.cleaned_data["use_credit"],
+            )
         obj.pk = made.pk
         obj.refresh_from_db()
 
@@ -201,6 +208,8 @@ def _refusals() -> Iterator[None]:
         raise Refused(str(refused)) from refused
     except PersonDeleted as gone:
         raise Refused(somebody_gone()) from gone
+    except NoCredit as none:
+        raise Refused(no_credit()) from none
     except EnrollmentNotLive as over:
         raise Refused(enrollment_over()) from over
 

@@ -11,6 +11,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -26,6 +27,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from enrollment import personal
+from enrollment.admin.impact import ImpactAdmin
 from enrollment.admin.sheets import SheetAdmin
 from enrollment.models import Student, Teacher, User
 from enrollment.operations.erase import EraseRefused, check_can_erase, erase_person
@@ -95,7 +97,7 @@ class EraseForm(forms.Form):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(ImpactAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = KnownUserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -138,6 +140,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
             },
         ),
     )
+
+    def could_hit(self, obj: User) -> Q:
+        """A teacher who cannot log in any more gives no lessons."""
+        return Q(teacher__user=obj.pk)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -251,7 +257,7 @@ class PersonAdmin(ModelAdmin):
 
 
 @admin.register(Teacher)
-class TeacherAdmin(SheetAdmin, PersonAdmin):
+class TeacherAdmin(ImpactAdmin, SheetAdmin, PersonAdmin):
     list_display = ("display_name", "user_email", "zone")
     list_filter = ("zone",)
     list_select_related = ("user",)
@@ -263,6 +269,9 @@ class TeacherAdmin(SheetAdmin, PersonAdmin):
     @admin.display(description=_("e-mail address"), ordering="user__email")
     def user_email(self, teacher: Teacher) -> str:
         return teacher.user.email
+
+    def could_hit(self, obj: Teacher) -> Q:
+        return Q(teacher=obj.pk)
 
     def save_model(self, request: HttpRequest, obj: Teacher, form: Any, change: bool) -> None:
         save_teacher(teacher=obj)

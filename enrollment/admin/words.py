@@ -60,6 +60,10 @@ def enrollment_over() -> str:
     return gettext("This enrollment is over; nothing is planned.")
 
 
+def no_credit() -> str:
+    return gettext("The school owes this student no lesson. Plan it without the credit.")
+
+
 def day_and_time(start: datetime, zone: str) -> str:
     there = timezone.localtime(start, ZoneInfo(zone))
     return date_format(there, pgettext("date format", "D j F Y, H:i"))

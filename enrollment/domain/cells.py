@@ -143,6 +143,19 @@ def whole(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+YES, NO = ("yes", "y", "true", "1", "ja", "j"), ("no", "n", "false", "0", "nein")
+
+
+def yes_or_no(text: str) -> bool:
+    if text.lower() not in YES + NO:
+        raise BadCell("write yes or no.")
+    return text.lower() in YES
+
+
+def yes_or_no_text(value: bool) -> str:
+    return YES[0] if value else NO[0]
+
+
 def one_of(choices: Iterable[str]) -> Callable[[str], str]:
     words = tuple(str(choice) for choice in choices)
 

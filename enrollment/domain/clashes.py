@@ -11,12 +11,16 @@ What = TypeVar("What")
 
 @dataclass(frozen=True, kw_only=True)
 class Span(Generic[What]):
-    """who: whoever can be in one place only. what: whatever the caller knows it by."""
+    """who: whoever can be in one place only. what: whatever the caller knows it by.
+
+    group: spans of one group, which begin and end together, are in nobody's way; None is no group.
+    """
 
     who: Hashable
     start: datetime
     end: datetime
     what: What
+    group: Hashable | None = None
 
 
 def clashes(spans: Iterable[Span[What]]) -> Iterator[tuple[Span[What], Span[What]]]:
@@ -31,7 +35,8 @@ def clashes(spans: Iterable[Span[What]]) -> Iterator[tuple[Span[What], Span[What
 def _clashes_of_one(spans: list[Span[What]]) -> Iterator[tuple[Span[What], Span[What]]]:
     longest = spans[0]
     for span in spans[1:]:
-        if span.start < longest.end:
+        is_together = span.group is not None and span.group == longest.group
+        if span.start < longest.end and not is_together:
             yield longest, span
         if span.end > longest.end:
             longest = span

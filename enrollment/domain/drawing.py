@@ -1,10 +1,13 @@
 """The state tables as Mermaid diagrams, so that the drawing is the code."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from enrollment.domain.states import (
+    CONFLICT_STEPS,
     ENROLLMENT_STEPS,
     LESSON_STEPS,
+    ConflictStatus,
     EnrollmentStatus,
     LessonStatus,
 )
@@ -12,8 +15,9 @@ from enrollment.domain.states import (
 HEAD = """\
 # States
 
-Drawn by `manage.py draw_states` from `enrollment/domain/states.py`; a test compares. Change the
-tables there, never this file. A status changes along an arrow or not at all, whoever asks.
+Drawn by `manage.py draw_states` from `enrollment/domain/states.py` and the tables that features add; a
+test compares. Change the tables there, never this file. A status changes along an arrow or not at
+all, whoever asks.
 """
 
 ENROLLMENT_TEXT = """\
@@ -26,15 +30,59 @@ A hold begins when a student picks a time and becomes a lesson when the enrollme
 that runs out is deleted: nothing was ever agreed. All but cancelled lessons take the time of both.
 """
 
+CONFLICT_TEXT = """\
+Dismissed: a person has decided that it stays as it is. Once it is found no more, it is resolved like
+any other; found again after that, it is a new one.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """One state machine: its table, in which states it may begin, and what people should know."""
+
+    title: str
+    text: str
+    steps: Mapping[str, frozenset[str]]
+    starts: tuple[str, ...]
+
+
+OWN = (
+    Chart(
+        title="Enrollment",
+        text=ENROLLMENT_TEXT,
+        steps=ENROLLMENT_STEPS,
+        starts=(EnrollmentStatus.REQUESTED,),
+    ),
+    Chart(
+        title="Lesson",
+        text=LESSON_TEXT,
+        steps=LESSON_STEPS,
+        starts=(LessonStatus.HELD, LessonStatus.PLANNED),
+    ),
+    Chart(
+        title="Conflict",
+        text=CONFLICT_TEXT,
+        steps=CONFLICT_STEPS,
+        starts=(ConflictStatus.OPEN,),
+    ),
+)
+_added: dict[str, Chart] = {}
+
+
+def add(chart: Chart) -> None:
+    """From a floor above. Adding the same title again replaces it: `ready` may run twice in tests."""
+    _added[chart.title] = chart
+
 
 def states_page() -> str:
     """The whole of docs/reference/states.md."""
-    enrollment = diagram(ENROLLMENT_STEPS, starts=(EnrollmentStatus.REQUESTED,))
-    lesson = diagram(LESSON_STEPS, starts=(LessonStatus.HELD, LessonStatus.PLANNED))
-    return (
-        f"{HEAD}\n## Enrollment\n\n{ENROLLMENT_TEXT}\n{enrollment}\n"
-        f"## Lesson\n\n{LESSON_TEXT}\n{lesson}"
-    )
+    charts = (*OWN, *(_added[title] for title in sorted(_added)))
+    return "\n".join([HEAD, *(_section(chart) for chart in charts)])
+
+
+def _section(chart: Chart) -> str:
+    drawn = diagram(chart.steps, starts=chart.starts)
+    return f"## {chart.title}\n\n{chart.text}\n{drawn}"
 
 
 def diagram(steps: Mapping[str, frozenset[str]], *, starts: tuple[str, ...]) -> str:

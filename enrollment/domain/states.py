@@ -22,6 +22,12 @@ class LessonStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ConflictStatus(StrEnum):
+    OPEN = "open"
+    DISMISSED = "dismissed"
+    RESOLVED = "resolved"
+
+
 ENROLLMENT_STEPS: Mapping[str, frozenset[str]] = {
     EnrollmentStatus.REQUESTED: frozenset(
         {EnrollmentStatus.CONFIRMED, EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED}
@@ -38,6 +44,13 @@ LESSON_STEPS: Mapping[str, frozenset[str]] = {
     LessonStatus.PLANNED: frozenset({LessonStatus.DONE, LessonStatus.CANCELLED}),
     LessonStatus.DONE: frozenset(),
     LessonStatus.CANCELLED: frozenset(),
+}
+
+# What a person keeps as it is ends when it is found no more, and may be looked at again.
+CONFLICT_STEPS: Mapping[str, frozenset[str]] = {
+    ConflictStatus.OPEN: frozenset({ConflictStatus.DISMISSED, ConflictStatus.RESOLVED}),
+    ConflictStatus.DISMISSED: frozenset({ConflictStatus.OPEN, ConflictStatus.RESOLVED}),
+    ConflictStatus.RESOLVED: frozenset(),
 }
 
 # Takes a place in the course; at most one for a student and course.

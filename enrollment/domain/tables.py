@@ -30,7 +30,7 @@ class TeacherRow(PersonRow):
 
 @dataclass(frozen=True, kw_only=True)
 class CourseRow:
-    """slug empty: derived from the title. lesson_minutes, capacity None: the usual."""
+    """slug empty: derived from the title. lesson_minutes, seats, capacity None: the usual."""
 
     record: Record
     title: str
@@ -38,6 +38,7 @@ class CourseRow:
     description: str
     teachers: tuple[str, ...]
     lesson_minutes: int | None
+    seats: int | None
     capacity: int | None
     opens_on: date | None
     closes_on: date | None
@@ -96,6 +97,7 @@ def _lesson_key(row: LessonRow) -> tuple[object, ...] | None:
 # The database takes any length; a file's cell must fit into Python's csv module.
 ANY_LENGTH = 100_000
 MOST_PLACES = 2**31 - 1
+MOST_SEATS = 100
 
 PERSON_COLUMNS = (
     Column(name="email", read=cells.mail),
@@ -133,6 +135,7 @@ COURSES = Sheet(
         Column(name="description", read=cells.lines(ANY_LENGTH), needed=False, empty=""),
         Column(name="teachers", read=cells.mails, write=" ".join, needed=False, empty=()),
         Column(name="lesson_minutes", read=cells.whole(5, 480), needed=False),
+        Column(name="seats", read=cells.whole(1, MOST_SEATS), needed=False),
         Column(name="capacity", read=cells.whole(0, MOST_PLACES), needed=False),
         Column(name="opens_on", read=cells.day, needed=False),
         Column(name="closes_on", read=cells.day, needed=False),

@@ -1,4 +1,5 @@
 from enrollment.models.changes import LessonChange
+from enrollment.models.conflicts import Conflict, MakeUpCredit
 from enrollment.models.courses import Course
 from enrollment.models.enrollments import Enrollment
 from enrollment.models.lessons import Lesson
@@ -9,11 +10,13 @@ from enrollment.models.tokens import ApiToken
 
 __all__ = [
     "ApiToken",
+    "Conflict",
     "Course",
     "CourseUnit",
     "Enrollment",
     "Lesson",
     "LessonChange",
+    "MakeUpCredit",
     "Message",
     "MessageAccess",
     "Reader",

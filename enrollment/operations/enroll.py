@@ -123,7 +123,10 @@ def check_can_enroll(
     recent = Enrollment.objects.filter(student=student, created_at__gt=now - timedelta(hours=1))
     if recent.exclude(flow=Enrollment.Flow.OFFICE).count() >= HOURLY_LIMIT:
         raise TooManyEnrollments
-    if course.enrollments.filter(status__in=LIVE_ENROLLMENT).count() >= course.capacity:
+    taken = course.enrollments.filter(status__in=LIVE_ENROLLMENT).count()
+    free = course.capacity - taken
+    # Asked only while there is a place at all.
+    if free <= 0 or free <= sockets.reserved_places(course=course, apart_from=student, now=now):
         raise CourseFull
 
 

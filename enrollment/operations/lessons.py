@@ -1,6 +1,6 @@
 """Writing lessons and holds. Only the database decides who was first."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,16 +68,18 @@ def hold_slot(
     now: datetime,
     terms: Terms | None = None,
     hold_for: timedelta = HOLD,
+    spare: Collection[int] = (),
 ) -> Lesson:
     """Hold one slot. terms: None is the course's own.
 
-    A student has one hold for a course and MOST_HOLDS in all; those before give way.
+    A student has one hold for a course and MOST_HOLDS in all; those before give way. spare: holds in
+    other courses, by id, that do not, and are not counted.
 
     :raises SlotTaken: nothing was given back.
     """
     with taken_if_blocked():
         one_at_a_time(student=student)
-        _give_back_holds(student=student, course=course)
+        _give_back_holds(student=student, course=course, spare=spare)
         return _insert(
             student=student,
             course=course,
@@ -98,18 +100,21 @@ def taken_if_blocked() -> Iterator[None]:
     """
     try:
         with transaction.atomic():
-            before = _wait_for_locks(LOCK_WAIT)
+            before = wait_for_locks()
             yield
             # Only in here: whoever waits elsewhere in the transaction knows nothing of slots.
-            _wait_for_locks(before)
+            wait_for_locks(before)
     except (IntegrityError, OperationalError) as error:
         if isinstance(error.__cause__, BLOCKED):
             raise SlotTaken from error
         raise
 
 
-def _wait_for_locks(time: str) -> str:
-    """:returns: how long it was before."""
+def wait_for_locks(time: str = LOCK_WAIT) -> str:
+    """In this transaction, from now on.
+
+    :returns: how long it was before.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)", [time]
@@ -178,18 +183,19 @@ def lock_user(*, user: User) -> None:
 def give_back_hold(*, student: Student, course: Course) -> None:
     """The student does not go on. A hold that is named in an enrollment stays: it is the office's."""
     one_at_a_time(student=student)
-    _open_holds(student).filter(course=course).delete()
+    open_holds(student).filter(course=course).delete()
 
 
-def _open_holds(student: Student) -> QuerySet[Lesson]:
+def open_holds(student: Student) -> QuerySet[Lesson]:
+    """Also those that ran out and are not deleted yet."""
     return Lesson.objects.filter(student=student, status=LessonStatus.HELD, enrollment__isnull=True)
 
 
-def _give_back_holds(*, student: Student, course: Course) -> None:
+def _give_back_holds(*, student: Student, course: Course, spare: Collection[int]) -> None:
     """Room for one more hold. One named in an enrollment is the office's until it runs out."""
-    holds = _open_holds(student)
+    holds = open_holds(student)
     holds.filter(course=course).delete()
-    newest = holds.order_by("-expires_at", "-pk").values_list("pk", flat=True)
+    newest = holds.exclude(pk__in=spare).order_by("-expires_at", "-pk").values_list("pk", flat=True)
     too_many = list(newest[MOST_HOLDS - 1 :])
     if too_many:
         holds.filter(pk__in=too_many).delete()

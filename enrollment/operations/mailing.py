@@ -86,15 +86,19 @@ class Mailing(ABC, Generic[Row]):
 
 
 def wake(mailing: Mailing[Any], *, after: timedelta = timedelta()) -> None:
-    """Ask the worker to look now, or later. Without a queue beat finds the row by itself.
+    """Ask the worker to look now, or later. Without a queue beat finds the row by itself."""
+    ask_worker(mailing.task, countdown=after.total_seconds() or None)
+
+
+def ask_worker(task: str, **options: Any) -> None:
+    """By name: tasks stand above operations.
 
     Caught is what a queue that is not in order says: away (kombu, OSError), its schema missing or
     its database unwell (psycopg), its transport's library not installed or unknown (ImportError,
     LookupError). The row is committed; nothing of this may reach the person.
     """
     try:
-        # By name: tasks stand above operations.
-        current_app.send_task(mailing.task, countdown=after.total_seconds() or None)
+        current_app.send_task(task, **options)
     except (OperationalError, OSError, psycopg.Error, ImportError, LookupError) as error:
         log.warning("queue.unreachable", error=str(error))
 

@@ -13,9 +13,11 @@ from enrollment.domain.states import (
     check_step,
 )
 from enrollment.models import Course, Enrollment, Lesson, LessonChange, Student, Teacher, User
+from enrollment.operations import look_again
 from enrollment.operations.changes import record_all
 from enrollment.operations.enroll import enroll
 from enrollment.operations.lessons import lock_people, plan_lesson
+from enrollment.operations.make_up import use_oldest
 from enrollment.operations.moving import put_elsewhere
 
 ENDS_LESSONS = (EnrollmentStatus.DECLINED, EnrollmentStatus.CANCELLED)
@@ -71,6 +73,7 @@ def move_enrollment(
     locked.save(update_fields=["status", "ended_at"])
     if status in ENDS_LESSONS:
         _free_coming_lessons(locked, by=by, now=now)
+    look_again.after_commit()
 
 
 def _free_coming_lessons(enrollment: Enrollment, *, by: User | None, now: datetime) -> None:
@@ -96,9 +99,11 @@ def plan_by_hand(
     at: time,
     now: datetime,
     by: User | None = None,
+    use_credit: bool = False,
 ) -> Lesson:
-    """On the teacher's clock.
+    """On the teacher's clock. use_credit: it makes up for a lesson that was cancelled.
 
+    :raises NoCredit:
     :raises EnrollmentNotLive:
     :raises PersonDeleted:
     :raises NoSuchTime:
@@ -106,7 +111,11 @@ def plan_by_hand(
     """
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
     starts_at = instant(on=on, at=at, zone=teacher.zone)
-    return plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now, by=by)
+    look_again.after_commit()
+    lesson = plan_lesson(enrollment=live, teacher=teacher, starts_at=starts_at, now=now, by=by)
+    if use_credit:
+        use_oldest(enrollment=live, lesson=lesson, now=now)
+    return lesson
 
 
 def lock_for_lessons(*, enrollment: Enrollment, teacher: Teacher) -> Enrollment:
@@ -142,6 +151,7 @@ def reschedule_lesson(
     """
     lock_people(students=[lesson.student_id], teachers=[teacher.pk])
     put_lesson(lesson=lesson, teacher=teacher, on=on, at=at, now=now, by=by, reason=reason)
+    look_again.after_commit()
 
 
 def put_lesson(

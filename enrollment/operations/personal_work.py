@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from enrollment.models import ApiToken, Message, MessageAccess, Reader, User
+from enrollment.models import ApiToken, Conflict, MakeUpCredit, Message, MessageAccess, Reader, User
 from enrollment.personal import Contributor
 from enrollment.queries import personal_work as queries
 
@@ -24,6 +25,17 @@ def erase_messages(*, user: User, now: datetime) -> None:
 
 def erase_tokens(*, user: User, now: datetime) -> None:
     ApiToken.objects.filter(user=user).delete()
+
+
+def erase_credit_notes(*, user: User, now: datetime) -> None:
+    """That a lesson is owed belongs to the books."""
+    MakeUpCredit.objects.filter(enrollment__student__user=user).update(note="")
+
+
+def erase_conflicts(*, user: User, now: datetime) -> None:
+    """The rows stay, of nobody by name: their words are empty, and so are their facts."""
+    about = queries.conflicts_about(user).values_list("pk", flat=True)
+    Conflict.objects.filter(Q(pk__in=list(about))).update(resolution="", facts={})
 
 
 PROGRESS = Contributor(
@@ -62,4 +74,22 @@ TOKENS = Contributor(
     export=queries.tokens,
     erase=erase_tokens,
 )
-CONTRIBUTORS = (PROGRESS, MESSAGES, TOKENS)
+CREDITS = Contributor(
+    name="make_up_credits",
+    kept=_("Lessons of yours that the school has cancelled and owes you"),
+    when_erased=_("They stay with the enrollment, without your name."),
+    covers=frozenset({"enrollment.MakeUpCredit"}),
+    export=queries.make_up_credits,
+    erase=erase_credit_notes,
+)
+CONFLICTS = Contributor(
+    name="conflicts",
+    kept=_("Lessons that could not be as planned, and what the office did about them"),
+    when_erased=_("What the office wrote there is deleted."),
+    covers=frozenset({"enrollment.Conflict", "enrollment.Conflict_lessons"}),
+    export=queries.conflicts,
+    erase=erase_conflicts,
+    # Written for colleagues; a conflict of two students names both.
+    office_only=True,
+)
+CONTRIBUTORS = (PROGRESS, MESSAGES, TOKENS, CREDITS, CONFLICTS)

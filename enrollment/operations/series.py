@@ -7,6 +7,7 @@ from django.db import OperationalError, transaction
 from psycopg.errors import DeadlockDetected
 
 from enrollment.models import Enrollment, Lesson, Teacher, User
+from enrollment.operations import look_again
 from enrollment.operations.lessons import SlotTaken, plan_lesson
 from enrollment.operations.office import lock_for_lessons
 
@@ -44,6 +45,7 @@ def _plan_all(
 ) -> list[Lesson]:
     # The same button pressed twice: the second waits here, and then meets the first one's lessons.
     live = lock_for_lessons(enrollment=enrollment, teacher=teacher)
+    look_again.after_commit()
     return [
         plan_lesson(enrollment=live, teacher=teacher, starts_at=start, now=now, by=by)
         for start in starts

@@ -12,6 +12,7 @@ from django.utils import timezone
 from enrollment.domain.clock import NoSuchTime, instant
 from enrollment.domain.states import LessonStatus
 from enrollment.models import Lesson, Teacher, User
+from enrollment.operations import look_again
 from enrollment.operations.lessons import SlotTaken, lock_people, move_lesson
 from enrollment.operations.office import put_lesson
 
@@ -65,6 +66,7 @@ def move_lessons(
             put_lesson(lesson=lesson, **place, now=now, by=by, reason=reason)
         except (SlotTaken, NoSuchTime) as error:
             raise CannotMove(lesson) from error
+    look_again.after_commit()
     return ordered
 
 
@@ -93,4 +95,5 @@ def cancel_lessons(
     ordered = sorted(lessons, key=lambda lesson: lesson.pk)
     for lesson in ordered:
         move_lesson(lesson=lesson, status=LessonStatus.CANCELLED, now=now, by=by, reason=reason)
+    look_again.after_commit()
     return ordered

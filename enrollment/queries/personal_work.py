@@ -3,9 +3,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from enrollment.models import ApiToken, Message, MessageAccess, UnitDone, User
+from enrollment.models import (
+    ApiToken,
+    Conflict,
+    MakeUpCredit,
+    Message,
+    MessageAccess,
+    Teacher,
+    UnitDone,
+    User,
+)
 
 
 def progress(*, user: User) -> Mapping[str, Any]:
@@ -47,6 +56,36 @@ def messages(*, user: User) -> Mapping[str, Any]:
             .order_by("pk")
             .values("enrollment", "opened_at", "reason")
         ),
+    }
+
+
+def make_up_credits(*, user: User) -> Mapping[str, Any]:
+    owed = MakeUpCredit.objects.filter(enrollment__student__user=user).order_by("granted_at", "pk")
+    names = ("enrollment", "lesson", "minutes", "granted_at", "used_lesson", "used_at")
+    return {"make_up_credits": list(owed.values(*names))}
+
+
+def conflicts_about(user: User) -> QuerySet[Conflict]:
+    """Also those whose words name a teacher: as a substitute, for one."""
+    about = (
+        Q(student__user=user)
+        | Q(teacher__user=user)
+        | Q(enrollment__student__user=user)
+        | Q(lessons__student__user=user)
+        | Q(lessons__teacher__user=user)
+    )
+    for name in Teacher.objects.filter(user=user).values_list("display_name", flat=True):
+        about |= Q(resolution__contains=name)
+    return Conflict.objects.filter(about).distinct()
+
+
+def conflicts(*, user: User) -> Mapping[str, Any]:
+    found = conflicts_about(user).order_by("found_at", "pk")
+    names = ("kind", "status", "found_at", "resolved_at", "resolution")
+    ended = Conflict.objects.filter(resolved_by=user).order_by("pk")
+    return {
+        "conflicts": list(found.values(*names)),
+        "ended_by_you": list(ended.values("kind", "resolved_at")),
     }
 
 

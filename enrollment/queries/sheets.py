@@ -54,7 +54,8 @@ def course_rows(found: QuerySet[Course]) -> QuerySet[Course]:
 
 
 def course_values(course: Course) -> Values:
-    names = ("title", "slug", "description", "lesson_minutes", "capacity", "opens_on", "closes_on")
+    plain = ("title", "slug", "description", "lesson_minutes", "seats", "capacity")
+    names = (*plain, "opens_on", "closes_on")
     teachers = sorted(teacher.user.email.lower() for teacher in course.teachers.all())
     return {name: getattr(course, name) for name in names} | {"teachers": teachers}
 

@@ -60,6 +60,7 @@ def _courses(school: School) -> Iterator[dict[str, object]]:
             "description": course.description,
             "teachers": " ".join(teacher.email for teacher in course.teachers),
             "lesson_minutes": course.minutes,
+            "seats": course.seats,
             "capacity": course.capacity,
             "opens_on": course.opens_on or "",
             "closes_on": course.closes_on or "",
@@ -118,4 +119,6 @@ def _availability(school: School) -> Iterator[dict[str, object]]:
                 "weekday": WEEKDAYS[hours.weekday],
                 "starts": f"{hours.starts:%H:%M}",
                 "ends": f"{hours.ends:%H:%M}",
+                "every_weeks": hours.every_weeks,
+                "valid_from": hours.valid_from or "",
             }

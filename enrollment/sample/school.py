@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from importlib.resources import files
 from random import Random
@@ -16,16 +16,23 @@ DOMAIN = "school.example"
 # Of these the pages and the tests know by name.
 TEACHER = f"teacher@{DOMAIN}"
 STUDENT = f"student@{DOMAIN}"
+# Lessons that several students share, and how many.
+SEATS = {"ukulele-for-everyone": 4}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hours:
-    """A weekly offer on the teacher's own clock; weekday 0 is Monday."""
+    """A weekly offer on the teacher's own clock; weekday 0 is Monday.
+
+    every_weeks, valid_from: of hours that do not hold every week, which the timetable leaves free.
+    """
 
     weekday: int
     starts: time
     ends: time
+    every_weeks: int = 1
+    valid_from: date | None = None
 
     @property
     def minutes(self) -> int:
@@ -36,6 +43,12 @@ class Hours:
         first = _minutes(self.starts)
         for start in range(first, first + self.minutes - minutes + 1, minutes):
             yield time(start // 60, start % 60)
+
+
+# The same for every day on which the sample is made; the weeks are counted from it.
+EVENINGS = Hours(
+    weekday=1, starts=time(18), ends=time(20), every_weeks=2, valid_from=date(2026, 1, 5)
+)
 
 
 def _minutes(at: time) -> int:
@@ -54,8 +67,12 @@ class Person:
 
     @property
     def weekly_minutes(self) -> int:
-        """What is offered in a week, taken or not."""
-        return sum(hours.minutes for hours in self.hours)
+        """What is offered in every week, taken or not."""
+        return sum(hours.minutes for hours in self.weekly_hours)
+
+    @property
+    def weekly_hours(self) -> tuple[Hours, ...]:
+        return tuple(hours for hours in self.hours if hours.every_weeks == 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +83,7 @@ class Course:
     teachers: tuple[Person, ...]
     minutes: int
     capacity: int
+    seats: int = 1
     opens_on: date | None = None
     closes_on: date | None = None
 
@@ -78,9 +96,12 @@ def dice(what: str) -> Random:
 def teachers() -> tuple[Person, ...]:
     roll = dice("teachers")
     addresses = _Addresses({"Clara Schäfer": TEACHER})
-    return tuple(
+    made = (
         _person(name, zone, addresses, subject=subject, bio=_bio(subject, roll), hours=_hours(roll))
         for zone, subject, name in _teacher_names()
+    )
+    return tuple(
+        replace(one, hours=(*one.hours, EVENINGS)) if one.email == TEACHER else one for one in made
     )
 
 
@@ -124,6 +145,7 @@ def courses(people: Sequence[Person], *, today: date) -> tuple[Course, ...]:
                     teachers=chosen,
                     minutes=minutes,
                     capacity=capacity,
+                    seats=SEATS.get(slug_of(title), 1),
                     opens_on=_season(today) if roll.random() < 0.3 else None,
                 )
             )

@@ -207,7 +207,7 @@ class _Timetable:
         minutes = enrollment.course.minutes
         if self._load(teacher) + minutes / teacher.weekly_minutes > BUSY_AT_MOST:
             return False
-        candidates = [(h, at) for h in teacher.hours for at in h.starts_of(minutes)]
+        candidates = [(h, at) for h in teacher.weekly_hours for at in h.starts_of(minutes)]
         self.roll.shuffle(candidates)
         for hours, at in candidates:
             days = list(_weekly(first, last, hours.weekday))

@@ -21,6 +21,7 @@ from enrollment.operations.enroll import (
     live_enrollment,
 )
 from enrollment.queries import courses as course_queries
+from enrollment.queries.make_up import open_credits
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.refusals import why_refused
 from enrollment.views.login import login_first
@@ -36,8 +37,13 @@ def catalog(request: HttpRequest) -> HttpResponse:
 
 
 def course_detail(request: HttpRequest, course: str) -> HttpResponse:
-    found = get_object_or_404(course_queries.course_page(), slug=course)
+    found: Any = get_object_or_404(course_queries.course_page(), slug=course)
     student = student_of(request.user)
+    if found.places_left > 0:
+        # What is kept for others is left for nobody else.
+        now = timezone.now()
+        reserved = sockets.reserved_places(course=found, apart_from=student, now=now)
+        found.places_left -= reserved
     return render(
         request,
         "enrollment/course.html",
@@ -153,7 +159,7 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         pk=enrollment,
         student__user=request.user,
     )
-    lessons = (
+    lessons = list(
         found.lessons.exclude(status="held").select_related("teacher", "course").order_by("period")
     )
     now = timezone.now()
@@ -161,6 +167,7 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         "enrollment": found,
         "lessons": lessons,
         "now": now,
+        "owed": open_credits(found),
         "actions": sockets.actions_for(
             user=found.student.user, lessons=lessons, enrollment=found, now=now
         ),

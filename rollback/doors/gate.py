@@ -1,10 +1,11 @@
 """One feature used on behalf of another, so that a broken one cannot break its neighbor."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 from rollback import registry, switchboard
 
@@ -20,12 +21,15 @@ def call(
     instead: T,
     who: Any = None,
     even_off: bool = False,
+    reads: bool = False,
     **named: Any,
 ) -> T:
     """`function(*arguments, **named)` in a savepoint; `instead` when the feature is off or broken.
 
     who: the person it is done for; None asks whether the feature is on for anyone. even_off: what
     the feature has already recorded still counts while it is off (holidays still close the day).
+    reads: it writes nothing, so that there is nothing to undo outside of a transaction, and none is
+    begun for it.
     """
     if registry.get(flag) is None:
         return instead
@@ -33,9 +37,15 @@ def call(
     if not (on or even_off):
         return instead
     try:
-        with transaction.atomic():
+        with _savepoint(reads=reads):
             return function(*arguments, **named)
     except Exception:
         # The door: whatever is wrong in there stays in there, and is said aloud.
         log.exception("gate.broken", feature=flag, function=function.__qualname__)
         return instead
+
+
+def _savepoint(*, reads: bool) -> AbstractContextManager[None]:
+    if reads and not connection.in_atomic_block:
+        return nullcontext()
+    return transaction.atomic()

@@ -1,6 +1,6 @@
 """What rollback plugs into the ground floor: unfinished enrollments are kept there, and come back."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import structlog
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from enrollment.models import Course, Enrollment, Student
-from enrollment.sockets import Beginning
+from enrollment.sockets import Beginning, Pair
 from rollback import drafts, registry, switchboard
 from rollback.doors.words import TURNED_AWAY
 from rollback.models import EnrollmentDraft
@@ -86,6 +86,15 @@ class DraftKeeper:
         except Exception:
             # The door: the enrollment is what counts, and it refuses every later save.
             log.exception("draft.not_finished", enrollment=enrollment.pk)
+
+    def drafted(self, *, pairs: Collection[Pair]) -> Collection[Pair] | None:
+        try:
+            with transaction.atomic():
+                return drafts.drafted(pairs=pairs)
+        except Exception:
+            # The door: who cannot be asked says nothing about anybody's hold.
+            log.exception("drafts.not_asked")
+            return None
 
 
 def _with_draft(draft: EnrollmentDraft, *, posted: Mapping[str, str] | None) -> Beginning:

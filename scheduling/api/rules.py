@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound, PermissionDenied
@@ -49,11 +50,11 @@ class Rules(ApiView):
         teacher = _teacher(request)
         rule = AvailabilityRule(teacher=teacher, **said(RuleQuery(data=request.data)))
         try:
-            made = operations.save_hours(rule=rule)
+            operations.save_hours(rule=rule, now=timezone.now())
         except ValidationError as error:
             raise at_their_fields(error) from error
-        where = reverse("availability-api:rule", args=[made.pk], request=request)
-        return Response(shapes.rule(made), status=201, headers={"Location": where})
+        where = reverse("availability-api:rule", args=[rule.pk], request=request)
+        return Response(shapes.rule(rule), status=201, headers={"Location": where})
 
 
 class Rule(ApiView):
@@ -95,8 +96,11 @@ class Rule(ApiView):
         responses=answers({204: OpenApiResponse(description="They are gone.")}, 404),
     )
     def delete(self, request: Request, rule: int) -> Response:
-        if not operations.delete_hours(teacher=_teacher(request), rule_id=rule):
-            raise NotFound
+        now = timezone.now()
+        try:
+            operations.delete_hours(teacher=_teacher(request), rule_id=rule, now=now)
+        except AvailabilityRule.DoesNotExist as error:
+            raise NotFound from error
         return Response(status=204)
 
     def _change(self, request: Request, rule: int, kind: Any) -> Response:
@@ -106,7 +110,10 @@ class Rule(ApiView):
             raise NotFound
         try:
             changed = operations.change_hours(
-                teacher=teacher, rule_id=rule, said=said(kind(data=request.data))
+                teacher=teacher,
+                rule_id=rule,
+                said=said(kind(data=request.data)),
+                now=timezone.now(),
             )
         except ValidationError as error:
             raise at_their_fields(error) from error

@@ -29,6 +29,19 @@ class Rule:
     last_day: int = LAST_DAY
     every_weeks: int = 1
 
+    @classmethod
+    def of(cls, row: Sequence[int]) -> "Rule":
+        """row: all of it, in the order above."""
+        weekday, starts, ends, first_day, last_day, every_weeks = row
+        return cls(
+            weekday=weekday,
+            starts=starts,
+            ends=ends,
+            first_day=first_day,
+            last_day=last_day,
+            every_weeks=every_weeks,
+        )
+
     def holds_on(self, day: int) -> bool:
         """For a day of its weekday."""
         if not self.first_day <= day <= self.last_day:
@@ -49,6 +62,12 @@ class DayHours:
     starts: int = 0
     ends: int = 0
 
+    @classmethod
+    def of(cls, row: Sequence[int]) -> "DayHours":
+        """row: all of it, in the order above."""
+        day, replaces, starts, ends = row
+        return cls(day=day, replaces=bool(replaces), starts=starts, ends=ends)
+
 
 def open_windows(
     *,
@@ -60,8 +79,10 @@ def open_windows(
 ) -> list[Period]:
     """The windows as instants, whole (not clipped), that can reach into [since, until), sorted.
 
-    Windows that overlap, after a gap pushed one forward or because a date adds to its weekday,
-    become one; those that only touch stay two, each with a grid of its own.
+    Windows of one date that overlap, after a gap pushed one forward or because a date adds to its
+    weekday, become one; those that only touch stay two, each with a grid of its own. A date's window
+    begins where one of the dates before ends: were they one, its grid would hang on a chain of
+    nights that has no beginning, and one slot could be asked about with another grid than the list.
     """
     if since >= until:
         return []
@@ -71,21 +92,23 @@ def open_windows(
     by_day: defaultdict[int, list[DayHours]] = defaultdict(list)
     for one in exceptions:
         by_day[one.day].append(one)
-    found = [
-        (instant(zone, day, starts), instant(zone, day, ends))
-        for day in reaching_days(zone=zone, since=since, until=until)
-        for starts, ends in _of_day(day, by_weekday[(day - 1) % WEEK], by_day.get(day, ()))
-    ]
-    return _joined(sorted(window for window in found if window[0] < window[1]))
+    found: list[Period] = []
+    for day in reaching_days(zone=zone, since=since, until=until):
+        hours = _of_day(day, by_weekday[(day - 1) % WEEK], by_day.get(day, ()))
+        found += _joined(
+            sorted((instant(zone, day, starts), instant(zone, day, ends)) for starts, ends in hours)
+        )
+    return list(_apart(found))
 
 
 def reaching_days(*, zone: ZoneInfo, since: int, until: int) -> range:
-    """The days on which a window may begin that reaches into [since, until).
+    """The days on which a window may begin that reaches into [since, until), or into one that does.
 
-    From two days before: a window may end on the next day, and Samoa once left out a whole day,
-    which pushed its windows into the one after.
+    Twice two days before: a window may end on the next day, and Samoa once left out a whole day,
+    which pushed its windows into the one after. One day after: Newfoundland put its clock back
+    at 00:01, so that the last hour of a day came once more in the middle of the next.
     """
-    return range(day_of(zone, since) - 2, day_of(zone, until) + 1)
+    return range(day_of(zone, since) - 4, day_of(zone, until) + 2)
 
 
 def _of_day(day: int, rules: Iterable[Rule], exceptions: Sequence[DayHours]) -> Iterator[Period]:
@@ -98,13 +121,24 @@ def _of_day(day: int, rules: Iterable[Rule], exceptions: Sequence[DayHours]) -> 
 
 
 def _joined(windows: Iterable[Period]) -> list[Period]:
+    """A window from 02:00 to 03:00 lasts no time at all on the night that leaves that hour out."""
     joined: list[Period] = []
     for start, end in windows:
+        if start >= end:
+            continue
         if joined and start < joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
             joined.append((start, end))
     return joined
+
+
+def _apart(windows: Iterable[Period]) -> Iterator[Period]:
+    reached: int | None = None
+    for start, end in sorted(windows):
+        if reached is None or end > reached:
+            yield (start if reached is None else max(start, reached)), end
+            reached = end
 
 
 def overlap(one: Rule, other: Rule) -> bool:

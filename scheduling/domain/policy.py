@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from scheduling.domain.clock import Period
 
 HORIZON_DAYS = 28
+MOST_HORIZON_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +53,10 @@ class Policy:
     def cancel_until(self, starts_at: datetime) -> datetime:
         return starts_at - timedelta(hours=self.cancel_notice_hours)
 
-    def around(self, busy: Period) -> Period:
-        """Where a new lesson may not be because of `busy`, which has its own buffers inside."""
-        return busy[0] - self.buffer_after * 60, busy[1] + self.buffer_before * 60
+    def around_each(self, busy: Iterable[Period]) -> list[Period]:
+        """Where a new lesson may not be because of those, which have their own buffers inside."""
+        after, before = self.buffer_after * 60, self.buffer_before * 60
+        return [(start - after, end + before) for start, end in busy]
 
 
 # In the order in which they are written in rows.

@@ -30,10 +30,10 @@ class Why(StrEnum):
     HORIZON = "horizon"
     PAST = "past"
     NOTICE = "notice"
+    OWN_LESSON = "own_lesson"  # the asking student's, with whichever teacher
     LESSON = "lesson"
     FULL = "full"  # a group lesson of this course without an open seat
     BUFFER = "buffer"
-    OWN_LESSON = "own_lesson"  # the asking student's
     DAY_LIMIT = "day_limit"
     WEEK_LIMIT = "week_limit"
 
@@ -134,14 +134,14 @@ class _Judge:
         return found
 
     def why(self, slot: Period) -> Why | None:
-        if self._closed(slot):
+        if self._closed(slot) is not None:
             return Why.CLOSED
         if touches(slot, self.facts.time_off):
             return Why.TIME_OFF
         return self._too_soon_or_late(slot[0]) or self._taken(slot) or self._limits(slot)
 
     def missing(self, slot: Period, why: Why) -> Missing:
-        return Missing(period=slot, why=why, note=self._closed(slot) if why == Why.CLOSED else "")
+        return Missing(period=slot, why=why, note=self._closed(slot) or "")
 
     def day(self, day: int, free: Sequence[Period], missing: Sequence[Missing]) -> DayReasons:
         why, note = (None, "") if free else self._why_day(day, missing)
@@ -157,16 +157,14 @@ class _Judge:
         why = max(Why, key=reasons.count)
         return why, next(one.note for one in missing if one.why == why)
 
-    def _closed(self, slot: Period) -> str:
-        days = range(day_of(self.facts.zone, slot[0]), day_of(self.facts.zone, slot[1] - 1) + 1)
-        return next(
-            (
-                self.closed[day]
-                for day in days
-                if day in self.closed and touches(slot, [day_period(self.facts.zone, day)])
-            ),
-            "",
-        )
+    def _closed(self, slot: Period) -> str | None:
+        """The name of the closed date that it touches. A date's period may hold an hour that the
+        clock shows as the day before's, so that one's neighbors are looked at, too."""
+        zone = self.facts.zone
+        for day in range(day_of(zone, slot[0]) - 1, day_of(zone, slot[1]) + 2):
+            if day in self.closed and touches(slot, [day_period(zone, day)]):
+                return self.closed[day]
+        return None
 
     def _too_soon_or_late(self, start: int) -> Why | None:
         if start >= self.horizon.ends:
@@ -176,17 +174,17 @@ class _Judge:
         return Why.NOTICE if start < self.horizon.earliest else None
 
     def _taken(self, slot: Period) -> Why | None:
-        if slot not in self.groups and (why := self._teaching(slot)):
-            return why
-        return Why.OWN_LESSON if touches(slot, self.facts.learning) else None
+        if touches(slot, self.facts.learning):
+            return Why.OWN_LESSON
+        return None if slot in self.groups else self._teaching(slot)
 
     def _teaching(self, slot: Period) -> Why | None:
-        for one in self.facts.teaching:
-            if touches(slot, [one.period]):
-                return Why.FULL if one.group and one.period == slot else Why.LESSON
-            if touches(slot, [self.policy.around(one.busy)]):
-                return Why.BUFFER
-        return None
+        lessons = [one for one in self.facts.teaching if touches(slot, [one.period])]
+        if lessons:
+            is_full = any(one.seats > 1 and one.period == slot for one in lessons)
+            return Why.FULL if is_full else Why.LESSON
+        buffers = self.policy.around_each(one.busy for one in self.facts.teaching)
+        return Why.BUFFER if touches(slot, buffers) else None
 
     def _limits(self, slot: Period) -> Why | None:
         if slot in self.groups:

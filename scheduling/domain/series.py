@@ -56,5 +56,5 @@ def _booked(facts: Facts, policy: Policy, slot: Period) -> Facts:
     joined = next((one for one in facts.teaching if one.period == slot), None)
     before, after = policy.buffer_before * 60, policy.buffer_after * 60
     busy = joined.busy if joined else (slot[0] - before, slot[1] + after)
-    mine = Taken(period=slot, busy=busy, group=joined is not None)
+    mine = Taken(period=slot, busy=busy, seats=joined.seats if joined else 1)
     return replace(facts, teaching=[*others, mine], learning=[*facts.learning, slot])

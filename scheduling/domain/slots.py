@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from scheduling.domain.clock import Period, day_of, day_period, monday_of
@@ -14,16 +15,16 @@ from scheduling.domain.hours import DayHours, Rule, open_windows
 from scheduling.domain.policy import Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class Taken(NamedTuple):
     """A lesson of the teacher. busy: with its buffers.
 
-    group: of the asked course, for several students; open_seats of it are still free.
+    seats: above 1 for a group of the asked course; open_seats of them are still free, and 0 for
+    whoever is in it already.
     """
 
     period: Period
     busy: Period
-    group: bool = False
+    seats: int = 1
     open_seats: int = 0
 
 
@@ -62,8 +63,15 @@ def free_slots(facts: Facts, policy: Policy, span: Span) -> list[Period]:
     not, and needs no hours: it takes place.
     """
     start = max(span.since, span.earliest)
-    offered = list(_cut(windows(facts, since=start, until=span.until), policy, start, span.until))
-    free = without(offered, blocked(facts, policy))
+    opened = windows(facts, since=start, until=span.until)
+    begins = _free_starts(opened, blocked(facts, policy), policy, first=start, last=span.until)
+    length = policy.length
+    free = [(begin, begin + length) for begin in begins]
+    return finished(free, facts, policy, span)
+
+
+def finished(free: list[Period], facts: Facts, policy: Policy, span: Span) -> list[Period]:
+    """`free`, which nothing is in the way of, without those beyond a limit, and with the groups."""
     if policy.has_limits:
         counts = Counts(facts)
         free = [slot for slot in free if not counts.full(slot[0], policy)]
@@ -87,7 +95,7 @@ def blocked(facts: Facts, policy: Policy) -> list[Period]:
         [
             *away(facts),
             *facts.learning,
-            *(policy.around(one.busy) for one in facts.teaching if not one.open_seats),
+            *policy.around_each(one.busy for one in facts.teaching if not one.open_seats),
         ]
     )
 
@@ -163,7 +171,7 @@ def _with_groups(
     free: list[Period], groups: Sequence[Taken], facts: Facts, policy: Policy, span: Span
 ) -> list[Period]:
     """Instead of every new slot that would touch a group stands the group, if it can be joined."""
-    apart = without(free, merged(policy.around(group.busy) for group in groups))
+    apart = without(free, merged(policy.around_each(group.busy for group in groups)))
     in_the_way = merged([*away(facts), *facts.learning])
     start = max(span.since, span.earliest)
     joined = [
@@ -183,10 +191,29 @@ def nearest(slots: Sequence[Period], *, wanted: int, count: int) -> list[Period]
     return sorted(sorted(slots, key=lambda slot: abs(slot[0] - wanted))[:count])
 
 
-def _cut(found: Iterable[Period], policy: Policy, earliest: int, until: int) -> Iterator[Period]:
-    step, length = policy.step, policy.length
-    for start, end in found:
-        # The first point of the grid that is not before `earliest`.
-        first = start + max(0, -((start - earliest) // step)) * step
-        for begin in range(first, min(until, end - length + 1), step):
-            yield begin, begin + length
+def _free_starts(
+    opened: Iterable[Period], blocks: Sequence[Period], policy: Policy, *, first: int, last: int
+) -> list[int]:
+    """The points of each window's grid in [first, last) from which a lesson touches no block.
+
+    One pass over both, which are apart and in order; the grid is cut in whole free pieces.
+    """
+    step, length, total = policy.step, policy.length, len(blocks)
+    found: list[int] = []
+    passed = 0
+    for start, end in opened:
+        free_from = max(start, first)
+        while passed < total and blocks[passed][1] <= free_from:
+            passed += 1
+        for block_from, block_until in [*_until(blocks, passed, end), (end, end)]:
+            begin = start - (start - free_from) // step * step
+            found.extend(range(begin, min(last, block_from - length + 1), step))
+            free_from = block_until
+    return found
+
+
+def _until(blocks: Sequence[Period], number: int, end: int) -> Iterator[Period]:
+    """From that number on, those that begin before `end`."""
+    while number < len(blocks) and blocks[number][0] < end:
+        yield blocks[number]
+        number += 1

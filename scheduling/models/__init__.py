@@ -3,6 +3,7 @@ from scheduling.models.idempotency import IdempotencyKey
 from scheduling.models.policies import BookingPolicy
 from scheduling.models.reminders import TeacherReminder
 from scheduling.models.rules import AvailabilityRule
+from scheduling.models.waitlist import WaitlistEntry
 
 __all__ = [
     "AvailabilityException",
@@ -11,4 +12,5 @@ __all__ = [
     "IdempotencyKey",
     "TeacherReminder",
     "TimeOff",
+    "WaitlistEntry",
 ]

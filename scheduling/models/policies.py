@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import Course, Teacher
-from scheduling.domain.policy import NAMES
+from scheduling.domain.policy import MOST_HORIZON_DAYS, NAMES
 
 
 def _number(label: Any, least: int, most: int, help_text: Any = "") -> Any:
@@ -57,7 +57,10 @@ class BookingPolicy(models.Model):
         _("latest booking, minutes before the start"), 0, 30_000, _("1440 is a day before.")
     )
     horizon_days = _number(
-        _("bookable days ahead"), 1, 366, _("The last day is so many days after today.")
+        _("bookable days ahead"),
+        1,
+        MOST_HORIZON_DAYS,
+        _("The last day is so many days after today."),
     )
     most_a_day = _number(_("most lessons a day"), 1, 100)
     most_a_week = _number(_("most lessons a week"), 1, 500, _("From Monday to Sunday."))
@@ -91,7 +94,7 @@ class BookingPolicy(models.Model):
                     & (Q(step_minutes__isnull=True) | Q(step_minutes__range=(5, 480)))
                     & (Q(buffer_before__isnull=True) | Q(buffer_before__lte=240))
                     & (Q(buffer_after__isnull=True) | Q(buffer_after__lte=240))
-                    & (Q(horizon_days__isnull=True) | Q(horizon_days__range=(1, 366)))
+                    & (Q(horizon_days__isnull=True) | Q(horizon_days__range=(1, MOST_HORIZON_DAYS)))
                     & (Q(most_a_day__isnull=True) | Q(most_a_day__gte=1))
                     & (Q(most_a_week__isnull=True) | Q(most_a_week__gte=1))
                 ),

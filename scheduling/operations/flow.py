@@ -12,11 +12,13 @@ from enrollment.operations.enroll import (
     enroll,
     lock_course,
 )
-from enrollment.operations.lessons import hold_slot, one_at_a_time, taken_if_blocked
+from enrollment.operations.lessons import HOLD, hold_slot, one_at_a_time, taken_if_blocked
 from rollback import drafts
 from scheduling.domain import choice
+from scheduling.operations import waitlist
 from scheduling.operations.offered import check_offered
 from scheduling.queries.progress import live_hold
+from scheduling.queries.waitlist import offered_holds
 
 
 @transaction.atomic
@@ -116,7 +118,7 @@ def finish(
     ) or hold_free_slot(
         student=student, course=course, teacher=teacher, starts_at=starts_at, now=now
     )
-    return enroll(
+    made = enroll(
         student=student,
         course=course,
         teacher=teacher,
@@ -127,6 +129,8 @@ def finish(
         hold=hold,
         posted=posted,
     )
+    waitlist.settle(now=now, student=student)
+    return made
 
 
 def hold_free_slot(
@@ -134,8 +138,14 @@ def hold_free_slot(
 ) -> Lesson:
     """The same availability function that made the list decides; the database decides the race.
 
+    A hold of the very slot that lasts longer, as one from the waitlist, stays as it is; those of other
+    courses that the waitlist gave are not given back for this one.
+
     :raises SlotTaken:
     """
+    own = live_hold(student=student, course=course, teacher=teacher, starts_at=starts_at, now=now)
+    if own is not None and own.expires_at and own.expires_at > now + HOLD:
+        return own
     with taken_if_blocked():
         terms = check_offered(
             teacher=teacher, course=course, student=student, starts_at=starts_at, now=now
@@ -147,4 +157,5 @@ def hold_free_slot(
             starts_at=starts_at,
             now=now,
             terms=terms,
+            spare=offered_holds(student),
         )

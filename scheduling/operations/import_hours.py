@@ -13,13 +13,17 @@ from enrollment.domain import cells
 from enrollment.domain.sheets import BadCell, Column, Record, Sheet
 from enrollment.importing.desk import Counts, Desk, Touched
 from enrollment.importing.registry import Export, Table
+from enrollment.models import Teacher
 from enrollment.operations.import_school.merge import counted
 from scheduling.domain.hours import first_overlap
 from scheduling.models import AvailabilityRule
-from scheduling.models.rules import MIDNIGHT
+from scheduling.models.rules import MIDNIGHT, MOST_WEEKS
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TAGE = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
+
+# Columns that a file may do without; a known row then keeps what it has.
+OPTIONAL = ("ends_next_day", "every_weeks", "valid_until")
 
 Key = tuple[int, int, time, date | None]
 
@@ -31,6 +35,8 @@ class HoursRow:
     weekday: int
     starts: time
     ends: time
+    ends_next_day: bool
+    every_weeks: int
     valid_from: date | None
     valid_until: date | None
 
@@ -62,27 +68,21 @@ def minute(text: str) -> time:
 
 def save_hours_file(rows: Sequence[HoursRow], desk: Desk) -> Counts:
     named = [(row, teacher.pk) for row in rows if (teacher := desk.teacher(row.record))]
-    sound = [(row, teacher) for row, teacher in named if _is_sound(row, desk)]
-    known = _known({teacher for _row, teacher in sound})
-    rules = [(row, _as_rule(row, teacher, known)) for row, teacher in sound]
+    known = _known({teacher for _row, teacher in named})
+    wanted = [(row, _as_rule(row, teacher, known)) for row, teacher in named]
+    rules = [(row, rule) for row, rule in wanted if _is_sound(row, rule, desk)]
     _report_overlaps(rules, known.values(), desk)
     if desk.problems:
         return Counts()
     return _write(rules, known)
 
 
-def _is_sound(row: HoursRow, desk: Desk) -> bool:
-    if not (row.ends > row.starts or row.ends == MIDNIGHT):
-        desk.refuse(row.record, "ends", "must be later than starts; 00:00 is the end of the day.")
-    elif row.valid_from and row.valid_until and row.valid_until < row.valid_from:
-        desk.refuse(row.record, "valid_until", "must not be before valid_from.")
-    else:
-        return True
-    return False
-
-
 def _known(teachers: Iterable[int]) -> dict[Key, AvailabilityRule]:
-    rules = AvailabilityRule.objects.filter(teacher__in=list(teachers)).order_by("pk")
+    """Nobody else saves hours of these teachers before the import's transaction ends: overlaps of
+    hours that hold in some weeks only are seen by this check alone, not by the database."""
+    rows = Teacher.objects.select_for_update(no_key=True).filter(pk__in=teachers)
+    list(rows.order_by("pk").values_list("pk"))
+    rules = AvailabilityRule.objects.filter(teacher__in=teachers).order_by("pk")
     return {_key(rule): rule for rule in rules}
 
 
@@ -93,16 +93,41 @@ def _key(rule: AvailabilityRule) -> Key:
 def _as_rule(row: HoursRow, teacher: int, known: dict[Key, AvailabilityRule]) -> AvailabilityRule:
     """As the file wants it, with the known row's id; a column it does not have changes nothing."""
     old = known.get((teacher, row.weekday, row.starts, row.valid_from))
-    keeps = old is not None and not row.record.has("valid_until")
-    return AvailabilityRule(
+    rule = AvailabilityRule(
         pk=old.pk if old else None,
         teacher_id=teacher,
         weekday=row.weekday,
         starts=row.starts,
         ends=row.ends,
         valid_from=row.valid_from,
-        valid_until=old.valid_until if old and keeps else row.valid_until,
     )
+    for name in OPTIONAL:
+        keeps = old is not None and not row.record.has(name)
+        setattr(rule, name, getattr(old if keeps else row, name))
+    return rule
+
+
+def _is_sound(row: HoursRow, rule: AvailabilityRule, desk: Desk) -> bool:
+    column, hint = _what_is_wrong(rule)
+    if hint:
+        desk.refuse(row.record, column, hint)
+    return not hint
+
+
+def _what_is_wrong(rule: AvailabilityRule) -> tuple[str, str]:
+    """The column, and what would be right; the model's own rules, in the file's words."""
+    if rule.ends_next_day and rule.ends > rule.starts:
+        return "ends", "hours last 24 hours at most; end them earlier, or say ends_next_day no."
+    if not (rule.ends_next_day or rule.ends > rule.starts or rule.ends == MIDNIGHT):
+        return "ends", (
+            "must be later than starts; 00:00 is the end of the day, and hours that go on past "
+            "midnight need ends_next_day yes."
+        )
+    if rule.valid_from and rule.valid_until and rule.valid_until < rule.valid_from:
+        return "valid_until", "must not be before valid_from."
+    if rule.every_weeks > 1 and rule.valid_from is None:
+        return "valid_from", "say from which day on; the weeks are counted from it."
+    return "", ""
 
 
 def _report_overlaps(
@@ -110,14 +135,17 @@ def _report_overlaps(
     known: Iterable[AvailabilityRule],
     desk: Desk,
 ) -> None:
-    """Each row against what stays in the school, and against the lines above it."""
+    """Each row against what stays in the school, and against the lines above it.
+
+    All weekdays: hours that go on past midnight reach into the next one.
+    """
     written = {_key(rule) for _row, rule in rules}
-    beside: dict[tuple[int, int], list[tuple[str, AvailabilityRule]]] = defaultdict(list)
+    beside: dict[int, list[tuple[str, AvailabilityRule]]] = defaultdict(list)
     for rule in known:
         if _key(rule) not in written:
-            beside[rule.teacher_id, rule.weekday].append(("already in the school", rule))
+            beside[rule.teacher_id].append(("already in the school", rule))
     for row, rule in rules:
-        others = beside[rule.teacher_id, rule.weekday]
+        others = beside[rule.teacher_id]
         found = first_overlap(
             rule.as_rule(), ((index, other.as_rule()) for index, (_, other) in enumerate(others))
         )
@@ -132,10 +160,7 @@ def _write(
 ) -> Counts:
     new = [rule for _row, rule in rules if _key(rule) not in known]
     changed = [
-        rule
-        for _row, rule in rules
-        if (old := known.get(_key(rule)))
-        and (old.ends, old.valid_until) != (rule.ends, rule.valid_until)
+        rule for _row, rule in rules if (old := known.get(_key(rule))) and _says(old) != _says(rule)
     ]
     # Taken away and put back under their ids: updated one by one, two that trade their times would
     # overlap for a moment, and the database looks after each row.
@@ -150,13 +175,18 @@ def _write(
     return counted(touched, of=len(rules))
 
 
+def _says(rule: AvailabilityRule) -> tuple[Any, ...]:
+    """What is not in the key."""
+    return tuple(getattr(rule, name) for name in ("ends", *OPTIONAL))
+
+
 def hours_rows(found: QuerySet[AvailabilityRule]) -> QuerySet[AvailabilityRule]:
     with_all = found.select_related("teacher__user")
     return with_all.order_by("teacher__user__email", "weekday", "starts", "pk")
 
 
 def hours_values(rule: AvailabilityRule) -> dict[str, Any]:
-    names = ("weekday", "starts", "ends", "valid_from", "valid_until")
+    names = ("weekday", "starts", "ends", "valid_from", *OPTIONAL)
     teacher = rule.teacher.user.email.lower()
     return {"teacher": teacher} | {name: getattr(rule, name) for name in names}
 
@@ -169,6 +199,14 @@ HOURS = Table(
             Column(name="weekday", read=weekday, write=weekday_name),
             Column(name="starts", read=minute, write=cells.clock_text),
             Column(name="ends", read=minute, write=cells.clock_text),
+            Column(
+                name="ends_next_day",
+                read=cells.yes_or_no,
+                write=cells.yes_or_no_text,
+                needed=False,
+                empty=False,
+            ),
+            Column(name="every_weeks", read=cells.whole(1, MOST_WEEKS), needed=False, empty=1),
             Column(name="valid_from", read=cells.day, needed=False),
             Column(name="valid_until", read=cells.day, needed=False),
         ],

@@ -1,6 +1,7 @@
 """Whether a slot may be booked: the question every way of booking asks, under the locks it needs."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from enrollment.models import Course, Lesson, Student, Teacher
 from enrollment.operations.lessons import SlotTaken, Terms, lock_teacher
@@ -29,21 +30,24 @@ def check_offered(
             course=course,
             student=student,
             now=now,
-            since=starts_at,
-            until=starts_at + timedelta(seconds=1),
+            only=starts_at,
             apart_from=apart_from,
         )
 
     known = found()
-    slots = known.slots()
-    if slots and (known.policy.has_limits or course.seats > 1):
+    if not known.slots():
+        raise SlotTaken
+    group = known.group_at(starts_at)
+    if known.policy.has_limits or course.seats > 1 or group:
         lock_teacher(teacher=teacher)
         # Once more: somebody may have been faster while this waited.
         known = found()
-        slots = known.slots()
-    if starts_at.microsecond or not slots:
-        raise SlotTaken
-    return terms(course, known.policy, slot=slots[0])
+        group = known.group_at(starts_at)
+        if not known.slots():
+            raise SlotTaken
+    agreed = terms(course, known.policy, slot=known.slots()[0])
+    # The course may have changed since the group was agreed. Its buffers come with it.
+    return replace(agreed, seats=group.seats) if group else agreed
 
 
 def terms(course: Course, policy: Policy, *, slot: Period) -> Terms:

@@ -6,6 +6,8 @@ What the office does it tells by itself: it belongs to no thread.
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.core.mail import EmailMessage
+from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -55,3 +57,29 @@ def _tell(
 ) -> None:
     if enrollment is not None and role != Role.OFFICE:
         tell_what_was_done(enrollment=enrollment, sender=by, body="\n".join(lines), now=now)
+
+
+def tell_moved_by_itself(
+    *, lesson: Lesson, before: str, after: str, why: str, now: datetime
+) -> None:
+    """Nobody did it, and both are told: the student in the thread, where they can answer their teacher,
+    and the teacher, whose name such a message has to bear, by a mail that says so."""
+    lines = [
+        _("The school has moved a lesson by itself, because it could not stay (%(why)s).")
+        % {"why": why},
+        _("Before: %(place)s") % {"place": before},
+        _("Now: %(place)s") % {"place": after},
+        _("If that does not suit you, please answer here."),
+    ]
+    teacher = lesson.teacher.user
+    if lesson.enrollment is not None:
+        tell_what_was_done(
+            enrollment=lesson.enrollment, sender=teacher, body="\n".join(lines), now=now
+        )
+    mail = EmailMessage(
+        subject=_("A lesson was moved"),
+        body="\n".join([*lines[:3], "", _("Your student was told the same in your messages.")]),
+        to=[teacher.email],
+    )
+    # Robust: the move is written, and stands in the teacher's messages and lessons anyway.
+    transaction.on_commit(mail.send, robust=True)

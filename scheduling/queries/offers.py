@@ -7,11 +7,13 @@ from zoneinfo import ZoneInfo
 
 from enrollment.models import Course, Lesson, Student, Teacher
 from scheduling.domain import offer
+from scheduling.domain.choice import as_text
 from scheduling.domain.clock import WEEK, Period
 from scheduling.domain.reasons import DayReasons
 from scheduling.domain.slots import nearest
 from scheduling.queries.alternatives import ALTERNATIVES
 from scheduling.queries.availability import Availability, availability, moment
+from scheduling.queries.waitlist import awaited_times, taken_times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,8 @@ class Offer:
     """gone: the wanted start when it is free no more; `days` then holds the nearest alternatives,
     else the free times of `week`. teacher: None only where nobody teaches the course. minutes: how
     long a new lesson is. closed: the days of `week` without a free time, and of every week without
-    one; they are dates of the teacher's calendar.
+    one; they are dates of the teacher's calendar. taken: what one may wait for, of the shown week
+    and of those without anything free; awaited: those of them that this student waits for already.
     """
 
     teachers: Sequence[Teacher]
@@ -31,6 +34,9 @@ class Offer:
     gone: datetime | None = None
     minutes: int = 0
     closed: Sequence[DayReasons] = ()
+
+    taken: Sequence[offer.Day] = ()
+    awaited: frozenset[str] = frozenset()
 
     @property
     def closed_here(self) -> list[DayReasons]:
@@ -78,6 +84,7 @@ def offer_for(
     else:
         shown = offer.of_week(periods, zone=zone, week=week) if week else []
     theirs = ZoneInfo(teacher.zone) if teacher else zone
+    taken = taken_times(known, zone=zone, weeks=_taken_in(weeks, week)) if known else []
     return Offer(
         teachers=teachers,
         teacher=teacher,
@@ -88,7 +95,18 @@ def offer_for(
         gone=gone,
         minutes=known.policy.lesson_minutes if known else course.lesson_minutes,
         closed=_closed(known, weeks, week) if known and gone is None else [],
+        taken=offer.by_day(taken, zone=zone, theirs=theirs),
+        awaited=_awaited(student, course, teacher) if taken else frozenset(),
     )
+
+
+def _taken_in(weeks: Sequence[offer.Week], shown: date | None) -> list[date]:
+    return [week.first_on for week in weeks if not week.slots or week.first_on == shown]
+
+
+def _awaited(student: Student, course: Course, teacher: Teacher | None) -> frozenset[str]:
+    times = awaited_times(student=student, course=course)
+    return frozenset(as_text(start) for pk, start in times if teacher and pk == teacher.pk)
 
 
 def _teacher_with_slots(

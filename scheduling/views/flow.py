@@ -14,6 +14,7 @@ from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.enroll import (
     AlreadyEnrolled,
     ChangedElsewhere,
+    CourseFull,
     EnrollmentRefused,
     check_can_enroll,
 )
@@ -57,7 +58,8 @@ def choose(request: HttpRequest, student: Student, course: Course) -> HttpRespon
     try:
         check_can_enroll(student=student, course=course, teacher=None, now=now)
     except EnrollmentRefused as refused:
-        context = {"course": course, "why": why_refused(refused)}
+        full = isinstance(refused, CourseFull)
+        context = {"course": course, "why": why_refused(refused), "full": full}
         return render(request, "scheduling/refused.html", context)
     return _show_offer(request, student, course, now=now)
 

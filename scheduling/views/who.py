@@ -35,6 +35,22 @@ def student_step(
     return step
 
 
+def student_page(
+    view: Callable[Concatenate[HttpRequest, Student, P], HttpResponse],
+) -> Callable[..., HttpResponse]:
+    """For every student, enrolled or not."""
+
+    @login_first
+    @wraps(view)
+    def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        student = student_of(request.user)
+        if student is None:
+            return render(request, "scheduling/students_only.html", status=403)
+        return view(request, student, *args, **kwargs)
+
+    return page
+
+
 def teacher_page(
     view: Callable[Concatenate[HttpRequest, Teacher, P], HttpResponse],
 ) -> Callable[..., HttpResponse]:

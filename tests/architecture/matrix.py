@@ -16,9 +16,12 @@ from django.urls import URLResolver, get_resolver
 
 from config.roles import give_permissions
 from enrollment.models import (
+    Conflict,
     Course,
     CourseUnit,
     Enrollment,
+    Lesson,
+    MakeUpCredit,
     Message,
     MessageAccess,
     UnitDone,
@@ -31,7 +34,13 @@ from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
 from rollback.runner import actor_of
-from scheduling.models import AvailabilityRule
+from scheduling.models import (
+    AvailabilityException,
+    AvailabilityRule,
+    BookingPolicy,
+    TimeOff,
+    WaitlistEntry,
+)
 from tests.conftest import make_student, make_teacher, make_user
 
 GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
@@ -160,6 +169,10 @@ def build() -> School:
     rule = AvailabilityRule.objects.create(
         teacher=teacher, weekday=0, starts=time(16), ends=time(18)
     )
+    other_day = AvailabilityException.objects.create(teacher=teacher, day_on=day.date())
+    time_off = TimeOff.objects.create(teacher=teacher, period=(day, day + timedelta(days=1)))
+    policy = BookingPolicy.objects.create(teacher=teacher, buffer_after=10)
+    waits = WaitlistEntry.objects.create(student=student, course=enrolled, created_at=day)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     change = FlagChange.objects.filter(flag_name=flag.name).latest("pk")
     root = people["superuser"]
@@ -172,6 +185,13 @@ def build() -> School:
     )
     Message.objects.create(enrollment=enrollment, sender=student.user, body="x")
     opening = MessageAccess.objects.create(enrollment=enrollment, user=root, reason="x")
+    conflict = Conflict.objects.create(kind="after_the_end", key="x", enrollment=enrollment)
+    conflict.lessons.add(lesson)
+    cancelled = plan_by_hand(
+        enrollment=enrollment, teacher=teacher, on=day.date(), at=time(18), now=day
+    )
+    Lesson.objects.filter(pk=cancelled.pk).update(status="cancelled")
+    credit = MakeUpCredit.objects.create(enrollment=enrollment, lesson=cancelled, minutes=45)
     token, _secret = make_token(
         user=student.user, name="x", lifetime=timedelta(days=1), now=datetime.now(UTC)
     )
@@ -182,17 +202,23 @@ def build() -> School:
     )
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    units = (unit, ticked)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units)}
+    units = (unit, ticked, conflict, credit)
+    hours = (other_day, time_off, policy, waits)
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,
         things=things
         | {
             "course": course.slug,
+            "course_id": str(course.pk),
             "enrollment": str(enrollment.pk),
             "lesson": str(lesson.pk),
+            "conflict": str(conflict.pk),
             "teacher": str(teacher.pk),
             "rule": str(rule.pk),
+            "exception": str(other_day.pk),
+            "time_off": str(time_off.pk),
+            "entry": str(waits.pk),
             "booking": str(lesson.pk),
             "year": "2026",
             "month": "3",
@@ -210,7 +236,7 @@ def build() -> School:
 
 
 def data_of(row: Row, things: Mapping[str, str]) -> dict[str, str]:
-    return {name: value.format(**things) for name, value in row.data.items()}
+    return {name.format(**things): value.format(**things) for name, value in row.data.items()}
 
 
 class Asking:

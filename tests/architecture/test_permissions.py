@@ -41,6 +41,7 @@ ADMIN_LOGIN = "/admin/login/"
 HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/schedule/course-2/"
+WAITLIST = "/schedule/my/waitlist/"
 SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 
 # fmt: off
@@ -91,6 +92,30 @@ PAGES = [
     Row("scheduling:hours", POST, anonymous=LOGIN, student=403, teacher=422, staff=403, data={"weekday": "9"}),
     Row("scheduling:delete_hours", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", staff=403),
     Row("scheduling:delete_hours", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/hours/", other_teacher=404, staff=403),
+    Row("scheduling:change_hours", GET, anonymous=LOGIN, student=403, teacher=200, other_teacher=404, staff=403),
+    Row("scheduling:change_hours", POST, anonymous=LOGIN, student=403, teacher=422, other_teacher=404, staff=403, data={"weekday": "9"}),
+    Row("scheduling:week", GET, anonymous=LOGIN, student=403, teacher=200, staff=403),
+    Row("scheduling:lessons", GET, anonymous=LOGIN, student=403, teacher=200, staff=403),
+    Row("scheduling:dates", GET, anonymous=LOGIN, student=403, teacher=200, staff=403),
+    Row("scheduling:dates", POST, anonymous=LOGIN, student=403, teacher=422, staff=403, data={"day_on": "x"}),
+    Row("scheduling:change_date", GET, anonymous=LOGIN, student=403, teacher=200, other_teacher=404, staff=403),
+    Row("scheduling:change_date", POST, anonymous=LOGIN, student=403, teacher=422, other_teacher=404, staff=403, data={"day_on": "x"}),
+    Row("scheduling:delete_date", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/dates/", staff=403),
+    Row("scheduling:delete_date", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/dates/", other_teacher=404, staff=403),
+    Row("scheduling:time_off", GET, anonymous=LOGIN, student=403, teacher=200, staff=403),
+    Row("scheduling:time_off", POST, anonymous=LOGIN, student=403, teacher=422, staff=403, data={"from_on": "x"}),
+    Row("scheduling:change_time_off", GET, anonymous=LOGIN, student=403, teacher=200, other_teacher=404, staff=403),
+    Row("scheduling:change_time_off", POST, anonymous=LOGIN, student=403, teacher=422, other_teacher=404, staff=403, data={"from_on": "x"}),
+    Row("scheduling:delete_time_off", GET, anonymous=LOGIN, student=403, teacher="/schedule/my/time-off/", staff=403),
+    Row("scheduling:delete_time_off", POST, anonymous=LOGIN, student=403, teacher="/schedule/my/time-off/", other_teacher=404, staff=403),
+    Row("scheduling:waitlist", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("scheduling:take_offer", GET, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:take_offer", POST, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:leave_waitlist", GET, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:leave_waitlist", POST, anonymous=LOGIN, student=WAITLIST, other_student=404, teacher=403, staff=403),
+    Row("scheduling:wait", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    # 409: there is a place, so there is nothing to wait for.
+    Row("scheduling:wait", POST, anonymous=LOGIN, student=409, teacher=403, staff=403),
     Row("scheduling:book", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
     Row("scheduling:book", POST, anonymous=LOGIN, student=422, other_student=404, teacher=422, other_teacher=404, staff=404),
     Row("scheduling:series", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404, query=SERIES),
@@ -203,6 +228,13 @@ OFFICE_PAGES = [
     office("admin:enrollment_lesson_week", GET, staff=200),
     office("admin:enrollment_lesson_day", GET, staff=200),
     office("admin:enrollment_teacher_week", GET, staff="/admin/enrollment/lesson/week/"),
+    office("admin:scheduling_bookingpolicy_counts", GET, staff=200, query="?teacher={teacher}&course={course_id}"),
+    # Conflicts: looked for at once, kept or settled.
+    office("admin:enrollment_conflict_look_again", POST, staff="/admin/"),
+    office("admin:enrollment_conflict_look_again", GET, staff=405),
+    office("admin:enrollment_conflict_changelist", POST, staff=200, data={"action": "keep_selected", "_selected_action": "{conflict}"}),
+    office("admin:enrollment_conflict_changelist", POST, staff=200, data={"action": "cancel_selected", "_selected_action": "{conflict}"}),
+    office("admin:enrollment_conflict_change", POST, staff="/admin/", data={"step": "keep", "reason": "x", "lesson-{lesson}-what": "keep"}),
     # Reading a conversation takes a reason.
     office("admin:enrollment_thread_change", POST, staff=200, data={"reason": "a complaint"}),
     office("admin:enrollment_apitoken_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{digest}"}),
@@ -232,10 +264,12 @@ MODELS = {
     "account_emailaddress":     ("",     "",     "lacd"),
     "auth_group":               ("",     "l",    "lacd"),
     "enrollment_apitoken":      ("l",    "l",    "l"),     # made by their owners, revoked by an action
+    "enrollment_conflict":      ("lc",   "lc",   "lc"),    # found and ended, never made by hand
     "enrollment_course":        ("lacd", "lacd", "lacd"),
     "enrollment_courseunit":    ("lacd", "lacd", "lacd"),
     "enrollment_enrollment":    ("lacd", "lacd", "lacd"),
     "enrollment_lesson":        ("lac",  "lac",  "lac"),   # cancelled, never deleted
+    "enrollment_makeupcredit":  ("lc",   "lc",   "lc"),    # granted with a cancelled lesson
     "enrollment_messageaccess": ("",     "l",    "l"),
     "enrollment_student":       ("lacd", "lacd", "lacd"),
     "enrollment_teacher":       ("lacd", "lacd", "lacd"),
@@ -247,16 +281,25 @@ MODELS = {
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
+    "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
+    "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),
+    "scheduling_timeoff": ("lacd", "lacd", "lacd"),
+    "scheduling_waitlistentry": ("ld",   "ld",   "ld"),    # by students; the office removes
 }
 # fmt: on
+
+# No field of these is required, so a form without anything in it is saved.
+SAVED_WHEN_EMPTY = {("enrollment_makeupcredit", "change", POST)}
 
 
 def pages_of(model: str, may: tuple[str, str, str]) -> list[Row]:
     """Django's own pages of a model."""
 
     def page(kind: str, method: str, right: str) -> Row:
-        staff, admin, superuser = (200 if right in rights else 403 for rights in may)
+        saved = (model, kind, method) in SAVED_WHEN_EMPTY
+        yes: Answer = "/admin/" if saved else 200
+        staff, admin, superuser = (yes if right in rights else 403 for rights in may)
         name = f"admin:{model}_{kind}"
         return office(name, method, staff=staff, admin=admin, superuser=superuser)
 

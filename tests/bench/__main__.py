@@ -21,7 +21,7 @@ from config.local.place import BASE_DIR, Problem
 from tests.bench.figures import Row, table
 
 FILE_WIDTH = 200
-SUBJECTS = ("kill", "stuck", "check", "gate", "slots", "pages")
+SUBJECTS = ("kill", "stuck", "check", "gate", "slots", "rivals", "endpoint", "bookings", "pages")
 
 
 def main() -> int:
@@ -90,9 +90,10 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import slots
+    from tests.bench import bookings, rivals, schools, slots
 
-    slots.copy_empty_schools(url, template=database.NAME)
+    names = (*slots.database_names(), rivals.DATABASE, *bookings.DATABASES)
+    schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
 
 
@@ -104,7 +105,17 @@ def _manage(*words: str) -> None:
 
 
 def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
-    from tests.bench import check, gate, pages, propagation, slots, stuck
+    from tests.bench import (
+        bookings,
+        check,
+        endpoint,
+        gate,
+        pages,
+        propagation,
+        rivals,
+        slots,
+        stuck,
+    )
 
     log = folder / "server.log"
     return {
@@ -113,6 +124,9 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "check": lambda: check.rows(url),
         "gate": gate.rows,
         "slots": slots.rows,
+        "rivals": lambda: rivals.rows(url, folder),
+        "endpoint": endpoint.rows,
+        "bookings": lambda: bookings.rows(url),
         "pages": lambda: pages.rows(log),
     }
 

@@ -10,6 +10,8 @@ from rich.table import Table
 
 # On two shared cores a figure may be off by half; twice the goal is no noise any more.
 BADLY = 2.0
+# What begins and ends a transaction asks nothing.
+TRANSACTION = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,19 @@ def ratio_at_least(what: str, ratio: float, goal: float, *, ours: str, beside: s
         beside=beside,
         ratio=f"{ratio:,.0f} ×",
         goal=f"≥ {goal:,.0f} ×",
+        met=ratio >= goal,
+        badly_missed=ratio * BADLY < goal,
+    )
+
+
+def part_at_least(what: str, ratio: float, goal: float, *, ours: str, beside: str) -> Row:
+    """For ratios around 1."""
+    return Row(
+        what=what,
+        ours=ours,
+        beside=beside,
+        ratio=f"{ratio:.2f} ×",
+        goal=f"≥ {goal:g} ×",
         met=ratio >= goal,
         badly_missed=ratio * BADLY < goal,
     )

@@ -37,8 +37,8 @@ def rows() -> Iterator[Row]:
 
 
 def _door(who: str, cookie: str) -> Row:
-    with_door = _page(_handler(without=()), cookie)
-    without = _page(_handler(without=(DOOR,)), cookie)
+    with_door = asking(handler(without=()), reverse("enrollment:catalog"), cookie)
+    without = asking(handler(without=(DOOR,)), reverse("enrollment:catalog"), cookie)
     ours, bare = _in_turn(with_door, without)
     return ratio_at_most(
         f"catalog for {who}, with the door",
@@ -52,8 +52,8 @@ def _door(who: str, cookie: str) -> Row:
 def _navigation(who: str, cookie: str) -> Row:
     """The door and what features put into every page: their links, for those who have them."""
     engine: Any = engines["django"]
-    page_with = _page(_handler(without=()), cookie)
-    page_without = _page(_handler(without=(DOOR,)), cookie)
+    page_with = asking(handler(without=()), reverse("enrollment:catalog"), cookie)
+    page_without = asking(handler(without=(DOOR,)), reverse("enrollment:catalog"), cookie)
     everything = engine.engine.template_context_processors
     ground = tuple(one for one in everything if _name(one) != PROCESSOR)
     assert len(ground) == len(everything) - 1
@@ -83,7 +83,7 @@ def _name(function: Any) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-def _handler(*, without: tuple[str, ...]) -> WSGIHandler:
+def handler(*, without: tuple[str, ...]) -> WSGIHandler:
     """The middleware is read when a handler is made, and never again."""
     kept = [name for name in settings.MIDDLEWARE if name not in without]
     assert len(kept) == len(settings.MIDDLEWARE) - len(without)
@@ -91,8 +91,8 @@ def _handler(*, without: tuple[str, ...]) -> WSGIHandler:
         return WSGIHandler()
 
 
-def _page(handler: WSGIHandler, cookie: str) -> Callable[[], None]:
-    environ = RequestFactory(SERVER_NAME="localhost").get(reverse("enrollment:catalog")).environ
+def asking(shown_by: WSGIHandler, path: str, cookie: str) -> Callable[[], None]:
+    environ = RequestFactory(SERVER_NAME="localhost").get(path).environ
     environ["HTTP_COOKIE"] = cookie
 
     def show() -> None:
@@ -100,7 +100,7 @@ def _page(handler: WSGIHandler, cookie: str) -> Callable[[], None]:
             assert status.startswith("200"), status
             return bytes
 
-        response = handler(environ | {"wsgi.input": BytesIO()}, started)
+        response = shown_by(environ | {"wsgi.input": BytesIO()}, started)
         b"".join(response)
         response.close()
 

@@ -2,20 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import time as wall_clock
 
-import psycopg
 from django.db import connection, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from enrollment.models import Course, Student, Teacher, User
+from enrollment.models import Course, Teacher
 from rollback import switchboard
 from scheduling.models import AvailabilityRule
 from scheduling.queries.availability import free_slots
-from tests.bench.figures import Row, median, ratio_at_most, span
+from tests.bench import schools
+from tests.bench.figures import TRANSACTION, Row, median, ratio_at_most, span
 
 SMALL, LARGE = 200, 2_000
 LESSONS = 20  # of each teacher, in the four weeks
@@ -41,24 +39,20 @@ WRITE_LESSONS = """
 """
 
 
-def database_name(teachers: int) -> str:
+def database_names() -> tuple[str, ...]:
+    return tuple(_name(teachers) for teachers in (SMALL, LARGE))
+
+
+def _name(teachers: int) -> str:
     return f"slots_{teachers}"
 
 
-def copy_empty_schools(database_url: str, *, template: str) -> None:
-    """Nobody may be connected to `template` while it is copied."""
-    address = psycopg.conninfo.make_conninfo(database_url, dbname="postgres")
-    with psycopg.connect(address, autocommit=True) as made:
-        for teachers in (SMALL, LARGE):
-            made.execute(f"CREATE DATABASE {database_name(teachers)} TEMPLATE {template}")
-
-
 def rows() -> Iterator[Row]:
-    schools = {teachers: _filled(teachers) for teachers in (SMALL, LARGE)}
-    taken: dict[int, list[float]] = {teachers: [] for teachers in schools}
+    filled = {teachers: _filled(teachers) for teachers in (SMALL, LARGE)}
+    taken: dict[int, list[float]] = {teachers: [] for teachers in filled}
     for number in range(WARM_UP + ROUNDS):
-        for teachers, (teacher, course) in schools.items():
-            with _school(teachers):
+        for teachers, (teacher, course) in filled.items():
+            with schools.inside(_name(teachers)):
                 start = time.perf_counter()
                 found = free_slots(teacher=teacher, course=course, now=timezone.now())
                 if number >= WARM_UP:
@@ -72,51 +66,29 @@ def rows() -> Iterator[Row]:
         ours=span(large),
         beside=f"{SMALL} teachers {span(small)}",
     )
-    yield Row(what="  its queries", ours=_queries(*schools[LARGE]))
+    yield Row(what="  its queries", ours=_queries(*filled[LARGE]))
     switchboard.board.stop()
 
 
 def _queries(teacher: Teacher, course: Course) -> str:
-    with _school(LARGE), CaptureQueriesContext(connections["default"]) as captured:
+    with schools.inside(_name(LARGE)), CaptureQueriesContext(connections["default"]) as captured:
         free_slots(teacher=teacher, course=course, now=timezone.now())
-    words = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
-    around = sum(query["sql"].startswith(words) for query in captured)
+    around = sum(query["sql"].startswith(TRANSACTION) for query in captured)
     return f"{len(captured) - around}, and {around} to begin and end a transaction"
-
-
-@contextmanager
-def _school(teachers: int) -> Iterator[None]:
-    """Inside, the default connection is that school's."""
-    usual = connections["default"]
-    connections["default"] = _opened.setdefault(teachers, usual.copy("default"))
-    connections["default"].settings_dict["NAME"] = database_name(teachers)
-    try:
-        yield
-    finally:
-        connections["default"] = usual
-
-
-_opened: dict[int, BaseDatabaseWrapper] = {}
 
 
 def _filled(teachers: int) -> tuple[Teacher, Course]:
     """:returns: a teacher from the middle, and their course."""
-    with _school(teachers):
+    with schools.inside(_name(teachers)):
         course = Course.objects.create(title="Violin", slug="violin", lesson_minutes=45)
-        users = User.objects.bulk_create(
-            User(email=f"{n}@school.example", password="!") for n in range(teachers * 2)
+        made, _students = schools.people(
+            course, teachers=teachers, students=teachers, zone="Europe/Berlin"
         )
-        made = Teacher.objects.bulk_create(
-            Teacher(user=user, display_name=user.email, zone="Europe/Berlin")
-            for user in users[:teachers]
-        )
-        Student.objects.bulk_create(Student(user=user, zone="UTC") for user in users[teachers:])
         AvailabilityRule.objects.bulk_create(
             AvailabilityRule(teacher=teacher, weekday=day, starts=FIRST_HOUR, ends=LAST_HOUR)
             for teacher in made
             for day in range(5)
         )
-        course.teachers.set(made)
         with connection.cursor() as cursor:
             cursor.execute(WRITE_LESSONS, {"course": course.pk, "lessons": LESSONS})
             cursor.execute("ANALYZE")

@@ -84,6 +84,8 @@ REFUSED = (
     ("student", "/my/tokens/"),
     ("student", "/messages/{enrollment}/"),
     ("teacher", "/schedule/my/hours/"),
+    ("teacher", "/schedule/my/dates/"),
+    ("teacher", "/schedule/my/time-off/"),
 )
 
 

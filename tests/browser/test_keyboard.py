@@ -1,5 +1,7 @@
 """Both flows from the list of courses to the confirmation, with nothing but the keyboard."""
 
+from datetime import date
+
 import pytest
 from playwright.sync_api import expect
 
@@ -126,3 +128,38 @@ def _choose_with_arrows(student: Person, beginning: str) -> None:
 
 def _expect_heading(student: Person, words: str) -> None:
     expect(student.page.get_by_role("heading", name=words).first).to_be_visible()
+
+
+def test_a_teachers_week_and_time_off(school: School, visit: Visit) -> None:
+    """From the week to the time off and back, which then stands on its day."""
+    teacher = visit("teacher@school.example")
+    teacher.go("/schedule/my/week/")
+    _expect_heading(teacher, "My week")
+    tab_to(teacher, "main a[href='/schedule/my/time-off/']")
+    press(teacher, "Enter")
+    _expect_heading(teacher, "Add time off")
+    day = next_sunday(school)
+    tab_to(teacher, "#id_from_on")
+    # Chromium's own three parts of a date, in the order of the browser's language.
+    teacher.page.keyboard.type(f"{day:%m%d%Y}")
+    tab_to(teacher, "#id_reason")
+    teacher.page.keyboard.type("By keyboard")
+    tab_to(teacher, "main form.form button[type=submit]")
+    press(teacher, "Enter")
+    expect(teacher.page.get_by_text("Nothing can be booked in your time off.")).to_be_visible()
+    teacher.go(f"/schedule/my/week/?on={day:%Y-%m-%d}")
+    expect(teacher.page.get_by_text("By keyboard")).to_be_visible()
+    tab_to(teacher, "main table a[href^='/schedule/my/time-off/']")
+    press(teacher, "Enter")
+    _expect_heading(teacher, "Change time off")
+    tab_to(teacher, "main button.danger")
+    press(teacher, "Space")
+    expect(teacher.page.get_by_text("Your hours count again.")).to_be_visible()
+    assert not school.rows("SELECT FROM scheduling_timeoff WHERE reason = 'By keyboard'")
+
+
+def next_sunday(school: School) -> date:
+    """In three weeks, on the school's own day: nothing of the sample is there."""
+    ((day,),) = school.rows("SELECT date_trunc('week', now())::date + 27")
+    assert isinstance(day, date)
+    return day

@@ -35,6 +35,24 @@ MADE: tuple[LiteralString, ...] = (
        SELECT m.enrollment_id, u.id, 'A complaint.', now() FROM enrollment_message m, enrollment_user u
         WHERE u.email = 'admin@school.example'
           AND NOT EXISTS (SELECT FROM enrollment_messageaccess) LIMIT 1""",
+    # Of a kind that nobody looks for: the school's own search would end it as gone.
+    """INSERT INTO enrollment_conflict (kind, key, status, found_at, seen_at, resolution, automatic, facts)
+       SELECT 'sample', 'sample', 'open', now(), now(), '', false, '{}'
+        WHERE NOT EXISTS (SELECT FROM enrollment_conflict WHERE kind = 'sample')""",
+    """INSERT INTO enrollment_conflict_lessons (conflict_id, lesson_id)
+       SELECT c.id, l.id FROM enrollment_conflict c, LATERAL (
+              SELECT id FROM enrollment_lesson WHERE status = 'planned' ORDER BY period DESC, id LIMIT 2) l
+        WHERE c.key = 'sample' ON CONFLICT DO NOTHING""",
+    """INSERT INTO enrollment_makeupcredit (enrollment_id, lesson_id, minutes, granted_at, note)
+       SELECT l.enrollment_id, l.id, 45, now(), 'The teacher was ill.' FROM enrollment_lesson l
+        WHERE l.enrollment_id IS NOT NULL AND NOT EXISTS (SELECT FROM enrollment_makeupcredit)
+        ORDER BY l.status = 'cancelled' DESC, l.id LIMIT 1""",
+    """INSERT INTO scheduling_waitlistentry (status, created_at, offer_tries, course_id, student_id)
+       SELECT 'waiting', now(), 0, c.id, s.id
+         FROM enrollment_student s JOIN enrollment_user u ON u.id = s.user_id,
+              LATERAL (SELECT id FROM enrollment_course ORDER BY id LIMIT 1) c
+        WHERE u.email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
     # One that can be read, and one that was set aside for the office.
     """INSERT INTO rollback_enrollmentdraft (answers, answers_version, heard, step, started_at, saved_at,
                                              course_id, student_id, quarantined_at, problem)
@@ -50,6 +68,19 @@ MADE: tuple[LiteralString, ...] = (
         WHERE u.email = 'student@school.example' AND NOT EXISTS (
               SELECT FROM rollback_enrollmentdraft d
                WHERE d.student_id = s.id AND d.finished_at IS NULL AND d.problem = kind.problem)""",
+    # Whoever asks: of the teacher whom `TAUGHT` finds.
+    """INSERT INTO scheduling_availabilityexception
+         (teacher_id, day_on, kind, starts, ends, ends_next_day, note)
+       SELECT t.id, current_date + 30, 'add', '20:00', '22:00', false, 'Concert week.'
+         FROM enrollment_teacher t
+        WHERE NOT EXISTS (SELECT FROM scheduling_availabilityexception x WHERE x.teacher_id = t.id)""",
+    """INSERT INTO scheduling_timeoff (teacher_id, period, reason)
+       SELECT t.id, tstzrange(now() + interval '300 days', now() + interval '307 days'), 'At the sea.'
+         FROM enrollment_teacher t
+        WHERE NOT EXISTS (SELECT FROM scheduling_timeoff x WHERE x.teacher_id = t.id)""",
+    """INSERT INTO scheduling_bookingpolicy (teacher_id, buffer_after)
+       SELECT t.id, 10 FROM enrollment_teacher t
+        WHERE NOT EXISTS (SELECT FROM scheduling_bookingpolicy) ORDER BY t.id LIMIT 1""",
 )  # fmt: skip
 # Of whom is asked, or of anybody.
 TAUGHT = """
@@ -63,6 +94,10 @@ TAUGHT = """
               EXISTS (SELECT FROM enrollment_message m WHERE m.enrollment_id = e.id) DESC,
               l.period DESC, l.id, r.id LIMIT 1
 """
+HOURS: dict[str, LiteralString] = {
+    "exception": "SELECT min(id) FROM scheduling_availabilityexception WHERE teacher_id = %s",
+    "time_off": "SELECT min(id) FROM scheduling_timeoff WHERE teacher_id = %s",
+}
 DRAFTS = """
     SELECT d.id, c.slug, s.id FROM rollback_enrollmentdraft d
       JOIN enrollment_course c ON c.id = d.course_id
@@ -74,16 +109,21 @@ FIRST: dict[str, LiteralString] = {
     "account.emailaddress": "SELECT min(id) FROM account_emailaddress",
     "auth.group": "SELECT id FROM auth_group ORDER BY name = 'staff' DESC LIMIT 1",
     "enrollment.apitoken": "SELECT min(digest) FROM enrollment_apitoken",
+    "enrollment.conflict": "SELECT min(id) FROM enrollment_conflict WHERE kind = 'sample'",
     "enrollment.course": "SELECT min(course_id) FROM enrollment_courseunit",
     "enrollment.courseunit": "SELECT min(unit_id) FROM enrollment_unitdone",
+    "enrollment.makeupcredit": "SELECT min(id) FROM enrollment_makeupcredit",
     "enrollment.messageaccess": "SELECT min(id) FROM enrollment_messageaccess",
     "enrollment.student": "SELECT min(id) FROM enrollment_student",
     "enrollment.unitdone": "SELECT min(id) FROM enrollment_unitdone",
     "enrollment.user": "SELECT min(user_id) FROM enrollment_student",
     "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
+    "entry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
 FIXED = {
@@ -102,10 +142,15 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         school.change(statement)
     found = {name: str(school.rows(query)[0][0]) for name, query in FIRST.items()}
     enrollment, teacher, lesson, rule = map(str, school.rows(TAUGHT, email)[0])
+    hours = {name: str(school.rows(query, int(teacher))[0][0]) for name, query in HOURS.items()}
     draft, slug, student = map(str, school.rows(DRAFTS, "")[0])
     return {
         **FIXED,
         **found,
+        **hours,
+        "course_id": found["enrollment.course"],
+        "scheduling.availabilityexception": hours["exception"],
+        "scheduling.timeoff": hours["time_off"],
         "enrollment": enrollment,
         "enrollment.enrollment": enrollment,
         "enrollment.thread": enrollment,

@@ -5,6 +5,7 @@ import io
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -31,6 +32,7 @@ from enrollment.models import (
     User,
 )
 from enrollment.operations.import_school import import_school, import_table, table_of
+from enrollment.operations.import_school.run import ImportRefused
 from enrollment.operations.office import plan_by_hand
 from tests.conftest import make_student, make_user
 from tests.enrollment.school_files import NOW, PROGRESS, UNITS, load, write
@@ -69,7 +71,7 @@ def test_nothing_changes_on_the_way_there_and_back(
     small_school: None, model: type[Model], delimiter: str
 ) -> None:
     Teacher.objects.update(display_name="Frau  Rossi", bio=NASTY)
-    Course.objects.update(title=" -  Violin", description=NASTY, capacity=2_000_000_000)
+    Course.objects.update(title=" -  Violin", description=NASTY, capacity=2_000_000_000, seats=4)
     Enrollment.objects.update(office_note=NASTY, note="@home", payment_reference="+49 30 1")
     User.objects.update(last_name="=Rossi")
     CourseUnit.objects.filter(title="Scales").update(title="=Scales  in C", position=32_767)
@@ -120,6 +122,48 @@ def test_what_was_cancelled_stands_beside_what_came_after(small_school: None) ->
         counts = again(model)
         assert (counts.created, counts.changed) == (0, 0)
         assert counts.unchanged == model._default_manager.count()
+
+
+def test_a_group_lesson_is_a_line_for_each_student(small_school: None) -> None:
+    """There and back, into the same school and into one without it; never more lines than seats."""
+    course, teacher = Course.objects.get(), Teacher.objects.get()
+    Course.objects.update(seats=3, capacity=10)
+    course.refresh_from_db()
+    for number in range(3):
+        student = make_student(f"group{number}@school.example")
+        enrollment = Enrollment.objects.create(student=student, course=course, teacher=teacher)
+        plan_by_hand(
+            enrollment=enrollment, teacher=teacher, on=date(2026, 4, 7), at=time(16), now=NOW
+        )
+    group = Lesson.objects.filter(seats=3)
+    assert group.count() == 3
+    assert again(Lesson) == Counts(unchanged=5)
+    data = export(Lesson)
+    group.delete()
+    assert import_table(table=table_of(Lesson), data=data, now=NOW).created == 3
+    assert group.count() == 3
+
+    Lesson.objects.filter(pk=group.values("pk")[:1]).delete()
+    Lesson.objects.filter(seats=3).update(seats=2)
+    Course.objects.update(seats=2)
+    with pytest.raises(ImportRefused) as refused:
+        import_table(table=table_of(Lesson), data=data, now=NOW)
+    (problem,) = refused.value.problems
+    assert "the lesson is full" in str(problem)
+
+
+def test_what_is_kept_free_beside_a_known_lesson_counts(small_school: None) -> None:
+    planned = Lesson.objects.get(status="planned")
+    Lesson.objects.filter(pk=planned.pk).update(buffer_after=20)
+    assert again(Lesson) == Counts(unchanged=2)
+    row = rows_of(export(Lesson))[-1]
+    after = planned.ends_at + timedelta(minutes=10)
+    local = after.astimezone(ZoneInfo(planned.zone))
+    line = row | {"time": f"{local:%H:%M}", "date": f"{local:%Y-%m-%d}"}
+    text = ",".join(line) + "\n" + ",".join(line.values()) + "\n"
+    with pytest.raises(ImportRefused) as refused:
+        import_table(table=table_of(Lesson), data=text.encode(), now=NOW)
+    assert "the teacher has another lesson then" in str(refused.value.problems[0])
 
 
 def test_progress_of_an_earlier_enrollment_is_no_row(small_school: None) -> None:

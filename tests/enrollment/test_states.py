@@ -9,15 +9,17 @@ from django.conf import settings
 
 from enrollment.domain.drawing import states_page
 from enrollment.domain.states import (
+    CONFLICT_STEPS,
     ENROLLMENT_STEPS,
     LESSON_STEPS,
     LIVE_ENROLLMENT,
+    ConflictStatus,
     EnrollmentStatus,
     LessonStatus,
     StepNotAllowed,
     check_step,
 )
-from enrollment.models import Enrollment, Lesson
+from enrollment.models import Conflict, Enrollment, Lesson
 from enrollment.operations.draw_states import draw_states
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "reference" / "states.md"
@@ -34,10 +36,16 @@ def test_drawing_again_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "states"), [(ENROLLMENT_STEPS, EnrollmentStatus), (LESSON_STEPS, LessonStatus)]
+    ("steps", "states"),
+    [
+        (ENROLLMENT_STEPS, EnrollmentStatus),
+        (LESSON_STEPS, LessonStatus),
+        (CONFLICT_STEPS, ConflictStatus),
+    ],
 )
 def test_every_arrow_of_the_table_and_no_other(
-    steps: dict[str, frozenset[str]], states: type[EnrollmentStatus] | type[LessonStatus]
+    steps: dict[str, frozenset[str]],
+    states: type[EnrollmentStatus] | type[LessonStatus] | type[ConflictStatus],
 ) -> None:
     assert set(steps) == set(states)
     arrows = set(re.findall(r"^    (\w+) --> (\w+)$", states_page(), re.MULTILINE))
@@ -54,6 +62,7 @@ def test_every_arrow_of_the_table_and_no_other(
 def test_the_models_know_the_same_states() -> None:
     assert set(Enrollment.Status.values) == set(EnrollmentStatus)
     assert set(Lesson.Status.values) == set(LessonStatus)
+    assert set(Conflict.Status.values) == set(ConflictStatus)
 
 
 def test_what_is_live_can_still_end() -> None:

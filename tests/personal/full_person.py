@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from enrollment.models import (
+    Conflict,
     Course,
     CourseUnit,
     Enrollment,
@@ -26,7 +27,13 @@ from enrollment.models import (
 from enrollment.operations.tokens import make_token
 from rollback import runner
 from rollback.models import EnrollmentDraft, Flag, NoReminders
-from scheduling.models import AvailabilityRule, TeacherReminder
+from scheduling.models import (
+    AvailabilityException,
+    AvailabilityRule,
+    BookingPolicy,
+    TeacherReminder,
+    TimeOff,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +92,15 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         object_repr=str(student),
         change_message="Ada's name corrected",
     )
+    Conflict.objects.create(
+        kind="x",
+        key=str(student.pk),
+        student=student,
+        status="dismissed",
+        resolved_at=now,
+        resolution="Ada's sister is called Eve",
+        facts={"n": 1},
+    )
     who: dict[str, Any] = {"student": student, "teacher": teacher}
     day = timedelta(days=1)
     LogEntry.objects.create(
@@ -113,9 +129,18 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
 
 
 def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
-    """Offers hours, was reminded, has features early, and has switched one."""
+    """Offers hours, is away, was reminded, has features early, and has switched one."""
     AvailabilityRule.objects.create(teacher=teacher, weekday=0, starts=time(16), ends=time(18))
     TeacherReminder.objects.create(teacher=teacher, week_on=now.date())
+    AvailabilityException.objects.create(
+        teacher=teacher, day_on=now.date(), note="Marta plays in Graz"
+    )
+    TimeOff.objects.create(
+        teacher=teacher,
+        period=DateTimeTZRange(now + timedelta(days=90), now + timedelta(days=97)),
+        reason="Marta's knee",
+    )
+    BookingPolicy.objects.create(teacher=teacher, buffer_after=10)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     flag.users.add(teacher.user)
     runner.roll_back(

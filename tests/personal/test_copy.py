@@ -72,7 +72,8 @@ def test_office_notes_are_in_the_offices_copy_only(
     mine = as_student.get(COPY)
     assert "sister" not in mine.content.decode()
     assert mine.json()["about"]["ask_the_office_for"] == [
-        "The office’s own notes about your enrollments"
+        "The office’s own notes about your enrollments",
+        "Lessons that could not be as planned, and what the office did about them",
     ]
     client.force_login(admin)
     page = reverse("admin:enrollment_user_copy_data", args=[student.user.pk])
@@ -103,7 +104,12 @@ def test_a_teachers_copy(
     assert copy["school"]["teacher"]["about"] == "Marta plays in two ensembles."
     assert copy["school"]["teacher"]["courses"] == ["Violin for beginners"]
     assert len(copy["school"]["lessons_given"]) == 3
-    assert copy["teaching_hours"]["weekly_hours"][0]["from"] == "16:00:00"
+    hours = copy["teaching_hours"]
+    assert hours["weekly_hours"][0]["from"] == "16:00:00"
+    assert hours["weekly_hours"][0]["every_weeks"] == 1
+    assert hours["different_hours"][0]["note"] == "Marta plays in Graz"
+    assert hours["time_off"][0]["reason"] == "Marta's knee"
+    assert hours["booking_policies"] == [{"course": None, "buffer_after": 10}]
     assert copy["features"]["early_features"] == ["ENABLE_CALENDAR_DISPLAY"]
     assert copy["features"]["flag_changes"][0]["reason"] == "wrong times"
     assert "Vogel" not in json.dumps(copy)

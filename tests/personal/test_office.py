@@ -13,7 +13,13 @@ from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.enroll import enroll
 from enrollment.operations.erase import StillTeaching, check_can_erase, erase_person
 from rollback.models import Flag
-from scheduling.models import AvailabilityRule, TeacherReminder
+from scheduling.models import (
+    AvailabilityException,
+    AvailabilityRule,
+    BookingPolicy,
+    TeacherReminder,
+    TimeOff,
+)
 from tests.conftest import make_student, make_user
 from tests.enrollment.crowd import at_once
 from tests.personal.full_person import Learning, fill_teacher, lesson
@@ -57,8 +63,8 @@ def test_a_teacher_without_students_leaves(
     teacher.refresh_from_db()
     assert (teacher.display_name, teacher.bio) == ("Deleted person", "")
     assert not course.teachers.exists()
-    assert not AvailabilityRule.objects.exists()
-    assert not TeacherReminder.objects.exists()
+    kept = (AvailabilityRule, AvailabilityException, TimeOff, BookingPolicy, TeacherReminder)
+    assert not [model for model in kept if model._default_manager.exists()]
     assert not Flag.objects.filter(users=teacher.user).exists()  # type: ignore[misc]
     kill, taken_off = list(changes())[-2:]
     assert (kill.actor, kill.actor_name) == (teacher.user, f"person {teacher.user.pk}")

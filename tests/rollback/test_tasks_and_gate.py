@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from celery import shared_task
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,6 +17,7 @@ from enrollment.operations.tokens import make_token
 from rollback import switchboard
 from rollback.doors import counting, gate
 from rollback.models import DoorCount
+from scheduling.queries.availability import free_slots
 from tests.conftest import Switches, make_student
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
@@ -100,3 +103,46 @@ def test_gate_call_off_broken_and_even_off(switches: Switches) -> None:
     switches.kill()
     assert gate.call(MASTER, lambda: 1, instead=0) == 0
     assert gate.call(MASTER, lambda: 1, instead=0, even_off=True) == 1
+
+
+def _words(queries: CaptureQueriesContext) -> list[str]:
+    return [query["sql"].split()[0] for query in queries]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_gate_call_that_reads_begins_no_transaction(switches: Switches) -> None:
+    def count() -> int:
+        return User.objects.count()
+
+    with CaptureQueriesContext(connection) as reading:
+        assert gate.call(MASTER, count, instead=7, reads=True) == 0
+    assert _words(reading) == ["SELECT"]
+    with CaptureQueriesContext(connection) as writing:
+        assert gate.call(MASTER, count, instead=7) == 0
+    assert _words(writing) == ["BEGIN", "SELECT", "COMMIT"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_gate_call_that_reads_breaks_nothing_inside_or_outside(switches: Switches) -> None:
+    def broken() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        return 1
+
+    assert gate.call(MASTER, broken, instead=7, reads=True) == 7
+    assert User.objects.count() == 0
+    with transaction.atomic():
+        # A savepoint all the same: else this transaction could only be undone.
+        assert gate.call(MASTER, broken, instead=7, reads=True) == 7
+        assert User.objects.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_teachers_free_slots_are_two_queries(
+    teacher: Teacher, course: Course, switches: Switches
+) -> None:
+    """The teacher's facts, and the days on which the school is closed, asked through the gate."""
+    student = make_student()
+    with CaptureQueriesContext(connection) as asked:
+        free_slots(teacher=teacher, course=course, student=student, now=timezone.now())
+    assert _words(asked) == ["WITH", "SELECT"]

@@ -27,6 +27,7 @@ def now() -> Iterator[datetime]:
 @pytest.fixture
 def no_closed_days(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "_closed_days", sockets._never_closed)
+    monkeypatch.setattr(sockets, "_closed_days_of_many", sockets._one_by_one)
 
 
 @pytest.fixture

@@ -365,13 +365,14 @@ def test_the_number_of_queries_stays_the_same(
     make_lesson: MakeLesson,
     django_assert_max_num_queries: Any,
 ) -> None:
-    """Session, user, course, student, enrollment, its three rules, draft, teachers, slots, and the
-    navigation's two questions who somebody is.
+    """Session, user, course, student, enrollment, its three rules, draft, teachers, slots, what the
+    student waits for, the places kept for others with their savepoint, and the navigation's questions:
+    who somebody is, and whether they wait.
     """
     for week in range(3):
         begin = datetime.fromisoformat(FIRST) + timedelta(weeks=week)
         make_lesson(begin, begin + timedelta(minutes=45))
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(20):
         as_student.get(CHOOSE)
 
 

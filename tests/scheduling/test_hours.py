@@ -1,6 +1,6 @@
 """A teacher's weekly hours: the page, the admin, the rules of the model and of the database."""
 
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 import pytest
@@ -11,11 +11,12 @@ from django.urls import reverse
 
 from enrollment.models import Student, Teacher, User
 from scheduling.models import AvailabilityRule
-from scheduling.operations.hours import save_hours
+from scheduling.operations.hours import Impact, save_hours
 from scheduling.queries.hours import week_of
 from tests.conftest import make_teacher
+from tests.scheduling.conftest import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now", "no_closed_days")]
 
 HOURS = "/schedule/my/hours/"
 
@@ -119,9 +120,9 @@ def test_what_only_touches_is_allowed(
 def test_what_another_tab_saved_meanwhile_is_said_too(
     as_teacher: Client, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slower(*, rule: AvailabilityRule) -> AvailabilityRule:
+    def slower(*, rule: AvailabilityRule, now: datetime) -> Impact:
         AvailabilityRule.objects.create(teacher=teacher, weekday=0, starts=time(8), ends=time(10))
-        return save_hours(rule=rule)
+        return save_hours(rule=rule, now=now)
 
     monkeypatch.setattr("scheduling.views.hours.operations.save_hours", slower)
     page = as_teacher.post(HOURS, typed())
@@ -181,7 +182,7 @@ def test_the_model_and_the_database_agree_on_touching(teacher: Teacher) -> None:
         rule(teacher, "14:00", "18:00", valid_from=date(2026, 7, 1)),
         rule(teacher, "00:00", "00:00", weekday=1),
     ):
-        save_hours(rule=beside)
+        save_hours(rule=beside, now=NOW)
     assert AvailabilityRule.objects.count() == 5
     first.full_clean()
     with pytest.raises(ValidationError):

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduling.domain.hours import first_overlap, overlap
-from scheduling.domain.slots import DAY_SECONDS, Period, Rule, free_slots, instant, nearest
+from scheduling.domain.clock import DAY_SECONDS, Period, instant
+from scheduling.domain.hours import Rule, first_overlap, overlap
+from scheduling.domain.policy import Policy
+from scheduling.domain.slots import Facts, Span, free_slots, nearest
 
 # Whole, half and quarter hours, both hemispheres, changes of 30 minutes, at midnight, and none.
 ZONES = (
@@ -40,16 +42,14 @@ def slots(
 ) -> list[Period]:
     midnight = instant(ZoneInfo(zone), day.toordinal(), 0)
     end = instant(ZoneInfo(zone), day.toordinal() + days, 0)
-    return free_slots(
-        rules=rules,
-        busy=busy or [],
-        closed=closed,
+    facts = Facts(
         zone=ZoneInfo(zone),
-        lesson_minutes=minutes,
-        since=midnight,
-        until=end,
-        now=now,
+        rules=rules,
+        learning=busy or [],
+        closed=dict.fromkeys(closed, "Closed"),
     )
+    span = Span(since=midnight, until=end, earliest=now)
+    return free_slots(facts, Policy(lesson_minutes=minutes), span)
 
 
 def local(periods: list[Period], zone: str = "Europe/Berlin") -> list[str]:
@@ -248,14 +248,9 @@ def test_against_a_clock_that_is_watched_minute_by_minute(
     until, step = since + 3 * DAY_SECONDS, minutes * 60
     busy = [(since + start, since + end) for start, end in busy]
     found = free_slots(
-        rules=rules,
-        busy=busy,
-        closed=frozenset(),
-        zone=zone,
-        lesson_minutes=minutes,
-        since=since,
-        until=until,
-        now=0,
+        Facts(zone=zone, rules=rules, learning=busy),
+        Policy(lesson_minutes=minutes),
+        Span(since=since, until=until, earliest=0),
     )
     opened = walked(rules, zone, day - 2, day + 4)
     taken = {minute for start, end in busy for minute in range(start, end, 60)}
@@ -303,14 +298,9 @@ def test_one_slot_is_offered_exactly_when_the_list_has_it(
 
     def ask(first: int, last: int) -> list[Period]:
         return free_slots(
-            rules=rules,
-            busy=[],
-            closed=frozenset(),
-            zone=zone,
-            lesson_minutes=45,
-            since=first,
-            until=last,
-            now=0,
+            Facts(zone=zone, rules=rules),
+            Policy(lesson_minutes=45),
+            Span(since=first, until=last, earliest=0),
         )
 
     every = ask(since, since + 6 * DAY_SECONDS)
@@ -331,25 +321,38 @@ def test_an_instant_shows_its_wall_clock_unless_it_lies_in_a_gap(
     assert moved in (timedelta(0), timedelta(minutes=30), timedelta(hours=1))
 
 
+HOUR = 3600
 any_rule = st.builds(
-    lambda weekday, starts, lasts, first, stays: Rule(
-        weekday=weekday, starts=starts, ends=starts + lasts, first_day=first, last_day=first + stays
+    lambda weekday, starts, lasts, first, stays, every: Rule(
+        weekday=weekday,
+        starts=starts * HOUR,
+        ends=(starts + lasts) * HOUR,
+        first_day=first,
+        last_day=first + stays,
+        every_weeks=every,
     ),
-    st.integers(0, 1),
-    st.integers(0, 5),
+    st.integers(0, 6),
+    st.integers(0, 23),
+    st.integers(1, 24),
+    st.integers(1, 30),
+    st.sampled_from([0, 3, 10, 40, 200]),
     st.integers(1, 4),
-    st.integers(1, 5),
-    st.integers(0, 4),
 )
 
 
+@settings(max_examples=500)
 @given(any_rule, any_rule)
-def test_overlap_is_a_shared_second_on_a_shared_day(one: Rule, other: Rule) -> None:
-    def covered(rule: Rule) -> set[tuple[int, int, int]]:
+def test_overlap_is_a_shared_hour_of_some_day(one: Rule, other: Rule) -> None:
+    """Counted day by day: past midnight, past the end of the week, and every n weeks."""
+
+    def covered(rule: Rule) -> set[int]:
+        """Day 1 was a Monday, so the day's weekday and week are plain arithmetic."""
         return {
-            (rule.weekday, day, second)
+            (day * DAY_SECONDS + second) // HOUR
             for day in range(rule.first_day, rule.last_day + 1)
-            for second in range(rule.starts, rule.ends)
+            if (day - 1) % 7 == rule.weekday
+            and ((day - 1) // 7 - (rule.first_day - 1) // 7) % rule.every_weeks == 0
+            for second in range(rule.starts, rule.ends, HOUR)
         }
 
     assert overlap(one, other) == bool(covered(one) & covered(other))

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 from psycopg import Error as DatabaseError
 
 from config import statics
@@ -20,6 +21,7 @@ from config.broker import install_queue, queue_conninfo
 from config.local import place
 from config.local.check import check_reachable
 from config.local.sample import FLAGS, LOGINS, PASSWORD
+from scheduling.operations.sample import show_more
 
 
 class Command(BaseCommand):
@@ -76,6 +78,7 @@ class Command(BaseCommand):
             with transaction.atomic():
                 call_command("import_school", folder)
                 _create_logins()
+                show_more(email=LOGINS[1].email, now=timezone.now())
                 for flag in FLAGS:
                     call_command(
                         *("rollback", "set", flag, "100"), reason="sample school", stdout=StringIO()

@@ -28,7 +28,8 @@ def save_courses(rows: Sequence[CourseRow], desk: Desk) -> Counts:
 
 def _fields(row: CourseRow) -> dict[str, Any]:
     """An empty cell of a number means the usual, and leaves a known course as it is."""
-    numbers = {"lesson_minutes": row.lesson_minutes, "capacity": row.capacity}
+    names = ("lesson_minutes", "seats", "capacity")
+    numbers = {name: getattr(row, name) for name in names}
     return {
         "title": row.title,
         "slug": row.key,

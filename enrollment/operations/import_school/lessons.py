@@ -2,7 +2,7 @@
 so that a clash is a sentence at its row and not a database error."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from enrollment.domain.states import (
 from enrollment.domain.tables import LessonRow
 from enrollment.importing.desk import Counts, Desk
 from enrollment.models import Course, Lesson, Student, Teacher
+from enrollment.models.lessons import MOST_BUFFER
 from enrollment.operations.import_school.locks import nobody_else_books
 from enrollment.operations.import_school.merge import BATCH, Merge
 from enrollment.operations.lessons import delete_expired_holds
@@ -31,7 +32,10 @@ Key = tuple[int, int, datetime]
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """A row with everything in it found: what the lesson shall be."""
+    """A row with everything in it found: what the lesson shall be.
+
+    buffers: minutes before and after, which only a known lesson has.
+    """
 
     row: LessonRow
     teacher: Teacher
@@ -41,6 +45,8 @@ class Wanted:
     starts_at: datetime
     ends_at: datetime
     status: str
+    seats: int
+    buffers: tuple[int, int] = (0, 0)
 
     @property
     def key(self) -> Key:
@@ -115,6 +121,7 @@ def _resolve_row(
         starts_at=starts_at,
         ends_at=starts_at + timedelta(minutes=row.minutes or course.lesson_minutes),
         status=row.status,
+        seats=course.seats,
     )
 
 
@@ -130,8 +137,12 @@ def _starts_at(row: LessonRow, teacher: Teacher | None, desk: Desk) -> datetime 
 
 
 def _known(wanted: Sequence[Wanted]) -> list[Lesson]:
-    """Every lesson of the people concerned from the first to the last row's time."""
-    span = DateTimeTZRange(min(one.starts_at for one in wanted), max(one.ends_at for one in wanted))
+    """Every lesson of the people concerned from the first to the last row's time, and those whose
+    buffers may reach into it."""
+    buffer = timedelta(minutes=MOST_BUFFER)
+    span = DateTimeTZRange(
+        min(one.starts_at for one in wanted) - buffer, max(one.ends_at for one in wanted) + buffer
+    )
     teachers = {one.teacher.pk for one in wanted}
     students = {one.student.pk for one in wanted}
     return list(
@@ -166,7 +177,8 @@ def _unmatched(known: Sequence[Lesson], matched: Mapping[int, Lesson]) -> list[L
 
 
 def _as_agreed(one: Wanted, lesson: Lesson | None) -> Wanted:
-    """What the file does not say of a known lesson stays: its length, and how it stands."""
+    """What the file does not say of a known lesson stays: its length, how it stands, for how many
+    it is and what is kept free around it."""
     if lesson is None:
         return one
     keeps_length = one.row.minutes is None and one.course.pk == lesson.course_id
@@ -174,6 +186,8 @@ def _as_agreed(one: Wanted, lesson: Lesson | None) -> Wanted:
         one,
         ends_at=lesson.ends_at if keeps_length else one.ends_at,
         status=one.status if one.row.record.has("status") else lesson.status,
+        seats=lesson.seats,
+        buffers=(lesson.buffer_before, lesson.buffer_after),
     )
 
 
@@ -184,7 +198,7 @@ def _merge(wanted: Sequence[Wanted], matched: Mapping[int, Lesson], desk: Desk) 
         if lesson is None and not _may_begin(one, desk):
             continue
         if lesson is None:
-            made = Lesson(**_fields(one), enrollment_id=one.enrollment_id)
+            made = Lesson(**_fields(one), enrollment_id=one.enrollment_id, seats=one.seats)
             merge.add(made, one.row.record)
         elif _may_step(lesson, one, desk):
             fields = _fields(one)
@@ -247,30 +261,53 @@ def _write(merge: Merge[Lesson], desk: Desk) -> None:
 
 
 def _report_clashes(wanted: Sequence[Wanted], others: Sequence[Lesson], desk: Desk) -> None:
-    spans = [
-        span
-        for one in wanted
-        if one.status != LessonStatus.CANCELLED
-        for span in _spans(one.teacher.pk, one.student.pk, one.starts_at, one.ends_at, one)
-    ] + [
-        span
-        for lesson in others
-        if lesson.status != LessonStatus.CANCELLED
-        for span in _spans(
-            lesson.teacher_id, lesson.student_id, lesson.starts_at, lesson.ends_at, lesson
-        )
+    standing: list[Wanted | Lesson] = [
+        *(one for one in wanted if one.status != LessonStatus.CANCELLED),
+        *(lesson for lesson in others if lesson.status != LessonStatus.CANCELLED),
     ]
-    for one, other in clashes(spans):
+    for one, other in clashes([span for item in standing for span in _spans(item)]):
         _report_clash(str(one.who).split()[0], one.what, other.what, desk)
+    _report_full_groups(standing, desk)
 
 
-def _spans(
-    teacher: int, student: int, start: datetime, end: datetime, what: Wanted | Lesson
-) -> tuple[Span[Wanted | Lesson], Span[Wanted | Lesson]]:
-    return (
-        Span(who=f"teacher {teacher}", start=start, end=end, what=what),
-        Span(who=f"student {student}", start=start, end=end, what=what),
+def _spans(item: Wanted | Lesson) -> Iterator[Span[Wanted | Lesson]]:
+    """The teacher's with the buffers, as the database guards it; and the student's."""
+    if isinstance(item, Wanted):
+        (before, after), teacher, student = item.buffers, item.teacher.pk, item.student.pk
+    else:
+        before, after = item.buffer_before, item.buffer_after
+        teacher, student = item.teacher_id, item.student_id
+    yield Span(
+        who=f"teacher {teacher}",
+        start=item.starts_at - timedelta(minutes=before),
+        end=item.ends_at + timedelta(minutes=after),
+        what=item,
+        group=_group(item),
     )
+    yield Span(who=f"student {student}", start=item.starts_at, end=item.ends_at, what=item)
+
+
+def _group(item: Wanted | Lesson) -> tuple[int, int, datetime, datetime] | None:
+    """What all who share one lesson have in common."""
+    if item.seats == 1:
+        return None
+    if isinstance(item, Wanted):
+        return item.teacher.pk, item.course.pk, item.starts_at, item.ends_at
+    return item.teacher_id, item.course_id, item.starts_at, item.ends_at
+
+
+def _report_full_groups(standing: Sequence[Wanted | Lesson], desk: Desk) -> None:
+    """The database knows no "at most so many"."""
+    groups: dict[object, list[Wanted | Lesson]] = defaultdict(list)
+    for item in standing:
+        if (group := _group(item)) is not None:
+            groups[group].append(item)
+    for items in groups.values():
+        seats = max(item.seats for item in items)
+        rows = sorted((one for one in items if isinstance(one, Wanted)), key=lambda one: one.line)
+        for one in rows[len(rows) - max(0, len(items) - seats) :]:
+            hint = f"the lesson is full: {seats} students take part; give it another time."
+            desk.refuse(one.row.record, "time", hint)
 
 
 def _report_clash(who: str, one: Wanted | Lesson, other: Wanted | Lesson, desk: Desk) -> None:

@@ -12,6 +12,7 @@ from enrollment.domain import cells, tables, unit_tables
 from enrollment.domain.sheets import Parsed, Problem, Record, Sheet, parse
 from enrollment.importing.desk import Counts, Desk
 from enrollment.importing.registry import Table
+from enrollment.operations import look_again
 from enrollment.operations.import_school.known import known_tables
 from enrollment.operations.import_school.locks import one_import_at_a_time
 
@@ -119,6 +120,7 @@ def save_all(
         ticks.finish()
     if desk.problems:
         raise ImportRefused(_in_order(desk.problems, [_file(one) for one in read]))
+    look_again.after_commit()
     return counts
 
 

@@ -1,5 +1,7 @@
+"""The forms of a student's way to an enrollment."""
+
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -10,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import Course, Teacher
 from scheduling.domain import choice
 from scheduling.domain.series import FEWEST, MOST
-from scheduling.models import AvailabilityRule
 
 
 class SlotField(forms.CharField):
@@ -21,12 +22,6 @@ class SlotField(forms.CharField):
         if start is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
         return start
-
-
-if TYPE_CHECKING:
-    _HoursModelForm = forms.ModelForm[AvailabilityRule]
-else:
-    _HoursModelForm = forms.ModelForm
 
 
 def _offer_only(teachers: QuerySet[Teacher], field: forms.Field) -> None:
@@ -174,19 +169,36 @@ class FilterForm(forms.Form):
         return self.cleaned_data.get("teacher"), self.cleaned_data.get("week")
 
 
-class HoursForm(_HoursModelForm):
-    """A weekly window of one teacher. The model itself says what is wrong, as in the admin."""
+class WaitForm(forms.Form):
+    """Both or neither: a teacher's time, or a place in the course."""
 
-    class Meta:
-        model = AvailabilityRule
-        fields = ("weekday", "starts", "ends", "valid_from", "valid_until")
-        widgets = {
-            "starts": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-            "ends": forms.TimeInput(format="%H:%M", attrs={"type": "time"}),
-            "valid_from": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-            "valid_until": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        }
+    teacher = forms.ModelChoiceField(
+        queryset=Teacher.objects.none(),
+        required=False,
+        label=_("Teacher"),
+        error_messages={
+            "invalid_choice": _("This teacher does not teach this course. Choose another."),
+        },
+    )
+    slot = forms.CharField(required=False, max_length=40, label=_("Time"))
 
-    def __init__(self, *args: Any, teacher: Teacher, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, course: Course, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.instance.teacher = teacher
+        _offer_only(course.teachers.all(), self.fields["teacher"])
+
+    def clean_slot(self) -> datetime | None:
+        text = self.cleaned_data["slot"]
+        start = choice.from_text(text) if text else None
+        if text and start is None:
+            raise ValidationError(
+                _("This is no time that can be read. Choose one from the list."), code="invalid"
+            )
+        return start
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and (cleaned["teacher"] is None) != (cleaned["slot"] is None):
+            missing = "teacher" if cleaned["teacher"] is None else "slot"
+            words = _("Choose a teacher.") if missing == "teacher" else _("Choose a time.")
+            self.add_error(missing, words)
+        return cleaned

@@ -1,0 +1,30 @@
+from scheduling.forms.flow import (
+    BookForm,
+    CancelForm,
+    ChoiceForm,
+    DetailsForm,
+    FilterForm,
+    MoveForm,
+    SeriesForm,
+    SlotField,
+    WaitForm,
+)
+from scheduling.forms.hours import ExceptionForm, HoursForm
+from scheduling.forms.time_off import TimeOffForm
+from scheduling.forms.week import WeekForm
+
+__all__ = [
+    "BookForm",
+    "CancelForm",
+    "ChoiceForm",
+    "DetailsForm",
+    "ExceptionForm",
+    "FilterForm",
+    "HoursForm",
+    "MoveForm",
+    "SeriesForm",
+    "SlotField",
+    "TimeOffForm",
+    "WaitForm",
+    "WeekForm",
+]

@@ -1,0 +1,102 @@
+"""Our side of the workloads: the school filled, and asked."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from enrollment.models import Course, Lesson, Student, Teacher
+from scheduling.models import AvailabilityRule, BookingPolicy
+from scheduling.queries.availability import free_slots
+from tests.bench import schools
+from tests.bench.figures import TRANSACTION
+from tests.bench.workloads import (
+    CLOSES,
+    GAP_MINUTES,
+    LESSON_MINUTES,
+    OPENS,
+    WORKDAYS,
+    ZONE,
+    Answer,
+    Workload,
+)
+
+BATCH = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taught:
+    course: Course
+    teachers: list[Teacher]
+
+
+def seconds(asked: Workload, taught: Taught, times: int) -> tuple[list[float], Answer]:
+    taken = []
+    answer: list[list[tuple[int, int]]] = []
+    for _ in range(times):
+        start = time.perf_counter()
+        answer = _free(asked, taught)
+        taken.append(time.perf_counter() - start)
+    return taken, [[start for start, _end in slots] for slots in answer]
+
+
+def _free(asked: Workload, taught: Taught) -> list[list[tuple[int, int]]]:
+    now = datetime.now(UTC)
+    return [
+        free_slots(
+            teacher=teacher, course=taught.course, now=now, since=asked.since, until=asked.until
+        )
+        for teacher in taught.teachers
+    ]
+
+
+def queries(asked: Workload, taught: Taught) -> int:
+    """Those that ask something: to begin and end a transaction is not counted."""
+    with CaptureQueriesContext(connections["default"]) as captured:
+        _free(asked, taught)
+    return sum(not query["sql"].startswith(TRANSACTION) for query in captured)
+
+
+def filled(asked: Workload) -> Taught:
+    course = Course.objects.create(
+        title=f"Violin {asked.name}", slug=f"violin-{asked.name}", lesson_minutes=LESSON_MINUTES
+    )
+    BookingPolicy.objects.create(
+        course=course,
+        step_minutes=asked.step_minutes,
+        buffer_after=GAP_MINUTES,
+        horizon_days=asked.days + 14,
+    )
+    teachers, students = _people(asked, course)
+    AvailabilityRule.objects.bulk_create(
+        AvailabilityRule(teacher=teacher, weekday=day, starts=OPENS, ends=CLOSES)
+        for teacher in teachers
+        for day in WORKDAYS
+    )
+    lessons = [
+        _lesson(course, teacher, student, datetime.fromtimestamp(start, UTC))
+        for teacher, student, starts in zip(teachers, students, asked.lessons, strict=True)
+        for start in starts
+    ]
+    Lesson.objects.bulk_create(lessons, batch_size=BATCH)
+    return Taught(course=course, teachers=teachers)
+
+
+def _people(asked: Workload, course: Course) -> tuple[list[Teacher], list[Student]]:
+    count = len(asked.lessons)
+    return schools.people(course, teachers=count, students=count, zone=ZONE)
+
+
+def _lesson(course: Course, teacher: Teacher, student: Student, start: datetime) -> Lesson:
+    return Lesson(
+        course=course,
+        teacher=teacher,
+        student=student,
+        period=(start, start + timedelta(minutes=LESSON_MINUTES)),
+        local_on=start.date(),
+        local_start=start.time(),
+        zone="UTC",
+        buffer_after=GAP_MINUTES,
+    )
