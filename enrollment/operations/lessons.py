@@ -92,27 +92,38 @@ def hold_slot(
 
 @contextmanager
 def taken_if_blocked() -> Iterator[None]:
-    """A transaction in which whoever is in the way for too long, or for ever, was faster.
+    """A transaction in which whoever is in the way for LOCK_WAIT, or for ever, was faster.
 
     :raises SlotTaken: an exclusion constraint, a deadlock or the lock's timeout said so.
     """
     try:
         with transaction.atomic():
+            before = _wait_for_locks(LOCK_WAIT)
             yield
+            # Only in here: whoever waits elsewhere in the transaction knows nothing of slots.
+            _wait_for_locks(before)
     except (IntegrityError, OperationalError) as error:
         if isinstance(error.__cause__, BLOCKED):
             raise SlotTaken from error
         raise
 
 
+def _wait_for_locks(time: str) -> str:
+    """:returns: how long it was before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)", [time]
+        )
+        before: str = cursor.fetchone()[0]
+        return before
+
+
 def lock_teacher(*, teacher: Teacher) -> None:
-    """Whoever else counts lessons of this teacher waits until this transaction ends, LOCK_WAIT long.
+    """Whoever else counts lessons of this teacher waits until this transaction ends.
 
     The order of locks is user, student, course, teacher, enrollment, lesson. Call it inside
-    `taken_if_blocked`, which says what happened to whoever waited for too long.
+    `taken_if_blocked`, which ends a wait that takes too long.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_WAIT])
     Teacher.objects.select_for_update(no_key=True).get(pk=teacher.pk)
 
 
