@@ -159,9 +159,8 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         pk=enrollment,
         student__user=request.user,
     )
-    lessons = list(
-        found.lessons.exclude(status="held").select_related("teacher", "course").order_by("period")
-    )
+    known = found.lessons.exclude(status="held").select_related("teacher", "course")
+    lessons = list(known.order_by("period"))
     now = timezone.now()
     context = {
         "enrollment": found,

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe import SIZES, problems_here
 from tests.browser.keyboard import press, tab_to
-from tests.browser.people import Visit
+from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -37,6 +37,10 @@ def planned(school: School, enrollment: int) -> list[tuple[int, datetime]]:
     )
 
 
+def last_week(student: Person) -> None:
+    student.page.get_by_role("navigation", name="Weeks").get_by_role("link").last.click()
+
+
 def test_by_keyboard_and_without_a_script(school: School, visit: Visit) -> None:
     enrollment, email = somebody(school, 0)
     student = visit(email, java_script_enabled=False)
@@ -44,7 +48,7 @@ def test_by_keyboard_and_without_a_script(school: School, visit: Visit) -> None:
     student.go(f"/enrollments/{enrollment}/")
     student.link("Book a lesson").click()
     # Tomorrow's could not be moved any more.
-    student.page.get_by_role("navigation", name="Weeks").get_by_role("link").last.click()
+    last_week(student)
     tab_to(student, "input[name=slot]")
     press(student, "Space")
     tab_to(student, "main form[method=post] button[type=submit]")
@@ -54,6 +58,7 @@ def test_by_keyboard_and_without_a_script(school: School, visit: Visit) -> None:
 
     student.page.locator(f'a[href$="/lessons/{lesson}/move/"]').click()
     expect(student.page.get_by_role("heading", name="Move a lesson")).to_be_visible()
+    last_week(student)
     student.page.locator("label.slot").last.click()
     student.field("Reason").fill("The dentist")
     student.button("Move it there").click()

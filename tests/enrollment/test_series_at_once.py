@@ -2,22 +2,21 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from itertools import pairwise
-from time import sleep
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.lessons import SlotTaken
 from enrollment.operations.office import reschedule_lesson
 from enrollment.operations.series import plan_series
 from tests.conftest import make_teacher
-from tests.enrollment.crowd import at_once
+from tests.enrollment.crowd import at_once, no_deadlock
+
+__all__ = ["no_deadlock"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,23 +47,6 @@ def sizes() -> Counter[int]:
     """How many enrollments have how many lessons."""
     of_each = Counter(Lesson.objects.values_list("enrollment", flat=True))
     return Counter(of_each.values())
-
-
-@pytest.fixture
-def no_deadlock() -> Iterator[None]:
-    """The server's own count: a deadlock that ends as SlotTaken has cost everybody a second."""
-    before = _deadlocks()
-    yield
-    assert _deadlocks() == before
-
-
-def _deadlocks() -> int:
-    # The threads' sessions hand in their figures when they have ended, a moment later.
-    sleep(0.2)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
 
 
 def no_overlap(**of: Any) -> bool:

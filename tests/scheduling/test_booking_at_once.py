@@ -1,15 +1,13 @@
 """Many book, move and cancel at the same moment, on real connections."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from itertools import pairwise
-from time import sleep
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from enrollment.models import Course, Enrollment, Lesson, LessonChange, Student, Teacher, User
 from enrollment.operations.lessons import HoldExpired, SlotTaken
@@ -24,8 +22,10 @@ from scheduling.operations.booking import (
     move_lesson,
 )
 from tests.conftest import make_student, make_teacher
-from tests.enrollment.crowd import at_once
+from tests.enrollment.crowd import at_once, no_deadlock
 from tests.scheduling.conftest import NOW
+
+__all__ = ["no_deadlock"]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -35,23 +35,6 @@ FIRST = datetime(2026, 1, 19, 15, 0, tzinfo=UTC)
 LENGTH = timedelta(minutes=45)
 SECOND, THIRD = FIRST + LENGTH, FIRST + 2 * LENGTH
 WEEK = timedelta(weeks=1)
-
-
-@pytest.fixture
-def no_deadlock() -> Iterator[None]:
-    """The server's own count: a deadlock that ends as SlotTaken has cost everybody a second."""
-    before = _deadlocks()
-    yield
-    assert _deadlocks() == before
-
-
-def _deadlocks() -> int:
-    # The threads' sessions hand in their figures when they have ended, a moment later.
-    sleep(0.2)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
 
 
 def crowd(course: Course, size: int) -> list[Enrollment]:
