@@ -18,7 +18,7 @@ from config.local.sample import LOGINS
 from enrollment.models import Course, Lesson, Student, Teacher
 from scheduling.models import AvailabilityRule, BookingPolicy
 from tests.bench import empty_api, schools
-from tests.bench.figures import Row, at_most, median, ratio_at_most, span
+from tests.bench.figures import Row, at_most, ratio_at_most, span
 from tests.bench.gate import asking, handler
 
 REQUESTS, WARM_UP = 600, 30
@@ -49,7 +49,8 @@ def rows() -> Iterator[Row]:
             with CaptureQueriesContext(connection) as captured:
                 show()
             asked.append(len(captured))
-    ours, empty = median(taken[0]), median(taken[1])
+    # The quickest of each: what slows one down is somebody else.
+    ours, empty = min(taken[0]), min(taken[1])
     yield ratio_at_most(
         "slots of a teacher, one week, the whole request",
         ours / empty,
