@@ -40,7 +40,9 @@ def main() -> int:
     except Problem as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
-    console.print(table(rows, markdown=asked.markdown))
+    finally:
+        # What was measured before something went wrong is not lost.
+        console.print(table(rows, markdown=asked.markdown))
     console.print(
         f"{os.cpu_count()} cores; load {load_before:.1f} before and {os.getloadavg()[0]:.1f} after "
         f"(this program alone makes about 2); Python {platform.python_version()}."

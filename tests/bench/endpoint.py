@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from datetime import time as wall_clock
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client, override_settings
@@ -17,13 +18,15 @@ from config.local.sample import LOGINS
 from enrollment.models import Course, Lesson, Student, Teacher
 from scheduling.models import AvailabilityRule, BookingPolicy
 from tests.bench import empty_api, schools
-from tests.bench.figures import Row, at_most, median, ratio_at_most, span
+from tests.bench.figures import Row, at_most, ratio_at_most, span
 from tests.bench.gate import asking, handler
 
 REQUESTS, WARM_UP = 600, 30
 LESSONS, DAYS = 20, 7
 ZONE = "Europe/Berlin"
 MINUTES = 30
+# Counted as ever, but so many that nobody is turned away.
+UNHINDERED = settings.REST_FRAMEWORK | {"DEFAULT_THROTTLE_RATES": {"user": "1000000/minute"}}
 
 
 def rows() -> Iterator[Row]:
@@ -32,7 +35,7 @@ def rows() -> Iterator[Row]:
     client.force_login(get_user_model()._default_manager.get(email=LOGINS[0].email))
     cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
     slots = f"{reverse('availability-api:slots', args=[teacher.pk])}?course={course.slug}"
-    with override_settings(ROOT_URLCONF="tests.bench.empty_api"):
+    with override_settings(ROOT_URLCONF="tests.bench.empty_api", REST_FRAMEWORK=UNHINDERED):
         pages = [asking(handler(without=()), path, cookies) for path in (slots, empty_api.PATH)]
         taken: list[list[float]] = [[], []]
         for number in range(WARM_UP + REQUESTS):
@@ -46,7 +49,8 @@ def rows() -> Iterator[Row]:
             with CaptureQueriesContext(connection) as captured:
                 show()
             asked.append(len(captured))
-    ours, empty = median(taken[0]), median(taken[1])
+    # The quickest of each: what slows one down is somebody else.
+    ours, empty = min(taken[0]), min(taken[1])
     yield ratio_at_most(
         "slots of a teacher, one week, the whole request",
         ours / empty,
