@@ -11,7 +11,13 @@ from enrollment.detectors import Detector
 from enrollment.domain.findings import Finding
 from enrollment.domain.states import LessonStatus
 from enrollment.models import Conflict, Enrollment, Lesson, UnitDone
-from enrollment.operations.lessons import PersonDeleted, describe, lock_people, move_lesson
+from enrollment.operations.lessons import (
+    PersonDeleted,
+    delete_holds,
+    describe,
+    lock_people,
+    move_lesson,
+)
 from enrollment.queries import contradictions
 
 Lessons = Collection[int] | None
@@ -156,8 +162,7 @@ def give_back_expired(*, conflict: Conflict, now: datetime) -> str | None:
     expired = Lesson.objects.filter(
         pk=conflict.facts.get("hold"), status=LessonStatus.HELD, expires_at__lte=now
     )
-    deleted, _by_model = expired.delete()
-    return gettext("It ran out and was given back.") if deleted else None
+    return gettext("It ran out and was given back.") if delete_holds(expired) else None
 
 
 def _lessons_in_words(conflict: Conflict) -> str:

@@ -14,6 +14,7 @@ from enrollment.operations.changes import record
 from enrollment.operations.lessons import (
     SlotTaken,
     Terms,
+    delete_holds,
     join_group,
     lock_teacher,
     taken_if_blocked,
@@ -122,7 +123,6 @@ def _lock_planned(lesson: Lesson) -> Lesson:
 def _delete_expired_holds_in_the_way(lesson: Lesson, place: Place, *, now: datetime) -> None:
     """A constraint cannot read the clock. Of the teacher with buffers, of the student without."""
     expired = Lesson.objects.filter(status=LessonStatus.HELD, expires_at__lte=now)
-    expired.filter(teacher=place.teacher, busy__overlap=place.busy).delete()
-    expired.filter(
-        student=lesson.student_id, period__overlap=DateTimeTZRange(place.starts_at, place.ends_at)
-    ).delete()
+    period = DateTimeTZRange(place.starts_at, place.ends_at)
+    delete_holds(expired.filter(teacher=place.teacher, busy__overlap=place.busy))
+    delete_holds(expired.filter(student=lesson.student_id, period__overlap=period))

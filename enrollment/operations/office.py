@@ -16,7 +16,7 @@ from enrollment.models import Course, Enrollment, Lesson, LessonChange, Student,
 from enrollment.operations import look_again
 from enrollment.operations.changes import record_all
 from enrollment.operations.enroll import enroll
-from enrollment.operations.lessons import lock_people, plan_lesson
+from enrollment.operations.lessons import delete_holds, lock_people, plan_lesson
 from enrollment.operations.make_up import use_oldest
 from enrollment.operations.moving import put_elsewhere
 
@@ -77,7 +77,7 @@ def move_enrollment(
 
 
 def _free_coming_lessons(enrollment: Enrollment, *, by: User | None, now: datetime) -> None:
-    enrollment.lessons.filter(status=LessonStatus.HELD).delete()
+    delete_holds(Lesson.objects.filter(enrollment=enrollment, status=LessonStatus.HELD))
     coming = enrollment.lessons.filter(status=LessonStatus.PLANNED, period__startswith__gt=now)
     lessons = list(coming.select_for_update(no_key=True).order_by("pk"))
     Lesson.objects.filter(pk__in=[one.pk for one in lessons]).update(status=LessonStatus.CANCELLED)

@@ -22,6 +22,7 @@ from enrollment.models import Conflict, Enrollment, Lesson, Teacher, User
 from enrollment.operations import look_again, make_up
 from enrollment.operations.lessons import (
     SlotTaken,
+    delete_holds,
     describe,
     lock_people,
     lock_user,
@@ -137,13 +138,14 @@ def reopen(*, conflict: Conflict) -> None:
 def give_back_hold(*, conflict: Conflict, reason: str, by: User, now: datetime) -> None:
     """The time that is held for nobody.
 
-    :raises ConflictEnded:
+    :raises ConflictEnded: or the hold has: it ran out, or is a lesson by now.
     """
     lock_user(user=by)
     held = Lesson.objects.filter(
         pk=conflict.facts.get("hold"), status=LessonStatus.HELD, enrollment__isnull=True
     )
-    held.delete()
+    if not delete_holds(held):
+        raise ConflictEnded
     words = _joined([gettext("The held time was given back.")], reason)
     _end(conflict, ConflictStatus.RESOLVED, words, by=by, now=now)
 

@@ -478,3 +478,25 @@ def test_the_summary_shows_the_policys_length(
     shown = text(as_student.get(reverse("scheduling:confirm", args=[course.slug])))
     assert "30 minutes" in shown
     assert "45 minutes" not in shown
+
+
+# Times that nobody means
+
+
+@pytest.mark.parametrize(
+    "slot", ["9999-12-31T23:59:59Z", "9999-12-20T15:00:00Z", "0001-01-05T15:00:00Z"]
+)
+def test_the_ends_of_the_calendar_are_no_error(
+    as_student: Client, lesson: Lesson, enrollment: Enrollment, teacher: Teacher, slot: str
+) -> None:
+    asked = {"teacher": teacher.pk, "slot": slot, "repeat": "0", "count": "52", "every": "2"}
+    for name, of in (("book", enrollment), ("move_lesson", lesson)):
+        answer = as_student.post(page(name, of), asked)
+        assert (answer.status_code, "no time that can be read" in text(answer)) == (422, True)
+    series, weeks = page("series", enrollment), {"week-1": slot, "week-2": as_text(FIRST + WEEK)}
+    for answer in (as_student.get(series, asked), as_student.post(series, asked | weeks)):
+        assert answer["Location"] == page("book", enrollment)
+    # In an honest series the one week that says so counts as left out.
+    as_student.post(series, asked | {"slot": as_text(FIRST)} | weeks)
+    starts = [one.starts_at for one in Lesson.objects.order_by("period")]
+    assert starts == [FIRST, FIRST + WEEK]
