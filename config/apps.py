@@ -9,7 +9,8 @@ class SitePlanConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import celery, features, roles  # noqa: F401 - loads the Celery application
+        # Loads the Celery application, and registers a check.
+        from config import celery, features, roles, zones  # noqa: F401
 
         features.plug_sockets()
         post_migrate.connect(roles.give_permissions, sender=self)

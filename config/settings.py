@@ -70,6 +70,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 600.0,
     },
     "find-conflicts": {"task": "enrollment.tasks.find_conflicts", "schedule": 90.0},
+    "compare-zone-data": {
+        "task": "enrollment.tasks.compare_zone_data",
+        "schedule": crontab(minute="15", hour="4"),
+    },
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-old-answers": {"task": "scheduling.tasks.delete_old_answers", "schedule": 3600.0},
     "delete-expired-drafts": {
@@ -294,6 +298,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1/availability",
+    # As in urls.py, from what is asked first to what is changed.
+    "SORT_OPERATIONS": False,
     # From a package of ours, never from another server.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False},

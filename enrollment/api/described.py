@@ -12,7 +12,7 @@ from rest_framework import serializers
 from enrollment.api import problems
 from enrollment.api.reading import Strict
 
-HEADER = OpenApiParameter.HEADER
+HEADER: Any = OpenApiParameter.HEADER
 
 
 class ErrorAnswer(serializers.Serializer[Any]):
@@ -44,7 +44,7 @@ class ProblemAnswer(serializers.Serializer[Any]):
 class InvalidAnswer(ProblemAnswer):
     """What was sent cannot be used. Without `errors` it could not even be read."""
 
-    errors = ErrorAnswer(many=True, required=False)
+    errors: Any = ErrorAnswer(many=True, required=False)
 
 
 class OffAnswer(ProblemAnswer):

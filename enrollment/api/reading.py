@@ -200,11 +200,10 @@ class MomentField(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> date | datetime:
         if not isinstance(data, str):
             self.fail("invalid")
-        if DAY.fullmatch(data):
-            return DayField().run_validation(data)
-        if _instant(data) is None:
+        if not DAY.fullmatch(data) and _instant(data) is None:
             self.fail("invalid")
-        found: datetime = InstantField().run_validation(data)
+        field = DayField() if DAY.fullmatch(data) else InstantField()
+        found: date | datetime = field.run_validation(data)
         return found
 
     def to_representation(self, value: Any) -> str:

@@ -159,7 +159,7 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         pk=enrollment,
         student__user=request.user,
     )
-    lessons = (
+    lessons = list(
         found.lessons.exclude(status="held").select_related("teacher", "course").order_by("period")
     )
     now = timezone.now()

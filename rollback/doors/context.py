@@ -99,7 +99,7 @@ def actions_for(
     enrollment: Enrollment | None = None,
 ) -> Actions:
     """Of all features that are on for this person; one that is broken offers nothing."""
-    asked = {"user": user, "lessons": lessons, "now": now, "enrollment": enrollment}
+    asked: dict[str, Any] = {"user": user, "lessons": lessons, "now": now, "enrollment": enrollment}
     found = [
         gate.call(feature.flag, feature.actions, who=user, instead=Actions(), **asked)
         for feature in registry.features()

@@ -231,4 +231,5 @@ def of_many(
                 "apart_from": NOBODY,
             },
         )
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows

@@ -13,6 +13,7 @@ from scheduling.domain.reasons import DayReasons
 from scheduling.domain.slots import nearest
 from scheduling.queries.alternatives import ALTERNATIVES
 from scheduling.queries.availability import Availability, availability, moment
+from scheduling.queries.many import first_free
 from scheduling.queries.waitlist import awaited_times, taken_times
 
 
@@ -117,18 +118,17 @@ def _teacher_with_slots(
     now: datetime,
     apart_from: Lesson | None,
 ) -> tuple[Teacher | None, Availability | None, list[Period]]:
-    """The first teacher with a free time; without any, the first teacher. Stops at the first hit."""
-    first: tuple[Teacher | None, Availability | None, list[Period]] = (None, None, [])
-    for teacher in teachers:
-        known = availability(
-            teacher=teacher, course=course, now=now, student=student, apart_from=apart_from
-        )
-        periods = known.slots()
-        if periods:
-            return teacher, known, periods
-        if first[0] is None:
-            first = (teacher, known, [])
-    return first
+    """The first teacher with a free time; without any, the first teacher. The same number of queries
+    for however many."""
+    if not teachers:
+        return None, None, []
+    teacher = teachers[0]
+    if len(teachers) > 1:
+        teacher = first_free(teachers, course=course, student=student, now=now) or teacher
+    known = availability(
+        teacher=teacher, course=course, now=now, student=student, apart_from=apart_from
+    )
+    return teacher, known, known.slots()
 
 
 def _closed(

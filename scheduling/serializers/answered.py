@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext_lazy
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from enrollment.api.described import InvalidAnswer
@@ -21,6 +22,29 @@ from scheduling.queries.reasons import Reasons
 from scheduling.words import why_for_day, why_for_staff, why_for_student
 
 Answer = serializers.Serializer[Any]
+SLOT = {
+    "start": "2026-01-19T15:00:00Z",
+    "end": "2026-01-19T15:45:00Z",
+    "local_start": "2026-01-19T16:00:00+01:00",
+}
+LESSON = {
+    "id": 4711,
+    "course": {"slug": "violin-for-beginners", "title": "Violin for beginners"},
+    "teacher": {"id": 7, "name": "Clara Weiss"},
+    "student": {"id": 12, "name": "Ada Vogel"},
+    "enrollment": 31,
+    "status": "planned",
+    **SLOT,
+    "zone": "Europe/Berlin",
+}
+
+
+def shown(value: Any) -> Any:
+    """An example of what a serializer's operation answers."""
+    examples = [OpenApiExample("", value=value, response_only=True, status_codes=["200", "201"])]
+    return extend_schema_serializer(examples=examples)
+
+
 # A hold is no lesson.
 STATUSES = [str(one) for one in Lesson.Status if one is not Lesson.Status.HELD]
 LOCAL = gettext_lazy("On the clock of `zone`, with its offset.")
@@ -39,6 +63,26 @@ class TeacherAnswer(Answer):
     courses = CourseOfTeacher(many=True)
 
 
+@shown(
+    {
+        "next": None,
+        "previous": None,
+        "results": [
+            {
+                "id": 7,
+                "name": "Clara Weiss",
+                "zone": "Europe/Berlin",
+                "courses": [
+                    {
+                        "slug": "violin-for-beginners",
+                        "title": "Violin for beginners",
+                        "lesson_minutes": 45,
+                    }
+                ],
+            }
+        ],
+    }
+)
 class TeacherPage(PageAnswer):
     results = TeacherAnswer(many=True)
 
@@ -49,6 +93,7 @@ class SlotAnswer(Answer):
     local_start = serializers.DateTimeField(help_text=LOCAL)
 
 
+@shown({"teacher": 7, "course": "violin-for-beginners", "zone": "Europe/Berlin", "slots": [SLOT]})
 class SlotsOfTeacherAnswer(Answer):
     teacher = serializers.IntegerField()
     course = serializers.SlugField()
@@ -60,6 +105,15 @@ class TeachersSlotAnswer(SlotAnswer):
     teacher = serializers.IntegerField()
 
 
+@shown(
+    {
+        "course": "violin-for-beginners",
+        "zone": "Europe/Berlin",
+        "since": "2026-01-18T23:00:00Z",
+        "until": "2026-01-25T23:00:00Z",
+        "slots": [{**SLOT, "teacher": 7}],
+    }
+)
 class SlotsAnswer(Answer):
     course = serializers.SlugField()
     zone = serializers.CharField(help_text=gettext_lazy("The clock of `local_start`."))
@@ -92,6 +146,32 @@ class DayAnswer(Answer):
     missing = MissingAnswer(many=True)
 
 
+@shown(
+    {
+        "teacher": 7,
+        "course": "violin-for-beginners",
+        "zone": "Europe/Berlin",
+        "fully": False,
+        "days": [
+            {
+                "date": "2026-01-19",
+                "why": None,
+                "words": "",
+                "note": "",
+                "free": 2,
+                "missing": [{**SLOT, "why": "taken", "words": "This time is taken.", "note": ""}],
+            },
+            {
+                "date": "2026-01-20",
+                "why": "closed",
+                "words": "Closed: Carnival.",
+                "note": "Carnival",
+                "free": 0,
+                "missing": [],
+            },
+        ],
+    }
+)
 class ReasonsAnswer(Answer):
     teacher = serializers.IntegerField()
     course = serializers.SlugField()
@@ -124,10 +204,12 @@ class LessonAnswer(SlotAnswer):
     )
 
 
+@shown({"next": None, "previous": None, "results": [LESSON]})
 class LessonPage(PageAnswer):
     results = LessonAnswer(many=True)
 
 
+@shown({**LESSON, "move_until": "2026-01-18T15:00:00Z", "cancel_until": "2026-01-18T15:00:00Z"})
 class BookingAnswer(LessonAnswer):
     move_until = serializers.DateTimeField(
         help_text=gettext_lazy("Until then student and teacher can move it. UTC.")

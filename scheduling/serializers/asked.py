@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from enrollment.api.pages import PageQuery
@@ -40,12 +41,12 @@ class CourseField(Text):
 
     def __init__(self, **options: Any) -> None:
         words = gettext_lazy("Name the course, like ?course=violin-for-beginners.")
-        options = {
+        said: dict[str, Any] = {
             "max_length": 80,
             "help_text": gettext_lazy("The course's address name."),
             "error_messages": {"required": words},
-        } | options
-        super().__init__(**options)
+        }
+        super().__init__(**(said | options))
         # As a validator of this kind it stands in the schema, too.
         self.validators.append(
             RegexValidator(SLUG, CourseField.default_error_messages["slug"], code="slug")
@@ -125,6 +126,20 @@ class ReasonsQuery(Strict):
         }
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "",
+            value={
+                "course": "violin-for-beginners",
+                "teacher": 7,
+                "start": "2026-01-19T16:00:00+01:00",
+                "note": "I have a violin.",
+            },
+            request_only=True,
+        )
+    ]
+)
 class BookingQuery(Strict):
     course = CourseField(error_messages={})
     teacher = Whole()
@@ -143,16 +158,33 @@ class BookingQuery(Strict):
     )
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "",
+            value={"start": "2026-01-26T16:00:00+01:00", "reason": "A school trip"},
+            request_only=True,
+        )
+    ]
+)
 class MoveQuery(Strict):
     start = InstantField(help_text=gettext_lazy("When a free slot begins."))
     teacher = Whole(required=False, help_text=gettext_lazy("Somebody else who teaches the course."))
     reason = Text(required=False, allow_blank=True, max_length=200)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("", value={"reason": "Ill"}, request_only=True)])
 class CancelQuery(Strict):
     reason = Text(required=False, allow_blank=True, max_length=200)
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "", value={"weekday": 0, "starts": "16:00", "ends": "19:00"}, request_only=True
+        )
+    ]
+)
 class RuleQuery(Strict):
     """The model's own clean() says the rest."""
 
@@ -169,6 +201,7 @@ class RuleQuery(Strict):
     valid_until = DayField(required=False, allow_null=True, default=None)
 
 
+@extend_schema_serializer(examples=[OpenApiExample("", value={"ends": "20:00"}, request_only=True)])
 class RuleChangeQuery(Strict):
     """What is not said stays as it is."""
 

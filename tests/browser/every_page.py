@@ -34,6 +34,16 @@ NO_PAGE = {
     "scheduling:take_offer": "a button; without it it leads back",
     "scheduling:leave_waitlist": "a button; without it it leads back",
     "availability-api:slots": "for programs, in JSON",
+    "availability-api:teachers": "for programs, in JSON",
+    "availability-api:all_slots": "for programs, in JSON",
+    "availability-api:reasons": "for programs, in JSON",
+    "availability-api:lessons": "for programs, in JSON",
+    "availability-api:bookings": "for programs, in JSON",
+    "availability-api:booking": "for programs, in JSON",
+    "availability-api:move_booking": "for programs, in JSON",
+    "availability-api:cancel_booking": "for programs, in JSON",
+    "availability-api:rules": "for programs, in JSON",
+    "availability-api:rule": "for programs, in JSON",
     "api-schema": "for programs, in YAML",
     "set_language": "a button",
     "account_confirm_login_code": "leads on: we send no codes",
@@ -48,8 +58,9 @@ NO_PAGE = {
     "admin:enrollment_teacher_week": "leads on, to the week",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
 }
-# Opened by tests of test_accessibility.py and test_accessible_office.py.
+# Opened by tests of test_accessibility.py, test_accessible_office.py and test_api_page.py.
 BY_HAND = {
+    "api-docs",
     "scheduling:details",
     "scheduling:confirm",
     "admin:rollback_enrollmentdraft_give_back",

@@ -1,5 +1,6 @@
 """Lessons that contradict each other, as a restore or a hand at the database leaves them."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
+from enrollment.operations.conflicts import Found, find_conflicts
+from enrollment.operations.lessons import hold_slot
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 START = datetime(2031, 3, 10, 15, tzinfo=UTC)
@@ -38,3 +41,18 @@ def lesson(
         **fields,
     }
     return Lesson.objects.create(teacher=teacher, **values)
+
+
+def search(now: datetime = NOW, lessons: Collection[int] | None = None) -> Found:
+    return find_conflicts(now=now, lessons=lessons)
+
+
+def hold(student: Student, course: Course, teacher: Teacher) -> Lesson:
+    return hold_slot(student=student, course=course, teacher=teacher, starts_at=START, now=NOW)
+
+
+def twice(enrollment: Enrollment, teacher: Teacher, **fields: Any) -> tuple[Lesson, Lesson]:
+    """16:00 in Berlin, and 16:00 in London an hour later."""
+    older = lesson(enrollment, teacher, local_start="16:00")
+    there = {"local_start": "16:00", "zone": "Europe/London", **fields}
+    return older, lesson(enrollment, teacher, START + timedelta(hours=1), **there)

@@ -112,7 +112,7 @@ def test_minutes_kept_free_are_named_and_not_offered(
     assert ask(office, other, teacher, "17:00").status_code == 302
     # Free again from then on: 30 minutes before 16:00 and 15 after 16:45 are not shown as free.
     week = office.get(
-        reverse("admin:enrollment_lesson_week"), {"teacher": teacher.pk, "on": "2031-03-10"}
+        reverse("admin:enrollment_lesson_week"), {"teacher": str(teacher.pk), "on": "2031-03-10"}
     )
     assert "Free 07:00–15:30" in text(week)
 
@@ -140,7 +140,7 @@ def test_the_week_and_the_day_show_a_group_as_one(
     office: Client, group: Course, enrollment: Enrollment, teacher: Teacher
 ) -> None:
     plan(enrollment, teacher)
-    asked = {"teacher": teacher.pk, "on": "2031-03-10"}
+    asked = {"teacher": str(teacher.pk), "on": "2031-03-10"}
     week = text(office.get(reverse("admin:enrollment_lesson_week"), asked))
     assert "Group, 1 of 2" in week
     assert "Plan one more" in week

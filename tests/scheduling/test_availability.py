@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
-from enrollment.operations.lessons import hold_slot
+from enrollment.operations.lessons import hold_slot, taken_if_blocked
 from scheduling import sockets
-from scheduling.models import AvailabilityRule
+from scheduling.domain.reasons import Why
+from scheduling.models import AvailabilityRule, BookingPolicy
+from scheduling.operations.offered import check_offered
 from scheduling.queries import facts
-from scheduling.queries.availability import free_slots, moment
+from scheduling.queries.availability import availability, free_slots, moment
 from scheduling.queries.progress import live_hold
 from tests.conftest import make_student, make_teacher
 from tests.scheduling.conftest import NOW, MakeLesson
@@ -365,3 +367,129 @@ def test_queries_do_not_grow_with_lessons(ask: Ask, make_lesson: MakeLesson) -> 
     with CaptureQueriesContext(connection) as after:
         ask()
     assert len(before) == len(after) == 1
+
+
+# ------------------------------------------------------------------ what was wrong once
+
+
+def test_a_far_horizon_costs_no_second_query(
+    ask: Ask, course: Course, django_assert_num_queries: Any
+) -> None:
+    BookingPolicy.objects.create(course=course, horizon_days=60)
+    BookingPolicy.objects.create(horizon_days=20)
+    with django_assert_num_queries(1):
+        assert len(ask(days=0)) == 8 * 3  # the Mondays of 60 days
+
+
+def test_far_dates_and_half_seconds_are_no_errors(
+    ask: Ask, teacher: Teacher, course: Course
+) -> None:
+    far = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    past = datetime(1, 1, 1, tzinfo=UTC)
+    for at in (far, past):
+        assert ask(only=at) == []
+        assert ask(days=0, since=at, until=at) == []
+    assert ask(days=0, since=NOW + timedelta(days=200)) == []
+    assert len(ask(days=0, since=past, until=far)) == 12
+    known = availability(teacher=teacher, course=course, now=NOW)
+    assert known.why_not(far) == Why.HORIZON
+    assert known.why_not(past) == Why.PAST
+    assert known.why_not(SLOTS[0]) is None
+    assert known.why_not(SLOTS[0] - timedelta(microseconds=1)) == Why.NO_HOURS
+
+
+def test_nothing_is_said_of_days_that_were_not_asked_for(teacher: Teacher, course: Course) -> None:
+    known = availability(teacher=teacher, course=course, now=NOW, until=NOW + timedelta(days=7))
+    today = NOW.date()
+    assert len(known.days(first=today, last=today + timedelta(days=7))) == 8
+    # What is over is over, known or not.
+    assert known.days(first=today - timedelta(days=40), last=today)
+    with pytest.raises(ValueError, match="all the days"):
+        known.days(first=today, last=today + timedelta(days=14))
+    with pytest.raises(ValueError, match="all the days"):
+        known.why_not(SLOTS[0] + timedelta(days=14))
+
+
+def test_a_group_is_joined_as_it_was_agreed(
+    ask: Ask, teacher: Teacher, course: Course, student: Student, make_lesson: MakeLesson
+) -> None:
+    """It was an hour for three; the course has changed since."""
+    hour = timedelta(hours=1)
+    for number in range(2):
+        other = make_student(f"{number}@school.example")
+        make_lesson(SLOTS[0], SLOTS[0] + hour, student=other, seats=3)
+    with taken_if_blocked():
+        asked: dict[str, Any] = {
+            "teacher": teacher,
+            "course": course,
+            "student": student,
+            "starts_at": SLOTS[0],
+            "now": NOW,
+        }
+        hold = hold_slot(**asked, terms=check_offered(**asked))
+    assert (hold.ends_at - hold.starts_at, hold.seats) == (hour, 3)
+    assert SLOTS[0] not in ask()
+
+
+# ------------------------------------------------------------------ no table is read as a whole
+
+
+CROWD = """
+WITH person AS (
+  INSERT INTO enrollment_user (email, password, first_name, last_name, is_active, is_staff,
+                               is_superuser, date_joined)
+  SELECT 'crowd' || n || '@x.example', '!', '', '', true, false, false, now()
+    FROM generate_series(1, 2000) n RETURNING id
+), teacher AS (
+  INSERT INTO enrollment_teacher (user_id, display_name, bio, zone)
+  SELECT id, 'T', '', 'UTC' FROM person RETURNING id
+), exception AS (
+  INSERT INTO scheduling_availabilityexception (teacher_id, day_on, kind, note)
+  SELECT id, date '2026-01-01' + 7 * n, 'replace', '' FROM teacher, generate_series(1, 5) n
+), off AS (
+  INSERT INTO scheduling_timeoff (teacher_id, period, reason)
+  SELECT id, tstzrange(timestamptz '2026-01-01' + n * interval '9 days',
+                       timestamptz '2026-01-02' + n * interval '9 days'), ''
+    FROM teacher, generate_series(1, 5) n
+), rule AS (
+  INSERT INTO scheduling_availabilityrule (teacher_id, weekday, starts, ends)
+  SELECT id, n, '09:00', '17:00' FROM teacher, generate_series(0, 4) n
+)
+INSERT INTO scheduling_bookingpolicy (teacher_id, horizon_days) SELECT id, 30 FROM teacher
+"""
+
+
+def test_no_table_is_read_as_a_whole(teacher: Teacher, course: Course, student: Student) -> None:
+    """Among 2,000 teachers, the rows of one are found by an index, in each table."""
+    tables = ("availabilityrule", "availabilityexception", "timeoff", "bookingpolicy")
+    with connection.cursor() as cursor:
+        cursor.execute(CROWD)
+        for table in tables:
+            cursor.execute(f"ANALYZE scheduling_{table}")
+        cursor.execute(
+            f"EXPLAIN {facts.OF_ONE}",
+            {
+                "teacher": teacher.pk,
+                "student": student.pk,
+                "course": course.pk,
+                "since": NOW,
+                "until": None,
+                "now": NOW,
+                "horizon": 28,
+                "apart_from": 0,
+            },
+        )
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    for table in tables:
+        assert f"scheduling_{table}" in plan
+        assert f"Seq Scan on scheduling_{table}" not in plan, plan
+
+
+def test_the_connection_prepares_and_compiles_nothing() -> None:
+    """JIT alone costs the statement a factor of 30 to 140."""
+    options = connection.settings_dict["OPTIONS"]
+    assert options["server_side_binding"] is True
+    assert options["prepare_threshold"] == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)

@@ -21,6 +21,7 @@ from config.broker import install_queue, queue_conninfo
 from config.local import place
 from config.local.check import check_reachable
 from config.local.sample import FLAGS, LOGINS, PASSWORD
+from config.zones import zone_data
 from scheduling.operations.sample import show_more
 
 
@@ -58,6 +59,8 @@ class Command(BaseCommand):
             self.stdout.write("Bringing the database up to date …")
             call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
+        for warning in zone_data(databases=["default"]):
+            self.stderr.write(self.style.WARNING(f"{warning.msg} {warning.hint}"))
         if statics.changed():
             self.stdout.write("Collecting static files …")
             statics.collect()
