@@ -104,11 +104,11 @@ def open_windows(
 def reaching_days(*, zone: ZoneInfo, since: int, until: int) -> range:
     """The days on which a window may begin that reaches into [since, until), or into one that does.
 
-    Twice two days before: a window may end on the next day, and Samoa once left out a whole day,
-    which pushed its windows into the one after. One day after: Newfoundland put its clock back
-    at 00:01, so that the last hour of a day came once more in the middle of the next.
+    From three days before: a window may end on the next day, so may the one before it that cuts its
+    beginning, and Samoa once left out a whole day. One day after: Newfoundland put its clock back at
+    00:01, so that the last hour of a day came once more in the middle of the next.
     """
-    return range(day_of(zone, since) - 4, day_of(zone, until) + 2)
+    return range(day_of(zone, since) - 3, day_of(zone, until) + 2)
 
 
 def _of_day(day: int, rules: Iterable[Rule], exceptions: Sequence[DayHours]) -> Iterator[Period]:

@@ -18,11 +18,11 @@ NOBODY = 0
 
 # Where nobody says until when, the farthest horizon of the policies does, so that one question is
 # enough. Only a limit for a week needs to know whole weeks. Days and dates are UTC's here, with one
-# to spare on both sides; hours may reach in from four days before (`hours.reaching_days`).
+# to spare on both sides; hours may reach in from three days before (`hours.reaching_days`).
 SPAN = """
 span AS MATERIALIZED (
   SELECT tstzrange(first - around, last + around) AS period,
-         first::date - 6 AS first_day, last::date + 3 AS last_day, counts
+         first::date - 5 AS first_day, last::date + 3 AS last_day, counts
     FROM (
       SELECT first,
              coalesce(%(until)s::timestamptz, greatest(first, %(now)s::timestamptz

@@ -256,6 +256,23 @@ def test_nights_that_overlap_have_each_their_own_grid() -> None:
         assert free_slots(facts, policy, alone) == [(start, end)]
 
 
+def test_a_night_over_the_day_that_samoa_left_out_is_cut_by_the_one_before() -> None:
+    """29 December, 22:00, to the 30th, 06:00, which was the 31st; its grid begins at 23:00."""
+    zone, day = ZoneInfo("Pacific/Apia"), date(2011, 12, 29).toordinal()
+    nights = [
+        DayHours(day=day - 1, replaces=True, starts=23 * 3600, ends=47 * 3600),
+        DayHours(day=day, replaces=True, starts=22 * 3600, ends=30 * 3600),
+    ]
+    facts, policy = Facts(zone=zone, exceptions=nights), Policy(lesson_minutes=50)
+    since, until = instant(zone, day, 0), instant(zone, day + 3, 0)
+    found = free_slots(facts, policy, Span(since=since, until=until, earliest=0))
+    after_midnight = [slot for slot in found if slot[0] >= instant(zone, day + 2, 0)]
+    assert after_midnight
+    for start, end in found:
+        alone = Span(since=start, until=start + 1, earliest=0)
+        assert free_slots(facts, policy, alone) == [(start, end)]
+
+
 # ------------------------------------------------------------------ why
 
 
