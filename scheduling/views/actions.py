@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from enrollment.domain.states import LIVE_ENROLLMENT, LessonStatus
 from enrollment.models import Enrollment, Lesson, User
@@ -49,7 +50,7 @@ def _of_lesson(lesson: Lesson, until: Deadlines, *, zone: str, now: datetime) ->
         links.append(Link(label=_("Move"), url=url))
     if now <= until.cancel:
         url = reverse("scheduling:cancel_lesson", args=[lesson.pk])
-        links.append(Link(label=_("Cancel"), url=url))
+        links.append(Link(label=pgettext("lesson", "Cancel"), url=url))
     return OfLesson(links=tuple(links), note=until_when(until, zone=zone, now=now))
 
 
