@@ -120,6 +120,7 @@ def plug_sockets() -> None:
     from scheduling import sockets
 
     sockets.plug_closed_days(_closed_days, of_many=_closed_days_of_many)
+    sockets.plug_has_feature(_has_scheduling)
     ground.plug_reserved_places(_reserved_places)
     ground.plug_became_free(_became_free)
     ground.plug_waited_for(_waited_for)
@@ -188,6 +189,10 @@ def _reserved_places(course: Course, apart_from: Student | None, now: datetime) 
         now=now,
         instead=0,
     )
+
+
+def _has_scheduling(user: Any) -> bool:
+    return gate.call(MASTER, bool, True, who=user, instead=False, reads=True)
 
 
 def _became_free() -> None:

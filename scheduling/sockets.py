@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
+from enrollment.models import User
+
 # (teacher id, first day, last day; both counted) -> the closed days among them, and their names.
 ClosedDays = Callable[[int, date, date], Mapping[date, str]]
 
@@ -39,3 +41,23 @@ def closed_days_of_many(
     *, teacher_ids: Collection[int], first: date, last: date
 ) -> Mapping[int, Mapping[date, str]]:
     return _closed_days_of_many(teacher_ids, first, last)
+
+
+# Whether this person has the feature just now: it may be on for some only.
+HasFeature = Callable[[User], bool]
+
+
+def _everybody_has(user: User) -> bool:
+    return True
+
+
+_has_feature: HasFeature = _everybody_has
+
+
+def plug_has_feature(find: HasFeature) -> None:
+    global _has_feature
+    _has_feature = find
+
+
+def has_feature(*, user: User) -> bool:
+    return _has_feature(user)

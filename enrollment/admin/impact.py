@@ -14,12 +14,13 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
+from psycopg.errors import DeadlockDetected
 
 from enrollment.admin.conflict_page import keep_history, why_refused
 from enrollment.admin.impact_form import ImpactForm
@@ -68,10 +69,14 @@ class ImpactAdmin:
         if request.method != "POST":
             return page()
         try:
-            with transaction.atomic():
-                if request.POST.get(STEP) == DECIDE:
-                    _lock(request)
-                return page()
+            try:
+                return _in_one(request, page)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+            # The change itself takes locks, too, of an account or a course, after those of people.
+            # Nothing was written, and whoever came the other way goes on: once more, behind them.
+            return _in_one(request, page)
         except Asks as asks:
             return self._page_between(request, asks)
 
@@ -187,6 +192,13 @@ class ImpactAdmin:
         }
         status = 422 if form.is_bound else 200
         return TemplateResponse(request, "admin/enrollment/impact.html", context, status=status)
+
+
+def _in_one(request: HttpRequest, page: Callable[[], HttpResponse]) -> HttpResponse:
+    with transaction.atomic():
+        if request.POST.get(STEP) == DECIDE:
+            _lock(request)
+        return page()
 
 
 def _may_decide(request: HttpRequest) -> bool:

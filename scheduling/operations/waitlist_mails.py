@@ -16,6 +16,7 @@ from django.utils.translation import pgettext
 
 from enrollment.operations import mailing
 from enrollment.operations.mailing import Mailing, Outcome
+from scheduling import sockets
 from scheduling.domain.waiting import WaitlistStatus
 from scheduling.models import WaitlistEntry
 
@@ -39,7 +40,8 @@ class Offers(Mailing[WaitlistEntry]):
         )
 
     def mail(self, row: WaitlistEntry) -> EmailMultiAlternatives | None:
-        return offer_mail(row) if row.student.user.is_active else None
+        user = row.student.user
+        return offer_mail(row) if user.is_active and sockets.has_feature(user=user) else None
 
     def done(self, row: WaitlistEntry, *, now: datetime, sent: bool) -> None:
         told: dict[str, Any] = {"offer_sent_at": now} if sent else {}

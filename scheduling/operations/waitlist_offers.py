@@ -21,6 +21,7 @@ from enrollment.operations.lessons import (
     taken_if_blocked,
     wait_for_locks,
 )
+from scheduling import sockets
 from scheduling.domain.waiting import MAY_BECOME_FREE, WaitlistStatus, offer_ends
 from scheduling.models import WaitlistEntry
 from scheduling.operations import waitlist
@@ -186,11 +187,13 @@ def _closes_at(course: Course) -> datetime | None:
 def _lock(entry: WaitlistEntry) -> None:
     """Student, then entry; the course and the teacher come after.
 
-    :raises NotOffered: it does not wait any more, or nobody would read the mail.
+    :raises NotOffered: it does not wait any more, or nobody would read the mail or could follow it.
     """
     wait_for_locks()
     one_at_a_time(student=entry.student)
-    if not entry.student.user.is_active:
+    user = entry.student.user
+    # Who has not got these pages just now could not take it, and would keep it from the next.
+    if not (user.is_active and sockets.has_feature(user=user)):
         raise NotOffered
     waiting = WaitlistEntry.objects.select_for_update(no_key=True)
     if waiting.filter(pk=entry.pk, status=WaitlistStatus.WAITING).first() is None:

@@ -12,7 +12,7 @@ from enrollment.operations.mailing import LEASE, Outcome
 from scheduling import tasks
 from scheduling.models import WaitlistEntry
 from scheduling.operations import waitlist_mails
-from tests.conftest import make_student
+from tests.conftest import Switches, make_student
 from tests.enrollment.post_office import BAD, PostOffice, post_office
 from tests.scheduling.conftest import NOW
 from tests.scheduling.waiting import OFFER, SLOT, cancel, fill, fresh, join, make_full, take_slot
@@ -128,3 +128,17 @@ def test_with_the_mail_server_away_the_offer_is_made_and_mailed_later(
     with time_machine.travel(NOW + timedelta(minutes=2), tick=False):
         assert tasks.fill_waitlist() == 1
     assert post_office.delivered == ["ada@school.example"]
+
+
+def test_who_has_the_feature_no_more_gets_no_mail(
+    post_office: PostOffice,
+    student: Student,
+    course: Course,
+    teacher: Teacher,
+    switches: Switches,
+) -> None:
+    freed(student, course, teacher)
+    fill()
+    switches.kill()
+    assert waitlist_mails.send_next(now=NOW) is Outcome.NOT_NEEDED
+    assert post_office.mails == []

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from celery import current_app
 from celery.exceptions import Ignore
+from django.db import connection
 from django.utils import timezone
 
 from enrollment import sockets
@@ -14,7 +15,7 @@ from enrollment.operations.enroll import CourseFull, check_can_enroll
 from enrollment.operations.lessons import HOLD, delete_expired_holds, hold_slot, plan_lesson
 from enrollment.operations.office import move_enrollment
 from enrollment.operations.several import cancel_lessons
-from rollback import drafts
+from rollback import drafts, switchboard
 from scheduling import tasks
 from scheduling.models import BookingPolicy, WaitlistEntry
 from scheduling.operations import flow, waitlist
@@ -72,6 +73,22 @@ def test_the_first_gets_it_and_nobody_a_second_time(freed: WaitlistEntry) -> Non
         NOW + OFFER,
     )
     assert statuses() == ["offered", "waiting"]
+
+
+def test_nothing_is_offered_to_whom_the_feature_is_off_for(
+    freed: WaitlistEntry, student: Student, zoe: Student, switches: Switches
+) -> None:
+    """Rolled back to few: the first could not follow the mail, the next can."""
+    User.objects.filter(pk=zoe.user.pk).update(is_staff=True)
+    switches.share(0.01)
+    switches.early_for_staff("ENABLE_TEACHER_SCHEDULING")
+    assert not switchboard.is_on("ENABLE_TEACHER_SCHEDULING", student.user)
+    assert fill() == 1
+    assert statuses() == ["waiting", "offered"]
+    # It waits on, in its place, until the feature is back.
+    switches.share(100)
+    assert fill(NOW + OFFER) == 1
+    assert statuses() == ["offered", "expired"]
 
 
 def test_when_it_runs_out_the_next_gets_it(freed: WaitlistEntry) -> None:
@@ -358,6 +375,8 @@ def test_whatever_becomes_free_wakes_the_waitlist_once(
     django_capture_on_commit_callbacks: Any,
 ) -> None:
     lessons = [take_slot(course, teacher, SLOT + n * LESSON, name=f"o{n}") for n in (1, 2)]
+    # As if all that were committed: what follows it is asked for once in a transaction.
+    connection.run_on_commit.clear()
     with django_capture_on_commit_callbacks(execute=True):
         if how == "one":
             cancel(lessons[0])
