@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from config import environment
 from config.local import database as embedded
 from config.local import place
+from enrollment.api.words import ABOUT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -289,11 +290,7 @@ REST_FRAMEWORK = {
 KNOX_TOKEN_MODEL = "enrollment.ApiToken"  # noqa: S105 - a model
 SPECTACULAR_SETTINGS = {
     "TITLE": _("The school for programs"),
-    "DESCRIPTION": _(
-        "Free times of teachers, and lessons to book, move and cancel. Log in by session, or by a "
-        "token that you make on your page of API tokens. Errors are problem details (RFC 9457). "
-        "Send an Idempotency-Key with what you want done once."
-    ),
+    "DESCRIPTION": ABOUT,
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],

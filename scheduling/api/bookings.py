@@ -23,7 +23,8 @@ from scheduling.api.refusals import CONFLICT, REFUSED, TAKEN, UNPROCESSABLE, ref
 from scheduling.operations import booking as operations
 from scheduling.operations import program
 from scheduling.operations.idempotency import Answer
-from scheduling.queries.lessons import deadlines, lessons_for
+from scheduling.queries.deadlines import deadlines_of
+from scheduling.queries.lessons import lessons_for
 from scheduling.queries.teaching import Teaching, teaching
 from scheduling.serializers import answered as shapes
 from scheduling.serializers.asked import BookingQuery, CancelQuery, MoveQuery
@@ -192,7 +193,8 @@ def _cancel(request: Request, lesson: Lesson, *, reason: str) -> Lesson:
 
 
 def _shape(lesson: Lesson) -> dict[str, Any]:
-    return shapes.booking(lesson, deadlines(lesson))
+    ((_lesson, until),) = deadlines_of([lesson])
+    return shapes.booking(lesson, until)
 
 
 # ---------------------------------------------------------------- who and what

@@ -1,5 +1,6 @@
 """What programs read: teachers, free slots, why there are none, lessons."""
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,8 +18,10 @@ from enrollment.api.reading import query
 from enrollment.api.views import ApiView
 from enrollment.queries.people import zone_of
 from scheduling.api.etags import answered
+from scheduling.domain.clock import Period
 from scheduling.queries import lessons as queries
 from scheduling.queries.availability import free_slots
+from scheduling.queries.many import who_is_free
 from scheduling.queries.reasons import reasons
 from scheduling.queries.teaching import Teaching, is_course, teachers, teaching, who_teaches
 from scheduling.serializers import answered as shapes
@@ -98,18 +101,8 @@ class Slots(ApiView):
         found = _teachings(request, asked)
         zone = asked.get("zone") or _zone(request, found, asked)
         since, until = asking.span(asked, zone=zone, now=now)
-        slots = [
-            (period, one.teacher.pk)
-            for one in found
-            for period in free_slots(
-                teacher=one.teacher,
-                course=one.course,
-                student=one.student,
-                now=now,
-                since=since,
-                until=until,
-            )
-        ]
+        free = _free(found, since=since, until=until, now=now)
+        slots = [(period, one.teacher.pk) for one in found for period in free[one.teacher.pk]]
         slots.sort(key=lambda slot: slot[0])
         body = {
             "course": asked["course"],
@@ -181,6 +174,26 @@ def _teachings(request: Request, asked: dict[str, Any]) -> list[Teaching]:
     if not found and not is_course(slug=course):
         raise NotFound(_("There is no course “%(course)s”.") % {"course": course})
     return found
+
+
+def _free(
+    found: list[Teaching], *, since: datetime, until: datetime, now: datetime
+) -> dict[int, list[Period]]:
+    """By teacher: one by a sweep, several by bitmaps, each in two queries."""
+    if not found:
+        return {}
+    course, student = found[0].course, found[0].student
+    teachers = [one.teacher for one in found]
+    asked: dict[str, Any] = {
+        "course": course,
+        "student": student,
+        "now": now,
+        "since": since,
+        "until": until,
+    }
+    if len(teachers) == 1:
+        return {teachers[0].pk: free_slots(teacher=teachers[0], **asked)}
+    return who_is_free(teachers=teachers, **asked)
 
 
 def _zone(request: Request, found: list[Teaching], asked: dict[str, Any]) -> ZoneInfo:

@@ -69,12 +69,12 @@ def refused(error: Exception, *, zone: ZoneInfo) -> Problem:
             deadline=utc(error.deadline),
         )
     if isinstance(error, EnrollmentRefused):
-        return Problem(status=409, code=_code(error), detail=why_refused(error))
+        return Problem(status=409, code=code_of(error), detail=why_refused(error))
     status, words_of = _WORDS[type(error)]
-    return Problem(status=status, code=_code(error), detail=words_of())
+    return Problem(status=status, code=code_of(error), detail=words_of())
 
 
-def _code(error: Exception) -> str:
+def code_of(error: Exception) -> str:
     """CourseFull: course-full."""
     name = type(error).__name__
     return "".join("-" * (at > 0 and c.isupper()) + c.lower() for at, c in enumerate(name))

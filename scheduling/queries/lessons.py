@@ -1,6 +1,5 @@
 """Whose lessons somebody may see, for programs."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +7,6 @@ from django.contrib.postgres.fields.ranges import RangeStartsWith
 from django.db.models import Q, QuerySet
 
 from enrollment.models import Lesson
-from scheduling.queries.availability import policy_for
 
 SEES_ALL = "enrollment.view_lesson"
 
@@ -37,19 +35,3 @@ def between(
     if until is not None:
         lessons = lessons.filter(period__startswith__lt=until)
     return lessons
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deadlines:
-    """Until when student and teacher can change a lesson by themselves."""
-
-    move_until: datetime
-    cancel_until: datetime
-
-
-def deadlines(lesson: Lesson) -> Deadlines:
-    policy = policy_for(teacher=lesson.teacher, course=lesson.course)
-    return Deadlines(
-        move_until=policy.move_until(lesson.starts_at),
-        cancel_until=policy.cancel_until(lesson.starts_at),
-    )

@@ -17,7 +17,7 @@ from scheduling.domain.clock import Period
 from scheduling.domain.polite import CODES, code, day_told, told
 from scheduling.domain.reasons import Missing, Why
 from scheduling.models import AvailabilityRule
-from scheduling.queries.lessons import Deadlines
+from scheduling.queries.deadlines import Deadlines
 from scheduling.queries.reasons import Reasons
 from scheduling.words import why_for_day, why_for_staff, why_for_student
 
@@ -285,8 +285,8 @@ def lesson(one: Lesson) -> dict[str, Any]:
 
 def booking(one: Lesson, until: Deadlines) -> dict[str, Any]:
     return lesson(one) | {
-        "move_until": utc(until.move_until),
-        "cancel_until": utc(until.cancel_until),
+        "move_until": utc(until.move),
+        "cancel_until": utc(until.cancel),
     }
 
 

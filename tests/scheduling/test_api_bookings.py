@@ -192,7 +192,8 @@ def test_what_is_wrong_is_said_at_its_member(
 
 @pytest.mark.parametrize("body", [{"course": "tuba"}, {"teacher": 2**62}])
 def test_nobody_teaches_that(as_student: Client, teacher: Teacher, body: dict[str, Any]) -> None:
-    answer = book(as_student, teacher, **body)
+    whole = {"course": "violin", "teacher": teacher.pk, "start": text(FIRST)} | body
+    answer = post(as_student, BOOKINGS, whole)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
     assert error["pointer"] == "/teacher"

@@ -26,10 +26,12 @@ from hypothesis import strategies as st
 
 from config.roles import give_permissions
 from enrollment.models import Course, Enrollment, Student, Teacher, User
+from enrollment.operations.enroll import AlreadyEnrolled, ChangedElsewhere, EnrollmentRefused
 from enrollment.operations.tokens import make_token
 from scheduling import api_urls
+from scheduling.api.refusals import code_of
 from scheduling.models import AvailabilityRule
-from scheduling.operations.booking import book_lesson
+from scheduling.operations.booking import BookingRefused, NotYours, TooLate, book_lesson
 from tests.conftest import Switches, make_student
 from tests.scheduling.conftest import NOW
 
@@ -62,6 +64,9 @@ def load(*, thoroughly: bool) -> Any:
     return schema
 
 
+# Whoever is enrolled books a further lesson; a page that knows too little is a person's.
+# What is somebody else's is a plain 404.
+ELSEWHERE = (AlreadyEnrolled, ChangedElsewhere, NotYours)
 RULES = {"path_regex": "/rules/"}
 every, some = load(thoroughly=True), load(thoroughly=False)
 
@@ -202,3 +207,12 @@ def test_the_schema_says_what_every_problem_looks_like() -> None:
                 assert answer["description"], where
             for status in ("429", "503"):
                 assert answers[status]["headers"]["Retry-After"]["required"], where
+
+
+def test_every_named_problem_is_explained() -> None:
+    """By their names in the code; two cannot come to a program, which posts no page and no draft."""
+    refusals = {*BookingRefused.__subclasses__(), *EnrollmentRefused.__subclasses__()}
+    named = {code_of(kind()) for kind in refusals if kind not in ELSEWHERE and kind is not TooLate}
+    explained = every.raw_schema["info"]["description"]
+    for code in named | {"slot-taken", "too-late", "still-busy", "key-used-otherwise"}:
+        assert f"`{code}`" in explained
