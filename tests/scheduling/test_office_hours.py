@@ -119,7 +119,7 @@ class TestPages:
         kept = typed | {"valid_until": "2025-12-01", "ends": "11:00"}
         assert office.post(change, kept).status_code == 302
 
-    def test_lessons_that_are_hit_are_counted(
+    def test_lessons_that_are_hit_are_asked_about(
         self,
         office: Client,
         teacher: Teacher,
@@ -130,7 +130,8 @@ class TestPages:
         make_lesson(start, start + timedelta(minutes=45))
         typed = an_absence(teacher=str(teacher.pk))
         page = office.post(add("timeoff"), typed, follow=True)
-        assert "1 planned lesson is outside the hours of Marta Rossi now" in page.content.decode()
+        assert "This change hits 1 lesson" in page.content.decode()
+        assert not TimeOff.objects.exists()
 
     def test_somebody_who_was_deleted_is_not_chosen(self, office: Client, teacher: Teacher) -> None:
         User.objects.filter(pk=teacher.user.pk).update(deleted_at=datetime(2026, 1, 1, tzinfo=UTC))

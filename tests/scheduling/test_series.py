@@ -80,13 +80,13 @@ def test_a_group_is_joined_as_it_was_agreed() -> None:
     """It is longer than the policy says now, and takes no lesson more from the day."""
     policy = Policy(lesson_minutes=60, most_a_day=1)
     agreed: Period = (FIRST + WEEK, FIRST + WEEK + 2 * HOUR)
-    group = Taken(period=agreed, busy=agreed, group=True, open_seats=1)
+    group = Taken(period=agreed, busy=agreed, seats=2, open_seats=1)
     facts = Facts(zone=BERLIN, rules=MONDAYS.rules, teaching=[group])
     first, second = ask(facts, policy, HORIZON, [FIRST, FIRST + WEEK])
     assert (first.why, second.why) == (None, None)
     assert (first.slot[1], second.slot) == (FIRST + HOUR, agreed)
     # And not twice.
-    assert whys(facts, policy, [FIRST + WEEK, FIRST + WEEK + HOUR])[1] == Why.LESSON
+    assert whys(facts, policy, [FIRST + WEEK, FIRST + WEEK + HOUR])[1] == Why.OWN_LESSON
 
 
 @pytest.mark.parametrize("why", list(Why))
