@@ -160,9 +160,10 @@ def _follow_rules(*, now: datetime) -> int:
     """Each in a transaction of its own, after the search: it locks people, and the search waits for
     nobody."""
     ruled = {one.kind: one for one in sorted_detectors() if one.resolve is not None}
+    # In any order: those that no rule can end must not keep the others from their turn.
     still_open = Conflict.objects.filter(status=ConflictStatus.OPEN, kind__in=ruled)
     settled = 0
-    for conflict in still_open.order_by("pk").prefetch_related("lessons")[:MOST_RULES]:
+    for conflict in still_open.order_by("?").prefetch_related("lessons")[:MOST_RULES]:
         try:
             with taken_if_blocked():
                 settled += _follow_rule(ruled[conflict.kind], conflict, now=now)

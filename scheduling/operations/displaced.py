@@ -20,6 +20,7 @@ from enrollment.operations.lessons import (
     taken_if_blocked,
 )
 from enrollment.operations.moving import put_elsewhere
+from scheduling import sockets
 from scheduling.operations.offered import check_offered
 from scheduling.operations.telling import tell_moved_by_itself
 from scheduling.queries import findings
@@ -36,10 +37,9 @@ def move_by_itself(*, conflict: Conflict, now: datetime) -> str | None:
     :returns: where to, in words; None: a person has to decide.
     """
     lesson = _alone(conflict, now=now)
-    if (
-        lesson is None
-        or not policy_for(teacher=lesson.teacher, course=lesson.course).automatic_moves
-    ):
+    if lesson is None or not sockets.has_feature(user=lesson.student.user):
+        return None
+    if not policy_for(teacher=lesson.teacher, course=lesson.course).automatic_moves:
         return None
     try:
         with taken_if_blocked():

@@ -489,7 +489,13 @@ def test_the_summary_shows_the_policys_length(
 def test_the_ends_of_the_calendar_are_no_error(
     as_student: Client, lesson: Lesson, enrollment: Enrollment, teacher: Teacher, slot: str
 ) -> None:
-    asked: dict[str, Any] = {"teacher": teacher.pk, "slot": slot, "repeat": "0", "count": "52", "every": "2"}
+    asked: dict[str, Any] = {
+        "teacher": teacher.pk,
+        "slot": slot,
+        "repeat": "0",
+        "count": "52",
+        "every": "2",
+    }
     for name, of in (("book", enrollment), ("move_lesson", lesson)):
         answer = as_student.post(page(name, of), asked)
         assert (answer.status_code, "no time that can be read" in text(answer)) == (422, True)

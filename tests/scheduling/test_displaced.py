@@ -23,6 +23,7 @@ from enrollment.models import (
 from enrollment.operations.conflicts import Found, find_conflicts
 from holidays.domain.days import runs
 from holidays.models import Holiday
+from scheduling import sockets
 from scheduling.models import (
     AvailabilityException,
     AvailabilityRule,
@@ -318,6 +319,17 @@ def test_a_holiday_moves_lessons_too(plan: Plan, moves: BookingPolicy, teacher: 
     assert search().settled == 1
     lesson.refresh_from_db()
     assert lesson.starts_at == at(MONDAY + timedelta(days=2), 9)
+
+
+def test_nobody_is_moved_from_whom_the_feature_was_taken(
+    plan: Plan, moves: BookingPolicy, student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on for others: the office decides about who has it no more."""
+    monkeypatch.setattr(sockets, "_has_feature", lambda user: user != student.user)
+    plan(at(MONDAY, 18))
+    other = plan(at(MONDAY, 19), student=make_student("b@school.example"))
+    assert search() == Found(opened=2, gone=0, settled=1)
+    assert [one.lesson_id for one in LessonChange.objects.filter(what="moved")] == [other.pk]
 
 
 @pytest.mark.parametrize("flag", ["ENABLE_TEACHER_SCHEDULING", ""])
