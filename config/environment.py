@@ -62,6 +62,10 @@ def zone(env: environ.Env, name: str, default: str) -> str:
     return value
 
 
+# To compile a statement, or to begin workers for it, takes longer than any of ours runs.
+NO_DETOURS = "-c jit=off -c max_parallel_workers_per_gather=0"
+
+
 def database(url: str, *, pooled: bool) -> dict[str, Any]:
     """Django's DATABASES entry for a libpq address: persistent, prepared, JIT off.
 
@@ -81,7 +85,7 @@ def database(url: str, *, pooled: bool) -> dict[str, Any]:
     }
     options["connect_timeout"] = int(options.get("connect_timeout", 5))
     if not pooled:
-        options["options"] = f"{options.get('options', '')} -c jit=off".strip()
+        options["options"] = f"{options.get('options', '')} {NO_DETOURS}".strip()
         options["server_side_binding"] = True
         options["prepare_threshold"] = 1
     return {
