@@ -516,7 +516,7 @@ def test_bookings_never_lie() -> None:
     run_state_machine_as_test(
         BookingMachine,
         settings=settings(
-            max_examples=12,
+            max_examples=8,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

@@ -19,7 +19,7 @@ from tests.scheduling.schools import Saved, School, save, schools
 pytestmark = pytest.mark.django_db
 
 on_the_database = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
