@@ -36,7 +36,7 @@ EXCLUSION, LIMITED, UNIQUE, NOTHING = DATABASES = (
 CLIENTS = (32, 64)
 ROUNDS = 3
 # How often each client tries in a round.
-TRIES = {"operation": 8, "checked": 8, "statement": 60}
+TRIES = {"operation": 5, "checked": 5, "statement": 60}
 GOAL = 0.8
 MOST_A_DAY = 100
 
