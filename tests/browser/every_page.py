@@ -52,6 +52,7 @@ NO_PAGE = {
     "admin:jsi18n": "a script",
     "admin:search": "part of a page; the test of the office's search opens it",
     "admin:autocomplete": "for the script, in JSON",
+    "admin:enrollment_conflict_look_again": "a button",
     "admin:view_on_site": "leads on; no model of ours uses it",
     "admin:enrollment_user_copy_data": "a file",
     "admin:enrollment_enrollment_plan_lesson": "leads on, to the lesson's form",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.axe import SIZES, problems_here
+from tests.browser.axe import CALM, SIZES, problems_here
 from tests.browser.keyboard import press, tab_to
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
@@ -117,7 +117,7 @@ def test_a_series(school: School, visit: Visit) -> None:
 
 
 def test_the_countdown_of_a_hold(school: School, visit: Visit) -> None:
-    student = visit("student@school.example")
+    student = visit("student@school.example", **CALM)
     [(slug,)] = school.rows(
         """SELECT slug FROM enrollment_course c WHERE opens_on IS NULL AND closes_on IS NULL
             AND NOT EXISTS (SELECT FROM enrollment_enrollment e JOIN enrollment_student s
