@@ -23,7 +23,7 @@ def test_student_in_kolkata_teacher_in_adelaide_school_in_berlin(client: Client)
     AvailabilityRule.objects.create(teacher=teacher, weekday=1, starts=time(9), ends=time(10))
     student = make_student(zone="Asia/Kolkata")  # UTC+05:30
     client.force_login(student.user)
-    page = client.get(reverse("scheduling:choose", args=["violin"])).content.decode()
+    page = client.get(reverse("calendar:choose", args=["violin"])).content.decode()
     # Tuesday 09:00 in Adelaide is Monday 22:30 UTC, which is Tuesday 04:00 in Kolkata.
     assert 'value="2026-11-30T22:30' in page
     start = page.index('value="2026-11-30T22:30')
