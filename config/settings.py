@@ -216,7 +216,7 @@ CACHES = {
 
 # ---------------------------------------------------------------- language, zone
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("de", _("German"))]
+LANGUAGES = environment.languages(env, "SCHOOL_LANGUAGES", ["en", "de", "es"])
 LOCALE_PATHS = [BASE_DIR / "config" / "locale"]
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_I18N = True

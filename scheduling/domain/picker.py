@@ -91,5 +91,13 @@ def month_before(month: date) -> date:
     return month_of(month - DAY)
 
 
+def months(first: date, last: date) -> list[date]:
+    """Those that have a day from `first` to `last`, both counted."""
+    found = [month_of(first)]
+    while (following := month_after(found[-1])) <= last:
+        found.append(following)
+    return found
+
+
 def next_day(days: Iterable[date], *, after: date) -> date | None:
     return min((day for day in days if day > after), default=None)

@@ -87,23 +87,28 @@ def picker_for(
     first = now.astimezone(zone).date()
     last = moment(known.horizon.ends - 1).astimezone(zone).date() if known else first
     on = _day(asked, wanted, list(by_day), zone=zone, first=first, last=last)
-    month = picker.month_of(on or asked.month or first)
-    reasons = _reasons(known, month, last)
-    weeks = picker.weeks(
-        month,
-        free={day: len(of) for day, of in by_day.items()},
-        why={day.day: (day.why, day.note) for day in reasons if day.why},
-        first=first,
-        last=last,
-        chosen=on,
-    )
-    shown = [day for week in weeks for day in week if day]
+    month = picker.month_of(on or (asked.month if _is_within(asked.month, first, last) else first))
+    # Where nothing is free at all, there is no month to choose: all of them say why.
+    months = [month] if periods else picker.months(first, last)
+    reasons = _reasons(known, months, last)
+    shown = [
+        picker.weeks(
+            one,
+            free={day: len(of) for day, of in by_day.items()},
+            why={day.day: (day.why, day.note) for day in reasons if day.why},
+            first=first,
+            last=last,
+            chosen=on,
+        )
+        for one in months
+    ]
+    days = [day for weeks in shown for week in weeks for day in week if day]
     gone = gone_from(periods, wanted)
     theirs = ZoneInfo(teacher.zone) if teacher else zone
     times = by_day.get(on, []) if on else []
     if gone is not None:
         times = nearest(periods, wanted=int(gone.timestamp()), count=ALTERNATIVES)
-    taken = _taken(known, reasons, shown, zone=zone) if known else []
+    taken = _taken(known, reasons, days, zone=zone) if known else []
     return Picker(
         teachers=teachers,
         teacher=teacher,
@@ -112,14 +117,14 @@ def picker_for(
         first=first,
         last=last,
         month=month,
-        weeks=weeks,
-        day=next((day for day in shown if day.chosen), None),
+        weeks=shown[0],
+        day=next((day for day in days if day.chosen), None),
         days=offer.by_day(times, zone=zone, theirs=theirs),
         next_free=picker.next_day(by_day, after=on or max(first, month - DAY)),
         any_free=bool(periods),
         gone=gone,
         kept=_kept(asked.slot, periods, times, zone=zone, theirs=theirs),
-        closed=picker.grouped(shown),
+        closed=picker.grouped(days),
         taken=offer.by_day(taken, zone=zone, theirs=theirs),
         awaited=awaited_by(student, course, teacher) if taken else frozenset(),
     )
@@ -144,28 +149,32 @@ def _day(
     """Whose times are shown. Of a month alone, its first day with any; None: it has none."""
     if asked.day and first <= asked.day <= last:
         return asked.day
-    month = asked.month
-    if month and picker.month_of(first) <= month <= last:
-        return next((day for day in free if picker.month_of(day) == month), None)
+    if _is_within(asked.month, first, last):
+        return next((day for day in free if picker.month_of(day) == asked.month), None)
     if wanted and first <= wanted.astimezone(zone).date() <= last:
         return wanted.astimezone(zone).date()
     return free[0] if free else None
 
 
-def _reasons(known: Availability | None, month: date, last: date) -> list[DayReasons]:
-    """Of the month's days that can be booked, and of their neighbors: dates are the teacher's, who
+def _is_within(month: date | None, first: date, last: date) -> bool:
+    return month is not None and picker.month_of(first) <= month <= last
+
+
+def _reasons(known: Availability | None, months: Sequence[date], last: date) -> list[DayReasons]:
+    """Of the months' days that can be booked, and of their neighbors: dates are the teacher's, who
     may be a day ahead or behind."""
     if known is None:
         return []
     today = moment(known.horizon.now).astimezone(known.facts.zone).date()
-    since, until = max(month - DAY, today), min(picker.month_after(month), last + DAY)
+    since = max(months[0] - DAY, today)
+    until = min(picker.month_after(months[-1]), last + DAY)
     return known.days(first=since, last=until) if since <= until else []
 
 
 def _taken(
-    known: Availability, reasons: Sequence[DayReasons], shown: Sequence[PickDay], *, zone: ZoneInfo
+    known: Availability, reasons: Sequence[DayReasons], days: Sequence[PickDay], *, zone: ZoneInfo
 ) -> list[Period]:
-    wanted = {day.on for day in shown if day.chosen or not day.free}
+    wanted = {day.on for day in days if day.chosen or not day.free}
     return [
         period
         for period in waitable(known, reasons)

@@ -50,12 +50,12 @@ def answers_on_the_way(teacher: Teacher) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("step", ["choose", "details", "confirm"])
+@pytest.mark.parametrize("step", ["calendar:choose", "scheduling:details", "scheduling:confirm"])
 def test_a_post_that_is_turned_away_is_kept_and_filled_in(
     client: Client, at: Any, switches: Switches, teacher: Teacher, step: str
 ) -> None:
     switches.kill()
-    response = client.post(at(f"scheduling:{step}"), answers_on_the_way(teacher))
+    response = client.post(at(step), answers_on_the_way(teacher))
     assert response.status_code == 303
     assert response["Location"] == at("enrollment:enroll")
     assert response["Cache-Control"] == "no-store"
@@ -244,11 +244,11 @@ def test_the_course_page_leads_into_the_flow_that_is_on(
     client: Client, at: Any, switches: Switches
 ) -> None:
     page = at("enrollment:course")
-    assert at("calendar:choose") in client.get(page).content.decode()
+    assert at("scheduling:resume") in client.get(page).content.decode()
     switches.kill()
     text = client.get(page).content.decode()
     assert at("enrollment:enroll") in text
-    assert at("calendar:choose") not in text
+    assert at("scheduling:resume") not in text
 
 
 def test_who_was_turned_away_is_counted_by_door(

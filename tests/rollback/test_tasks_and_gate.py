@@ -72,7 +72,7 @@ def test_page_api_token_task_mail_and_template_agree_for_every_user(
         slots = reverse("availability-api:slots", args=[teacher.pk])
         api = client.get(slots, {"course": course.slug}).status_code == 200
         task = run(for_user_id=student.user.pk) == "ran"
-        link = reverse("calendar:choose", args=[course.slug])
+        link = reverse("scheduling:resume", args=[course.slug])
         shown = client.get(reverse("enrollment:course", args=[course.slug])).content.decode()
         by_token = program.get(slots, {"course": course.slug}).status_code == 200
         told = reverse("calendar:month") in mail.body
