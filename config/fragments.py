@@ -30,6 +30,7 @@ class Fragments(HtmxMiddleware):
 
 def _lead_the_page(response: HttpResponse) -> None:
     """Changed, not replaced: the cookies with the messages for the next page stay on it."""
-    response.headers["HX-Redirect"] = response.headers.pop("Location")
+    response.headers["HX-Redirect"] = response.headers["Location"]
+    del response.headers["Location"]
     response.status_code = NO_CONTENT
     response.content = b""
