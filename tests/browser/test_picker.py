@@ -33,15 +33,25 @@ def expect_focus(student: Person, day: date) -> None:
     expect(student.page.locator(f"{CELL}[tabindex='0']")).to_have_count(1)
 
 
-def month_end(day: date) -> date:
-    return (day.replace(day=1) + 31 * DAY).replace(day=1) - DAY
+def within(student: Person, day: date) -> date:
+    """What can be booked has a first and a last day; nobody gets beyond them."""
+    table = student.page.locator("table[data-grid]")
+    ends = [str(table.get_attribute(f"data-{name}")) for name in ("first", "last")]
+    return min(max(day, date.fromisoformat(ends[0])), date.fromisoformat(ends[1]))
 
 
-def nights_on(student: Person, key: str, way: int) -> None:
-    """One day and back, over the end of a month if that is where it is."""
-    start = focused(student)
+def months_on(day: date, by: int) -> date:
+    month = (day.replace(day=1) + by * 31 * DAY).replace(day=1)
+    last = (month + 31 * DAY).replace(day=1) - DAY
+    return min(last, month + (day.day - 1) * DAY)
+
+
+def step(student: Person, key: str, to: date) -> None:
+    """Over the end of a month, if it is there: that is another table, whose heading says so."""
+    there = within(student, to)
     press(student, key)
-    expect_focus(student, start + way * DAY)
+    expect_focus(student, there)
+    expect(student.page.locator("#month-title")).to_have_text(f"{there:%B %Y}")
 
 
 def test_by_keyboard_and_by_ear(school: School, visit: Visit) -> None:
@@ -58,28 +68,19 @@ def test_by_keyboard_and_by_ear(school: School, visit: Visit) -> None:
     assert tree.startswith(f'- grid "{title}":')
     assert '- columnheader "Mon' in tree
     name = f"{first:%A} {first.day} {first:%B}"
-    assert re.search(rf'- gridcell "{name}: \d+ free times?" \[selected\]', tree)
+    assert re.search(rf"- 'gridcell \"{name}: \d+ free times?\" \[selected\]", tree)
     assert re.search(r'- gridcell "\w+ \d+ \w+" \[disabled\]', tree)
 
-    nights_on(student, "ArrowRight", 1)
-    nights_on(student, "ArrowLeft", -1)
-    nights_on(student, "ArrowDown", 7)
-    press(student, "Home")
-    sunday_to_monday = focused(student)
-    press(student, "End")
-    assert focused(student) - sunday_to_monday <= 6 * DAY
-    # Over the end of the month, which is another table then; its heading is what says so.
-    before = focused(student)
-    press(student, "PageDown")
-    expect(student.page.locator("#month-title")).not_to_have_text(title)
     expect(student.page.locator("#month-title")).to_have_attribute("aria-live", "polite")
-    there = min(month_end(month_end(before) + DAY), before + (month_end(before) - before) + before.day * DAY)
-    expect_focus(student, there)
-    press(student, "PageUp")
-    expect(student.page.locator("#month-title")).to_have_text(title)
-    press(student, "Shift+PageDown")
-    last = date.fromisoformat(str(student.page.locator("table[data-grid]").get_attribute("data-last")))
-    expect(cell(student, last)).to_be_focused()
+    for key, days in (("ArrowRight", 1), ("ArrowLeft", -1), ("ArrowDown", 7), ("ArrowUp", -7)):
+        step(student, key, focused(student) + days * DAY)
+    for key, months in (("PageDown", 1), ("PageUp", -1), ("Shift+PageDown", 12)):
+        step(student, key, months_on(focused(student), months))
+    press(student, "Home")
+    monday = focused(student)
+    press(student, "End")
+    assert DAY <= focused(student) - monday + DAY <= 7 * DAY
+    assert monday.weekday() == 0 or monday.day == 1
     closed = student.page.locator(f"{CELL}[aria-disabled=true]").first
     closed.focus()
     press(student, "Enter")
@@ -104,11 +105,12 @@ def test_by_keyboard_and_by_ear(school: School, visit: Visit) -> None:
     expect_saved(student)
 
     # What is chosen stays chosen, and saved, while another day is looked at.
-    tab_to(student, "#month-before", back=True)
-    press(student, "Enter")
+    another = student.page.locator(f"{CELL}:not([aria-selected]):has(a)").first
+    other = date.fromisoformat(str(another.get_attribute("data-day")))
+    another.get_by_role("link").click()
     expect(student.page.get_by_role("group", name="Chosen so far")).to_be_visible()
     expect(student.page.locator("#times input:checked")).to_have_value(str(slot))
-    expect(student.page.locator("#month-before, #month-after").first).to_be_focused()
+    expect_focus(student, other)
     assert problems_here(student) == []
     student.page.go_back()
     expect(student.page.locator("[data-chosen]")).to_have_attribute("data-day", str(day))
@@ -125,9 +127,10 @@ def test_written_from_the_right(school: School, visit: Visit) -> None:
     student.go(course.step())
     assert student.page.evaluate("document.dir") == "rtl"
     tab_to(student, CELL)
-    nights_on(student, "ArrowLeft", 1)
-    nights_on(student, "ArrowRight", -1)
-    nights_on(student, "ArrowDown", 7)
+    for key, days in (("ArrowLeft", 1), ("ArrowRight", -1), ("ArrowDown", 7)):
+        there = within(student, focused(student) + days * DAY)
+        press(student, key)
+        expect_focus(student, there)
     sunday, monday = (student.page.locator("th").nth(n).bounding_box() for n in (6, 0))
     assert sunday is not None
     assert monday is not None
@@ -140,9 +143,10 @@ def test_without_a_script(school: School, visit: Visit) -> None:
     student = visit(email, java_script_enabled=False, viewport={"width": 320, "height": 640})
     course: Course = course_for(school, email)
     student.go(course.step())
-    tab_to(student, "#month-after")
+    # A day further on, maybe of another month; and any day of that one.
+    tab_to(student, "#next-free")
     press(student, "Enter")
-    expect(student.page).to_have_url(re.compile(r"month=\d{4}-\d\d$"))
+    expect(student.page).to_have_url(re.compile(r"day=\d{4}-\d\d-\d\d$"))
     day = student.page.locator("td[data-day]:has(a)").last
     on = day.get_attribute("data-day")
     day.get_by_role("link").click()

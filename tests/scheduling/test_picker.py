@@ -142,6 +142,7 @@ def test_a_closed_day_says_why_wherever_it_is_asked_for(
     monkeypatch.setattr(sockets, "_closed_days", lambda *_args: closed)
     page = as_student.get(CHOOSE, {"day": "2026-01-19"})
     assert "Closed: Snow." in cells(page)["2026-01-19"]
+    assert '<small class="note" aria-hidden="true">Snow</small>' in cells(page)["2026-01-19"]
     assert slots_on(page) == []
     text = " ".join(page.content.decode().split())
     assert "<h3>Monday 19 January</h3> <p>Closed: Snow.</p>" in text
