@@ -46,7 +46,7 @@ PAGES = {
     "visitor": "/ /courses/geige/ /accounts/login/ /accounts/password/reset/",
     "student": """
         / /my/courses/ /my/data/ /my/data/delete/ /my/tokens/ /messages/ /drafts/ /calendar/ /holidays/
-        /courses/geige/enroll/ /schedule/geige/ /accounts/email/ /accounts/password/change/""",
+        /courses/geige/enroll/ /calendar/choose/geige/ /accounts/email/ /accounts/password/change/""",
     "teacher": "/my/lessons/ /my/students/ /messages/ /schedule/my/hours/ /calendar/ /my/data/",
     "office": """
         /admin/ /admin/rollback/flag/ /admin/rollback/incident/

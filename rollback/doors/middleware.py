@@ -20,6 +20,7 @@ from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
 from rollback import drafts, registry, switchboard
 from rollback.doors import counting
+from rollback.doors.why import words_because
 from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
 from rollback.registry import Feature
 
@@ -141,30 +142,35 @@ class SeeOther(HttpResponseRedirect):
 
 def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
     slug = match.kwargs.get("course")
+    words = words_because(feature)
     if not feature.fallback.to_draft or slug is None:
-        messages.info(request, str(feature.fallback.words))
+        messages.info(request, str(words or feature.fallback.words))
         if request.method == "POST":
             messages.warning(request, str(NOT_SAVED))
         target = "enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name
         return SeeOther(reverse(target))
-    keep(request, slug)
+    # The form itself says it to whoever has a draft, as often as they look.
+    if not keep(request, slug) and words:
+        messages.info(request, str(words))
     return SeeOther(reverse(feature.fallback.url_name, args=[slug]))
 
 
-def keep(request: HttpRequest, slug: str) -> None:
+def keep(request: HttpRequest, slug: str) -> bool:
     """Keep what was posted and mark the draft as turned away, if there is anything to keep.
+
+    :returns: whether there is a draft now that is marked.
 
     Whoever has not begun, is no student, or is enrolled already gets the plain form's own answer.
     """
     if request.method == "POST" and not request.user.is_authenticated:
         messages.warning(request, str(NOT_SAVED))
-        return
+        return False
     student = student_of(request.user)
     course = Course.objects.filter(slug=slug).first()
     if student is None or course is None or live_enrollment(student=student, course=course):
-        return
+        return False
     if request.method != "POST" and drafts.open_draft(student=student, course=course) is None:
-        return
+        return False
     save = partial(
         drafts.save, student=student, course=course, now=timezone.now(), turned_away=True
     )
@@ -176,7 +182,8 @@ def keep(request: HttpRequest, slug: str) -> None:
             save(answers={})
     except drafts.DraftRefused:
         # Enrolled by another press a moment ago: the original form leads to that enrollment.
-        return
+        return False
+    return True
 
 
 def _remember(response: HttpResponse, visitor: str) -> None:

@@ -40,7 +40,7 @@ LOGIN = "/accounts/login/"
 ADMIN_LOGIN = "/admin/login/"
 HOME = "/home/"
 OFFICE = "/admin/"
-CHOOSE = "/schedule/course-2/"
+CHOOSE = "/calendar/choose/course-2/"
 WAITLIST = "/schedule/my/waitlist/"
 SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 
@@ -75,15 +75,15 @@ PAGES = [
     Row("drafts:reminders", POST, anonymous=LOGIN, student="/drafts/", teacher=HOME, staff=HOME),
     Row("drafts:no_reminders", GET, anonymous=200, student=200),
     Row("drafts:no_reminders", POST, anonymous=200, student=200),
-    Row("drafts:continue", GET, anonymous=LOGIN, student="/schedule/course-2/"),
+    Row("drafts:continue", GET, anonymous=LOGIN, student="/schedule/course-2/continue/"),
     Row("drafts:delete", GET, anonymous=LOGIN, student=200, other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:delete", POST, anonymous=LOGIN, student="/drafts/", other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:save", GET, anonymous=405, student=405),
     Row("drafts:save", POST, anonymous=401, student=200, teacher=401, staff=401, data={"note": "x"}),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
-    Row("scheduling:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
-    Row("scheduling:choose", POST, anonymous=LOGIN, student=422, teacher=403, staff=403),
+    Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("calendar:choose", POST, anonymous=LOGIN, student=422, teacher=403, staff=403),
     Row("scheduling:details", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("scheduling:details", POST, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("scheduling:confirm", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),

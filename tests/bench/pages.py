@@ -77,7 +77,7 @@ def _pages() -> list[Page]:
         ),
         Page(
             name="choose a time, new flow",
-            path=reverse("scheduling:choose", args=[course]),
+            path=reverse("calendar:choose", args=[course]),
             who="Student",
         ),
         Page(name="calendar, a student", path=month, who="Student"),
