@@ -1,7 +1,9 @@
 """Where the site plan plugs in what scheduling needs and must not import."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from enrollment.models import User
 
@@ -41,6 +43,46 @@ def closed_days_of_many(
     *, teacher_ids: Collection[int], first: date, last: date
 ) -> Mapping[int, Mapping[date, str]]:
     return _closed_days_of_many(teacher_ids, first, last)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """A closure as pages show it, in the reader's language; both dates counted.
+
+    starts, ends: seconds of the wall clock; None: the whole day. works_like: no closure but a
+    working day, by the hours of that weekday.
+    """
+
+    first_on: date
+    last_on: date
+    name: str
+    note: str = ""
+    starts: int | None = None
+    ends: int | None = None
+    works_like: int | None = None
+
+
+class NamedClosures(Protocol):
+    """Those that concern any of these teachers and courses, or the whole school."""
+
+    def __call__(
+        self, *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+    ) -> Sequence[Named]: ...
+
+
+def _none_named(
+    *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+) -> Sequence[Named]:
+    return ()
+
+
+_named_closures: NamedClosures = _none_named
+
+
+def named_closures(
+    *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+) -> Sequence[Named]:
+    return _named_closures(teachers=teachers, courses=courses, first=first, last=last)
 
 
 # Whether this person has the feature just now: it may be on for some only.

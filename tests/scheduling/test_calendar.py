@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrollment.models import Student, Teacher, User
-from scheduling.domain.month import Cell, shifted, weeks_of
+from scheduling.domain.month import shifted, weeks_of
 from scheduling.queries.calendar import lessons_of
 from tests.conftest import make_student
 from tests.scheduling.conftest import MakeLesson
@@ -24,7 +24,7 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
 def lessons_by_day(page: Any) -> dict[date, int]:
     return {
         cell.on: len(cell.entries)
-        for week in page.context["month"].weeks
+        for week in page.context["shown"].weeks
         for cell in week
         if cell.entries
     }
@@ -38,7 +38,7 @@ class TestPage:
         html = page.content.decode()
         assert page.status_code == 200
         assert "January 2026" in html
-        assert '<table class="month' in html
+        assert '<table class="cal-month' in html
         assert html.count('aria-current="date"') == 1
         assert "/calendar/2025/12/" in html
         assert "/calendar/2026/2/" in html
