@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             model_name="lesson",
             index=django.contrib.postgres.indexes.GistIndex(
                 condition=models.Q(("status", enrollment.domain.states.LessonStatus["CANCELLED"])),
-                fields=["teacher", "period"],
+                fields=["teacher", "busy"],
                 name="lesson_teacher_cancelled",
             ),
         ),

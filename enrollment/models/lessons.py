@@ -160,11 +160,11 @@ class Lesson(models.Model):
             # What the exclusion constraints leave out, and a calendar shows crossed out.
             *(
                 GistIndex(
-                    fields=[side, "period"],
+                    fields=[side, time],
                     condition=Q(status=LessonStatus.CANCELLED),
                     name=f"lesson_{side}_cancelled",
                 )
-                for side in ("student", "teacher")
+                for side, time in (("student", "period"), ("teacher", "busy"))
             ),
         ]
 

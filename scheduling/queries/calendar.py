@@ -159,15 +159,18 @@ def lessons_of(
     """Those that start in [since, until), in order of time: planned, done and cancelled ones, and the
     student's own live holds; each with `offered`, whether that hold belongs to the waitlist.
 
-    `overlap` beside the start: only that is served by the indexes, the exclusion constraint's and,
-    for cancelled lessons, the one beside it.
+    `overlap` beside the start: only that is served by the indexes, the exclusion constraints' and,
+    for cancelled lessons, those beside them.
     """
     # Named a bigint: btree_gist has none of PostgreSQL's operators between integers of two sizes,
     # and the index would be searched by time alone.
     number = Cast(Value(person.pk), BigIntegerField())
     is_student = isinstance(person, Student)
-    near = Q(period__overlap=(since, until)) & (
-        Q(student=number) if is_student else Q(teacher=number)
+    # A teacher's index holds the lessons with their buffers.
+    near = (
+        Q(student=number, period__overlap=(since, until))
+        if is_student
+        else Q(teacher=number, busy__overlap=(since, until))
     )
     cancelled, held = Q(status=Lesson.Status.CANCELLED), Q(status=Lesson.Status.HELD)
     live = ~held | Q(expires_at__gt=now) if is_student else ~held
@@ -175,7 +178,7 @@ def lessons_of(
     other = "teacher" if is_student else "student__user"
     return (
         Lesson.objects.filter((near & cancelled) | (near & ~cancelled & live))
-        .filter(period__startswith__gte=since)
+        .filter(period__startswith__gte=since, period__startswith__lt=until)
         .annotate(
             offered=Case(
                 When(held, then=Exists(offer)), default=Value(False), output_field=BooleanField()
