@@ -20,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.vary import vary_on_headers
 
 from enrollment import sockets
+from enrollment.known import as_of
 from enrollment.models import User
 from enrollment.queries.people import student_of, teacher_of
 from scheduling.domain.month import FIRST_DAY, FIRST_YEAR, LAST_DAY, LAST_YEAR
@@ -27,6 +28,8 @@ from scheduling.domain.shown import tag_of
 from scheduling.queries.calendar import Reader, list_of, month_of, week_of
 
 MONTHS = 12
+# How new the answer is: what was announced as newer is not in there yet.
+VERSION = "Calendar-Version"
 # A fragment's address is its page's, so the two must never be taken for each other.
 BY_HTMX = ("HX-Request", "HX-History-Restore-Request")
 
@@ -95,7 +98,8 @@ def _shown_day(day: date) -> date:
 def _answer(request: HttpRequest, view: str, shown: Mapping[str, Any]) -> HttpResponse:
     """shown: all that the templates look at, so all that the ETag stands for, beside the language."""
     tag = tag_of(view, get_language(), *shown.values())
-    context = {"view": view, "tag": tag, **shown}
+    version = as_of(request.user)
+    context = {"view": view, "tag": tag, "version": version, **shown}
     if not _by_htmx(request):
         return render(request, "calendar/page.html", context)
     response: HttpResponse
@@ -108,7 +112,7 @@ def _answer(request: HttpRequest, view: str, shown: Mapping[str, Any]) -> HttpRe
         # Somebody went on to another month: the title changes, and it is said aloud.
         context["went_on"] = request.headers.get("HX-Boosted") == "true"
         response = render(request, "calendar/fragment.html", context)
-    response.headers["ETag"] = tag
+    response.headers["ETag"], response.headers[VERSION] = tag, version
     return response
 
 
