@@ -181,7 +181,7 @@ MIGRATION_MODULES = {"waffle": None, "knox": None}
 
 # ---------------------------------------------------------------- people
 AUTH_USER_MODEL = "enrollment.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["enrollment.known.KnownPeople"]
 LOGIN_URL = reverse_lazy("account_login")
 LOGIN_REDIRECT_URL = reverse_lazy("enrollment:home")
 ACCOUNT_LOGIN_METHODS = {"email"}

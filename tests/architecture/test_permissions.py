@@ -126,6 +126,10 @@ PAGES = [
     Row("scheduling:cancel_lesson", POST, anonymous=LOGIN, student="/enrollments/", other_student=404, teacher=HOME, other_teacher=404, staff=404),
     Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:week", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:other_week", GET, anonymous=LOGIN, student=200, staff=HOME, things={"on": "2026-12-07"}),
+    Row("calendar:list", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:list_from", GET, anonymous=LOGIN, student=200, staff=HOME, things={"on": "2026-12-07"}),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),
     # ------------------------------------------------------------ the API
     Row("availability-api:slots", GET, anonymous=401, student=200, query="?course={course}"),

@@ -21,7 +21,18 @@ from config.local.place import BASE_DIR, Problem
 from tests.bench.figures import Row, table
 
 FILE_WIDTH = 200
-SUBJECTS = ("kill", "stuck", "check", "gate", "slots", "rivals", "endpoint", "bookings", "pages")
+SUBJECTS = (
+    "kill",
+    "stuck",
+    "check",
+    "gate",
+    "slots",
+    "rivals",
+    "endpoint",
+    "bookings",
+    "pages",
+    "calendar",
+)
 
 
 def main() -> int:
@@ -92,9 +103,14 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, rivals, schools, slots
+    from tests.bench import bookings, calendar, rivals, schools, slots
 
-    names = (*slots.database_names(), rivals.DATABASE, *bookings.DATABASES)
+    names = (
+        *slots.database_names(),
+        rivals.DATABASE,
+        *bookings.DATABASES,
+        *calendar.database_names(),
+    )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
 
@@ -109,6 +125,7 @@ def _manage(*words: str) -> None:
 def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
     from tests.bench import (
         bookings,
+        calendar,
         check,
         endpoint,
         gate,
@@ -130,6 +147,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "endpoint": endpoint.rows,
         "bookings": lambda: bookings.rows(url),
         "pages": lambda: pages.rows(log),
+        "calendar": lambda: calendar.rows(log),
     }
 
 
