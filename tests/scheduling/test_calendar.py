@@ -23,12 +23,12 @@ from holidays.models import Holiday
 from rollback.models import EnrollmentDraft
 from scheduling import sockets
 from scheduling.domain import shown
+from scheduling.domain.closures import Named
 from scheduling.domain.month import shifted, weeks_of
 from scheduling.models import BookingPolicy, WaitlistEntry
 from scheduling.queries.calendar import lessons_of
 from scheduling.queries.deadlines import deadlines, deadlines_of
 from scheduling.queries.policies import policies_of
-from scheduling.sockets import Named
 from tests.bench.figures import TRANSACTION
 from tests.conftest import Switches, make_student, make_teacher
 from tests.scheduling.conftest import MakeLesson
