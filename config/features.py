@@ -47,6 +47,12 @@ def _booking(**asked: Any) -> Actions:
     return actions_for(**asked)
 
 
+def _feed_behind(token: str) -> Any:
+    from scheduling.queries.feeds import feed_behind
+
+    return feed_behind(token)
+
+
 def _who_waits(user: Any) -> bool:
     from scheduling.queries.waitlist import waits
 
@@ -80,6 +86,7 @@ FEATURES = (
         nav=(
             NavItem(label=_("Calendar"), url_name="calendar:month", shown_to=_people_with_lessons),
         ),
+        bearers={"calendar:feed": _feed_behind},
         fallback=Fallback(
             url_name="enrollment:home",
             words=_(

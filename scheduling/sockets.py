@@ -1,9 +1,10 @@
 """Where the site plan plugs in what scheduling needs and must not import."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
 from enrollment.models import User
+from scheduling.domain.closures import Named
 
 # (teacher id, first day, last day; both counted) -> the closed days among them, and their names.
 ClosedDays = Callable[[int, date, date], Mapping[date, str]]
@@ -41,6 +42,12 @@ def closed_days_of_many(
     *, teacher_ids: Collection[int], first: date, last: date
 ) -> Mapping[int, Mapping[date, str]]:
     return _closed_days_of_many(teacher_ids, first, last)
+
+
+def named_closures(
+    *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+) -> Sequence[Named]:
+    return ()
 
 
 # Whether this person has the feature just now: it may be on for some only.

@@ -53,6 +53,10 @@ MADE: tuple[LiteralString, ...] = (
               LATERAL (SELECT id FROM enrollment_course ORDER BY id LIMIT 1) c
         WHERE u.email = 'student@school.example'
            ON CONFLICT DO NOTHING""",
+    """INSERT INTO scheduling_calendarfeed (digest, name, language, created_at, user_id)
+       SELECT repeat('a', 64), 'My phone', 'en', now(), id
+         FROM enrollment_user WHERE email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
     # One that can be read, and one that was set aside for the office.
     """INSERT INTO rollback_enrollmentdraft (answers, answers_version, heard, step, started_at, saved_at,
                                              course_id, student_id, quarantined_at, problem)
@@ -119,6 +123,7 @@ FIRST: dict[str, LiteralString] = {
     "enrollment.user": "SELECT min(user_id) FROM enrollment_student",
     "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
