@@ -13,7 +13,7 @@ from scheduling.domain.choice import as_text
 from scheduling.models import AvailabilityRule, BookingPolicy
 from scheduling.operations.booking import book_lesson
 from tests.conftest import Switches, make_student, make_teacher
-from tests.scheduling.conftest import NOW
+from tests.scheduling.conftest import NOW, everybody_closed
 
 pytestmark = [
     pytest.mark.django_db,
@@ -236,10 +236,7 @@ def test_every_closed_day_says_why(
 ) -> None:
     from scheduling import sockets
 
-    def closed(teacher_id: int, first: Any, last: Any) -> dict[Any, str]:
-        return {FIRST.date(): "Snow"}
-
-    monkeypatch.setattr(sockets, "_closed_days", closed)
+    monkeypatch.setattr(sockets, "_closures", everybody_closed({FIRST.date(): "Snow"}))
     shown = as_student.get(page("book", enrollment))
     assert "Why is nothing free on other days?" in text(shown)
     # The second Monday's week is shown, the first has nothing at all.
