@@ -47,6 +47,8 @@ def event_of(lesson: Lesson, *, teaches: bool, given_away: bool = False) -> Even
     cancelled = given_away or lesson.status == LessonStatus.CANCELLED
     url = f"{settings.SITE_URL}{_page(lesson, teaches=teaches)}"
     changed_at: datetime | None = getattr(lesson, "changed_at", None)
+    if changed_at is None and lesson.enrollment is not None:
+        changed_at = lesson.enrollment.created_at
     return Event(
         uid=f"lesson-{lesson.pk}@{host()}",
         summary=_summary(lesson, teaches=teaches, cancelled=cancelled),
@@ -55,7 +57,7 @@ def event_of(lesson: Lesson, *, teaches: bool, given_away: bool = False) -> Even
         description=_("Everything about this lesson: %(url)s") % {"url": url},
         url=url,
         sequence=getattr(lesson, "moves", 0) + (lesson.status == LessonStatus.CANCELLED),
-        changed_at=changed_at or (lesson.enrollment and lesson.enrollment.created_at),
+        changed_at=changed_at,
         cancelled=cancelled,
     )
 

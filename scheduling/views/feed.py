@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+from rest_framework.request import Request
 
 from enrollment.api.throttling import STEPS, Nobody, counts
 from enrollment.domain.ics import MEDIA_TYPE, as_feed
@@ -56,7 +57,7 @@ def _answer(request: HttpRequest, feed: CalendarFeed) -> HttpResponse:
 
 def _must_wait(request: HttpRequest, feed: CalendarFeed | None) -> int:
     """:returns: seconds; 0: it may read. A feed is counted by itself, guesses by where they come from."""
-    who = str(feed.pk) if feed else f"unknown-{Nobody().get_ident(request)}"
+    who = str(feed.pk) if feed else f"unknown-{Nobody().get_ident(Request(request))}"
     now = time.time()
     window = int(now // HOUR)
     ends = float((window + 1) * HOUR)

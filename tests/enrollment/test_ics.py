@@ -29,7 +29,12 @@ SCHOOL = '"Riverside, School" <office@school.example>'
 def event(zone: str = "Europe/Berlin", at: datetime = NOW, **more: Any) -> Event:
     start = at.astimezone(ZoneInfo(zone))
     end = (at + timedelta(minutes=45)).astimezone(ZoneInfo(zone))
-    values = {"uid": "lesson-1@school.example", "summary": "Violin", "starts": start, "ends": end}
+    values: dict[str, Any] = {
+        "uid": "lesson-1@school.example",
+        "summary": "Violin",
+        "starts": start,
+        "ends": end,
+    }
     return Event(**values | more)
 
 
@@ -102,7 +107,10 @@ def test_the_second_of_two_equal_hours_is_not_taken_for_the_first() -> None:
 
 @given(text=some.text(min_size=1, max_size=200), days=some.integers(0, 900))
 def test_any_text_comes_back_as_it_was(text: str, days: int) -> None:
-    whole = {"starts": date(2026, 1, 1), "ends": date(2026, 1, 1) + timedelta(days=days + 1)}
+    whole: dict[str, Any] = {
+        "starts": date(2026, 1, 1),
+        "ends": date(2026, 1, 1) + timedelta(days=days + 1),
+    }
     (back,) = read(feed(event(summary=f"x{text}x", description="a;b,c\\n\nd", **whole))).events
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     plain = "".join(

@@ -35,6 +35,10 @@ def plan(enrollment: Enrollment, teacher: Teacher, *, days: int) -> Lesson:
     return plan_lesson(enrollment=enrollment, teacher=teacher, starts_at=start, now=before)
 
 
+def text_of(mail: Any) -> str:
+    return str(mail.get_body(("plain",)).get_content())
+
+
 def files(mail: Any) -> dict[str, Any]:
     """By name, each with the method that its part says as its content does."""
     found = {}
@@ -66,7 +70,7 @@ def test_the_confirmation_brings_the_planned_lessons(
         one.starts_at for one in planned
     ]
     assert str(calendar.events[0]["SUMMARY"]).startswith("Flöte; für alle, auch")
-    assert "attached for your calendar" in mail.get_body(("plain",)).get_content()
+    assert "attached for your calendar" in text_of(mail)
 
 
 def test_without_a_lesson_nothing_is_attached(
@@ -75,7 +79,7 @@ def test_without_a_lesson_nothing_is_attached(
     confirmations.send_next(now=timezone.now())
     [mail] = post_office.mails
     assert files(mail) == {}
-    assert "attached" not in mail.get_body(("plain",)).get_content()
+    assert "attached" not in text_of(mail)
 
 
 def test_a_move_and_a_cancellation_come_with_their_notice_and_without_the_words(
