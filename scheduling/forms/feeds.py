@@ -7,5 +7,5 @@ class FeedForm(forms.Form):
         label=_("Name"),
         max_length=60,
         required=False,
-        help_text=_("What it is for, like: calendar on my phone. You may leave it empty."),
+        help_text=_("What it is for, like: calendar on my phone."),
     )

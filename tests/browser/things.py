@@ -14,8 +14,8 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO account_emailaddress (email, verified, "primary", user_id)
        SELECT email, true, true, id FROM enrollment_user WHERE email = 'student@school.example'
            ON CONFLICT DO NOTHING""",
-    """INSERT INTO holidays_holiday (name, first_on, last_on, note)
-       SELECT 'Snow', current_date + 40, current_date + 41, 'If it snows.'
+    """INSERT INTO holidays_holiday (name, names, kind, scope, source_key, first_on, last_on, note)
+       SELECT 'Snow', '{}', 'other', 'school', '', current_date + 40, current_date + 41, 'If it snows.'
         WHERE NOT EXISTS (SELECT FROM holidays_holiday)""",
     """INSERT INTO enrollment_apitoken (digest, token_key, created, expiry, name, user_id)
        SELECT repeat('a', 128), 'aaaaaaaaaaaaaaa', now(), now() + interval '1 day', 'A script', id
