@@ -51,6 +51,12 @@ def _booking(**asked: Any) -> Actions:
     return actions_for(**asked)
 
 
+def _feed_behind(token: str) -> Any:
+    from scheduling.queries.feeds import feed_behind
+
+    return feed_behind(token)
+
+
 def _who_waits(user: Any) -> bool:
     from scheduling.queries.waitlist import waits
 
@@ -85,6 +91,7 @@ FEATURES = (
         nav=(
             NavItem(label=_("Calendar"), url_name="calendar:month", shown_to=_people_with_lessons),
         ),
+        bearers={"calendar:feed": _feed_behind},
         # What names a course is the flow's step: the original form takes its place.
         fallback=Fallback(
             url_name="enrollment:enroll",

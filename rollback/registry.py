@@ -35,6 +35,10 @@ class Fallback:
     to_draft: bool = False
 
 
+# The URL's keywords -> what has the person as its `user`; None: nobody's.
+Bearer = Callable[..., Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One kill switch and all that hangs on it.
@@ -44,6 +48,8 @@ class Feature:
     their paths): what its doors cover.
     entries: ground entry name → the URL name that serves it better while the feature is on.
     because: kind of incident → what people read while that is why it is off, instead of the usual.
+    bearers: URL names whose address itself says who asks, for programs that can do no more than read an
+    address, and who that is. It is found out before the switch is asked.
     actions: what it lets a person do with an enrollment and with lessons, on the ground floor's pages.
     """
 
@@ -60,6 +66,7 @@ class Feature:
     sockets: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     nav: tuple[NavItem, ...] = ()
+    bearers: Mapping[str, Bearer] = field(default_factory=dict)
     actions: ActionsFor | None = None
     because: Mapping[str, Text] = field(default_factory=dict)
 

@@ -2,7 +2,7 @@ from datetime import date
 
 from django.urls import path, register_converter
 
-from scheduling.views import calendar, choose
+from scheduling.views import calendar, choose, feed, subscribe
 
 
 class Day:
@@ -30,4 +30,7 @@ urlpatterns = [
     path("week/<day:on>/", calendar.week, name="other_week"),
     path("list/", calendar.agenda, name="list"),
     path("list/<day:on>/", calendar.agenda, name="list_from"),
+    path("subscribe/", subscribe.my_feeds, name="subscribe"),
+    path("subscribe/<int:feed>/revoke/", subscribe.revoke, name="revoke_feed"),
+    path("feed/<str:token>.ics", feed.show, name="feed"),
 ]

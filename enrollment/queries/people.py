@@ -17,6 +17,15 @@ def teacher_of(user: Any) -> Teacher | None:
     return getattr(user, "teacher", None) if user.is_authenticated else None
 
 
+def know_as(user: User) -> None:
+    """Asked for together with the user (`select_related("student", "teacher")`), and so not once more."""
+    for name in ("student", "teacher"):
+        person = getattr(user, name, None)
+        if person is not None:
+            person.user = user
+        setattr(user, f"known_{name}", person)
+
+
 def teachers_here() -> QuerySet[Teacher]:
     """Whom one can choose; who is deleted stays in the books only."""
     return Teacher.objects.filter(user__deleted_at__isnull=True)

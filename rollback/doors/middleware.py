@@ -45,7 +45,7 @@ class FeatureDoor:
             partial(entries_for, request)
         )
         response = self.get_response(request)
-        if known is None and is_visitor(request):
+        if known is None and is_visitor(request) and not hasattr(request, "bearer"):
             _remember(response, request.visitor)  # type: ignore[attr-defined]
         return response
 
@@ -54,6 +54,8 @@ class FeatureDoor:
     ) -> HttpResponse | None:
         match = request.resolver_match
         feature = feature_behind(request, match) if match else None
+        if match is not None and feature is not None and match.view_name in feature.bearers:
+            return for_bearer(request, match, feature)
         if match is None or feature is None or is_let_in(request, match, feature):
             return None
         return turn_away(request, match, feature)
@@ -67,6 +69,22 @@ def is_let_in(request: HttpRequest, match: ResolverMatch, feature: Feature) -> b
     if unknown and is_program(match, feature):
         return switchboard.is_on_for_anyone(feature.flag)
     return switchboard.is_on(feature.flag, request)
+
+
+def for_bearer(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse | None:
+    """Who is behind an address counts, not who is logged in where it is opened. While nobody has the
+    feature its tables are not even asked: they may be gone.
+
+    An address that is nobody's is let in, where it is told that there is nothing.
+    """
+    request.bearer = None  # type: ignore[attr-defined]
+    if switchboard.is_on_for_anyone(feature.flag):
+        bearer = feature.bearers[match.view_name](**match.kwargs)
+        request.bearer = bearer  # type: ignore[attr-defined]
+        if bearer is None or switchboard.is_on(feature.flag, bearer.user):
+            return None
+    counting.turned_away(feature=feature.flag, door="api", now=timezone.now())
+    return _later()
 
 
 def is_program(match: ResolverMatch, feature: Feature) -> bool:
@@ -132,6 +150,19 @@ def problem(request: HttpRequest, feature: Feature) -> HttpResponse:
         ),
         headers={"Retry-After": str(RETRY_AFTER)},
     )
+
+
+def _later() -> HttpResponse:
+    """For programs that show their person what they read before, and try again: in plain words."""
+    response = HttpResponse(
+        str(SWITCHED_OFF),
+        status=503,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"},
+    )
+    # Django's log would name the address, which is a key.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 class SeeOther(HttpResponseRedirect):

@@ -53,6 +53,7 @@ PAGES = [
     Row("enrollment:enroll", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
     Row("enrollment:enroll", POST, anonymous=LOGIN, student="/enrollments/", teacher=403, staff=403, data={"note": "x"}),
     Row("enrollment:enrolled", GET, anonymous=LOGIN, student=200, other_student=404, teacher=404, staff=404),
+    Row("enrollment:lesson_file", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
     Row("enrollment:my_courses", GET, anonymous=LOGIN, student=200, teacher=HOME, staff=HOME),
     Row("enrollment:my_lessons", GET, anonymous=LOGIN, student=HOME, teacher=200, staff=HOME),
     Row("enrollment:my_data", GET, anonymous=LOGIN, student=200),
@@ -130,6 +131,14 @@ PAGES = [
     Row("calendar:other_week", GET, anonymous=LOGIN, student=200, staff=HOME, things={"on": "2026-12-07"}),
     Row("calendar:list", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:list_from", GET, anonymous=LOGIN, student=200, staff=HOME, things={"on": "2026-12-07"}),
+    Row("calendar:subscribe", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:subscribe", POST, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:revoke_feed", POST, anonymous=LOGIN, student="/calendar/subscribe/", other_student=404, teacher=404, staff=404),
+    Row("calendar:revoke_feed", GET, anonymous=405, student=405),
+    # Its address is the key, whoever opens it; here it is the student's.
+    Row("calendar:feed", GET, anonymous=200, student=200, things={"token": "{feed_token}"}),
+    Row("calendar:feed", GET, anonymous=404, student=404),
+    Row("calendar:feed", POST, anonymous=405, student=405, things={"token": "{feed_token}"}),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),
     # ------------------------------------------------------------ the API
     Row("availability-api:slots", GET, anonymous=401, student=200, query="?course={course}"),
@@ -242,6 +251,7 @@ OFFICE_PAGES = [
     # Reading a conversation takes a reason.
     office("admin:enrollment_thread_change", POST, staff=200, data={"reason": "a complaint"}),
     office("admin:enrollment_apitoken_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{digest}"}),
+    office("admin:scheduling_calendarfeed_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{feed}"}),
     # The switchboard.
     office("admin:rollback_flag_set_share", GET, staff=200),
     office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "5", "reason": "x"}),
@@ -288,6 +298,7 @@ MODELS = {
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),
+    "scheduling_calendarfeed": ("l",    "l",    "l"),     # made by their owners, revoked by an action
     "scheduling_timeoff": ("lacd", "lacd", "lacd"),
     "scheduling_waitlistentry": ("ld",   "ld",   "ld"),    # by students; the office removes
 }
@@ -348,6 +359,10 @@ ROWS = [
 # A GET of these may write, by table; each with the reason.
 GET_MAY_WRITE = {
     ("account_email", "account_emailaddress"): "allauth notes the address that the account has.",
+    (
+        "calendar:feed",
+        "scheduling_calendarfeed",
+    ): "The day of the last reading is for its owner to see.",
     ("enrollment:thread", "enrollment_reader"): "What was read is no longer unread.",
 }
 
