@@ -34,7 +34,8 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("#calendar a")].map(
   ([box]) => box.height < 24 || box.width < 24).map(([, text]) => text)"""
 # Of the student's lessons to come the first, beside which another is cancelled.
 LESSONS = """
-    SELECT l.id, c.title, t.display_name, lower(l.period) AT TIME ZONE s.zone, upper(l.period) AT TIME ZONE s.zone
+    SELECT l.id, c.title, t.display_name,
+           lower(l.period) AT TIME ZONE s.zone, upper(l.period) AT TIME ZONE s.zone
       FROM enrollment_lesson l JOIN enrollment_course c ON c.id = l.course_id
       JOIN enrollment_teacher t ON t.id = l.teacher_id
       JOIN enrollment_student s ON s.id = l.student_id JOIN enrollment_user u ON u.id = s.user_id
