@@ -29,3 +29,13 @@ def lessons_of_teacher(teacher: Teacher, *, since: datetime) -> QuerySet[Lesson]
         .select_related("course", "teacher", "student__user", "enrollment")
         .order_by("period")
     )
+
+
+def earlier_lessons_of(teacher: Teacher, *, now: datetime) -> QuerySet[Lesson]:
+    """What has been: planned, done and cancelled, newest first."""
+    return (
+        Lesson.objects.filter(teacher=teacher, period__endswith__lte=now)
+        .exclude(status=Lesson.Status.HELD)
+        .select_related("course", "student__user", "teacher")
+        .order_by("-period", "-pk")
+    )

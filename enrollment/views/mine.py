@@ -1,6 +1,8 @@
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -12,6 +14,7 @@ from enrollment.queries.progress import lessons_given
 
 # A teacher notes what was done in a lesson after it, or at the end of the week.
 LATELY = timedelta(days=8)
+EARLIER = 50
 
 
 @login_required
@@ -36,6 +39,11 @@ def my_lessons(request: HttpRequest) -> HttpResponse:
     if teacher is None:
         return redirect("enrollment:home")
     now = timezone.now()
+    if request.GET.get("earlier"):
+        earlier = lesson_queries.earlier_lessons_of(teacher, now=now)
+        page = Paginator(earlier, EARLIER).get_page(request.GET.get("page"))
+        context: dict[str, Any] = {"page": page, "zone": teacher.zone}
+        return render(request, "enrollment/earlier_lessons.html", context)
     lessons = list(lesson_queries.lessons_of_teacher(teacher, since=now)[:200])
     context = {
         "lessons": lessons,

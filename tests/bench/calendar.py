@@ -111,7 +111,7 @@ def _known_already() -> Row:
     return ratio_at_least(
         "  a month that is known already (304), beside the whole page",
         whole / known,
-        1.5,
+        2,
         ours=span(known),
         beside=span(whole),
     )

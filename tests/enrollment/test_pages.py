@@ -452,3 +452,28 @@ def test_the_confirmation_without_lessons_says_who_is_next(enrollment: Enrollmen
     assert "answers you by mail" in str(confirmation(enrollment).body)
     enrollment.wished_times = ""
     assert "finds a time with you" in str(confirmation(enrollment).body)
+
+
+def test_a_teachers_earlier_lessons_are_all_within_reach(
+    client: Client, teacher: Teacher, course: Course, student: Student
+) -> None:
+    now = datetime.now(UTC)
+    client.force_login(teacher.user)
+    for weeks, status in ((-60, "done"), (-2, "cancelled"), (-1, "held"), (1, "planned")):
+        starts = now + timedelta(weeks=weeks)
+        Lesson.objects.create(
+            course=course,
+            teacher=teacher,
+            student=student,
+            period=(starts, starts + timedelta(minutes=45)),
+            local_on=starts.date(),
+            local_start=starts.time(),
+            zone=teacher.zone,
+            status=status,
+            expires_at=starts if status == "held" else None,
+        )
+    page = client.get("/my/lessons/")
+    assert 'href="/my/lessons/?earlier=yes"' in page.content.decode()
+    earlier = client.get("/my/lessons/?earlier=yes")
+    assert [one.status for one in earlier.context["page"]] == ["cancelled", "done"]
+    assert "Ada Vogel" in earlier.content.decode()

@@ -249,7 +249,12 @@ class TestPage:
     ) -> None:
         """A week without a lesson, because the teacher is away, is that teacher's week all the same."""
         asked: list[Any] = []
-        monkeypatch.setattr(sockets, "named_closures", lambda **whose: asked.append(whose) or ())
+
+        def closures(**whose: Any) -> tuple[Named, ...]:
+            asked.append(whose)
+            return ()
+
+        monkeypatch.setattr(sockets, "named_closures", closures)
         lesson = make_lesson(at(13, 9), at(13, 10))
         as_student.get("/calendar/week/2026-01-26/")
         assert asked == [
