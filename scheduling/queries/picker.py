@@ -36,7 +36,7 @@ class Picker:
     dates that can be booked, both counted. weeks: of `month`, see `domain.picker.weeks`. day: whose
     times are shown, if it has any; days: those times, or the nearest ones where `gone`, the wanted
     start, is free no more. kept: the choice, where it is of another day. closed: why the days of the
-    month have nothing free. taken: what one may wait for, of the day and of the days without
+    month have nothing free. taken: what one may wait for, of the day's week and of the days without
     anything free; awaited: those that this student waits for already.
     """
 
@@ -174,7 +174,8 @@ def _reasons(known: Availability | None, months: Sequence[date], last: date) -> 
 def _taken(
     known: Availability, reasons: Sequence[DayReasons], days: Sequence[PickDay], *, zone: ZoneInfo
 ) -> list[Period]:
-    wanted = {day.on for day in days if day.chosen or not day.free}
+    near = {offer.monday(day.on) for day in days if day.chosen}
+    wanted = {day.on for day in days if not day.free or offer.monday(day.on) in near}
     return [
         period
         for period in waitable(known, reasons)

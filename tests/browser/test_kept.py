@@ -296,6 +296,17 @@ def test_without_a_script_the_form_comes_back_with_the_choice(
     plain.forgive(because=ON_PURPOSE)
 
 
+def _another_day(page: Page, *, days: int) -> str:
+    """The first time so many free days later, below the one that is chosen so far."""
+    for _day in range(days):
+        day = page.locator("td[data-chosen]").get_attribute("data-day")
+        page.locator("#next-free").click()
+        expect(page.locator(f"td[data-chosen]:not([data-day='{day}'])")).to_be_visible()
+    slot = page.locator("label.slot").nth(1)
+    slot.click()
+    return str(slot.get_by_role("radio").get_attribute("value"))
+
+
 def test_another_time_that_was_chosen_in_another_tab(
     school: School, student: Person, email: str, course: Course
 ) -> None:
@@ -304,15 +315,13 @@ def test_another_time_that_was_chosen_in_another_tab(
     late = student.context.new_page()
     late.goto(course.step() + "?month=")
     student.go(course.step())
-    times = student.page.locator("label.slot")
-    times.nth(1).click()
+    second = _another_day(student.page, days=1)
     expect_saved(student)
-    late.locator("label.slot").nth(2).click()
+    _another_day(late, days=2)
     expect(state(late)).to_contain_text("choose above")
     late.get_by_label("Take what was saved elsewhere").check()
     late.get_by_role("button", name="Use my choice").click()
     expect(late.get_by_role("group", name="Time of your first lesson")).to_have_count(0)
-    second = student.page.get_by_role("radio").nth(1).get_attribute("value")
     expect(late.locator(f"input[value='{second}']")).to_be_checked()
     assert choice.value != second
     student.forgive(because=ON_PURPOSE)

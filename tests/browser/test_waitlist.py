@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe import CALM, problems, problems_here
 from tests.browser.enrolling import (
+    Course,
     course_for,
     enrollments,
     expect_enrolled,
@@ -18,7 +19,7 @@ from tests.browser.enrolling import (
     to_confirm,
 )
 from tests.browser.mails import only_mail_to, text_of
-from tests.browser.people import Visit
+from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -33,10 +34,10 @@ def test_from_a_taken_time_to_the_lesson(school: School, visit: Visit) -> None:
     course = course_for(school, email)
     student = visit(email, java_script_enabled=False)
     looked_at = visit(email, **CALM)
-    looked_at.go(course.step())
+    _go_where_something_is_taken(looked_at, course)
     looked_at.page.locator(TAKEN).first.locator("summary").click()
     found = problems_here(looked_at)
-    student.go(course.step())
+    _go_where_something_is_taken(student, course)
     day = student.page.locator(TAKEN).first
     day.locator("summary").click()
     button = day.get_by_role("button").first
@@ -70,6 +71,14 @@ def test_from_a_taken_time_to_the_lesson(school: School, visit: Visit) -> None:
     assert len(enrollments(school, email, course)) == 1
     student.go("/schedule/my/waitlist/")
     expect(student.page.get_by_text("It is yours")).to_be_visible()
+
+
+def _go_where_something_is_taken(student: Person, course: Course) -> None:
+    student.go(course.step())
+    while not student.page.locator(TAKEN).count():
+        day = student.page.locator("td[data-chosen]").get_attribute("data-day")
+        student.page.locator("#next-free").click()
+        expect(student.page.locator(f"td[data-chosen]:not([data-day='{day}'])")).to_be_visible()
 
 
 def _wait_for_offer(school: School, email: str) -> None:
