@@ -27,7 +27,8 @@ OFFICE_READY = """() => document.querySelector("[role=main], main") && !document
 # three are looked at, and the others hidden meanwhile: axe's time grows faster than a list's length,
 # and finds the same in each of them.
 HIDE_MORE_OF_THE_SAME = """() => {
-  const said = /^(id|for|name|href|src|action|value|title|datetime|data-.*|aria-(label.*|described.*|controls))$/;
+  const said = new RegExp("^(id|for|name|href|src|action|value|title|datetime|data-.*"
+    + "|aria-(label.*|described.*|controls))$");
   const shape = (one) => [
     one.tagName,
     ...[...one.attributes].map(({name, value}) => said.test(name) ? name + !value : name + value).sort(),
@@ -42,12 +43,15 @@ HIDE_MORE_OF_THE_SAME = """() => {
     for (const one of list.children) {
       const kind = shape(one);
       seen[kind] = (seen[kind] || 0) + 1;
-      if (seen[kind] > 3 && !one.matches(":focus-within")) window.hiddenMeanwhile.push([one, one.style.display]);
+      if (seen[kind] > 3 && !one.matches(":focus-within"))
+        window.hiddenMeanwhile.push([one, one.style.display]);
     }
   }
   for (const [one] of window.hiddenMeanwhile) one.style.setProperty("display", "none", "important");
 }"""
-SHOW_AGAIN = "() => { for (const [one, before] of window.hiddenMeanwhile) one.style.display = before; }"
+SHOW_AGAIN = (
+    "() => { for (const [one, before] of window.hiddenMeanwhile) one.style.display = before; }"
+)
 # A color that is on its way from light to dark has a contrast of its own.
 CALM = {"reduced_motion": "reduce", "viewport": SIZES["desktop"]}
 
