@@ -27,7 +27,8 @@ test: $(VENV)/dev.stamp ## all tests, in parallel (ARGS="-k draft" picks)
 	@$(BIN)/python -m config.local.browser
 	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
-check: style types floors migrations deployable templates ## everything but the tests (make -k check goes on after a failure)
+check: ## everything but the tests (make -k check goes on after a failure)
+	@$(MAKE) --no-print-directory -j2 style types floors migrations deployable templates
 
 style: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

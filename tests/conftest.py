@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, switchboard
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
+from tests import emptying
 from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
@@ -60,6 +62,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         name = connection.ops.quote_name(connection.settings_dict["NAME"])
         cursor.execute(f"ALTER DATABASE {name} SET rollback.may_forget = 'on'")
         cursor.execute("SET rollback.may_forget = 'on'")
+    TransactionTestCase._fixture_teardown = emptying.empty  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from config.local import place, ports
+from config.local import place
 from config.local.children import Child
 from config.local.sample import LOGINS
+from tests import ports
 
 START_SECONDS = 120
 END_SECONDS = 30
@@ -151,7 +152,7 @@ def _supervisor(var: Path, database_url: str) -> Iterator[str]:
 
 
 def _environment(var: Path, database_url: str) -> dict[str, str]:
-    port = ports.next_free(FIRST_PORT)
+    port = ports.of_our_own(FIRST_PORT)
     own = {
         "SCHOOL_VAR": str(var),
         "PORT": str(port),

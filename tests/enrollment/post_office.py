@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from config.local import ports
+from tests import ports
 
 BAD = "typo@school.example"
 
@@ -44,7 +44,7 @@ class PostOffice:
 @pytest.fixture
 def post_office(settings: Any) -> Iterator[PostOffice]:
     handler = PostOffice()
-    port = ports.next_free(19_025)
+    port = ports.of_our_own(19_025)
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"

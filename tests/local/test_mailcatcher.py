@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from config.local import mailcatcher, ports
+from tests.ports import of_our_own
 
 
 class Answer(NamedTuple):
@@ -41,7 +42,7 @@ class Desk(NamedTuple):
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    smtp_port = ports.next_free(18_025)
+    smtp_port = of_our_own(18_025)
     reader_port = ports.next_free(smtp_port + 1)
     smtp, reader = mailcatcher.start(tmp_path / "mail", smtp_port, reader_port)
     yield Desk(smtp_port, reader_port)

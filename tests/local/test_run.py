@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from config.local import cluster, database, place, ports
+from tests.ports import of_our_own
 
 pytestmark = [
     pytest.mark.xdist_group("ports"),
@@ -30,7 +31,7 @@ class School:
 
     def __init__(self, var: Path, **env: str) -> None:
         self.var = var
-        self.port = int(env.setdefault("PORT", str(ports.next_free(18_100))))
+        self.port = int(env.setdefault("PORT", str(of_our_own(18_100))))
         self.said = var / "said.txt"
         with self.said.open("wb") as said:
             self.process = subprocess.Popen(

@@ -32,7 +32,9 @@ START = 60.0
 # Tells each change of the answer, and the answer after each nap of its own. Of the checks in
 # between it tells the time that 99 of 100 kept below.
 WATCH = """
-import sys, time, django
+import signal, sys, time, django
+# A shell that starts a run in the background lets all of it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 django.setup()
 from rollback import switchboard
 from rollback.domain.shares import Subject

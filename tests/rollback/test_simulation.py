@@ -27,12 +27,12 @@ from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils import timezone
 
-from config.local import ports
 from config.local.place import BASE_DIR
 from enrollment.models import Course, Lesson, Student, User
 from rollback import runner
 from rollback.models import EnrollmentDraft, Flag
 from rollback.runner import Actor
+from tests import ports
 from tests.conftest import make_teacher
 from tests.rollback import simulated
 from tests.rollback.flag_rows import seed_flags
@@ -54,7 +54,7 @@ class Web:
     """The school's web server, as `make run` starts it, on this test's database."""
 
     def __init__(self, log: IO[bytes]) -> None:
-        self.port = ports.next_free(19_700)
+        self.port = ports.of_our_own(19_700)
         self._log = log
         self._start()
 

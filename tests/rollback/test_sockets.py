@@ -25,7 +25,6 @@ from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from config.local import ports
 from config.local.place import BASE_DIR
 from enrollment.models import User
 from enrollment.operations.tokens import make_token
@@ -37,6 +36,7 @@ from rollback.doors.sockets import SWITCHED_OFF_CODE, Changes, FeaturesSocket, S
 from rollback.models import Flag, Process
 from rollback.runner import Actor
 from rollback.switchboard import Switchboard
+from tests import ports
 from tests.conftest import Switches, make_student
 from tests.rollback.others import START, address_of_this_test, eventually
 
@@ -89,7 +89,7 @@ def server(
     router = URLRouter([path(route, app) for route, app in routes.items()])
     sockets = SocketLogin(SocketDoor(router, changes), origins=[settings.SITE_URL])
     app = ProtocolTypeRouter({"websocket": sockets, "lifespan": let_go})
-    port = ports.next_free(19_700)
+    port = ports.of_our_own(19_700)
     config = uvicorn.Config(app, port=port, log_level="warning", ws="websockets-sansio")
     serving = uvicorn.Server(config)
     thread = threading.Thread(target=serving.run, daemon=True)
@@ -273,7 +273,7 @@ def test_a_socket_leaves_no_task(
 
 def test_the_sockets_server_signs_off_when_it_is_stopped(student: User) -> None:
     """As `make run` starts it; the switchboard's page must not name it as silent afterwards."""
-    port = ports.next_free(19_800)
+    port = ports.of_our_own(19_800)
     command = f"-m uvicorn --port {port} --ws websockets-sansio --log-level warning"
     env = os.environ | {"DATABASE_URL": address_of_this_test(), "PYTHONPATH": str(BASE_DIR)}
     words = [sys.executable, *command.split(), "config.asgi:application"]
