@@ -45,7 +45,8 @@ TELLTALES = re.compile(
 PAGES = {
     "visitor": "/ /courses/geige/ /accounts/login/ /accounts/password/reset/",
     "student": """
-        / /my/courses/ /my/data/ /my/data/delete/ /my/tokens/ /messages/ /drafts/ /calendar/ /holidays/
+        / /my/courses/ /my/data/ /my/data/delete/ /my/tokens/ /messages/ /drafts/ /calendar/ /calendar/week/
+        /calendar/list/ /calendar/subscribe/ /holidays/
         /courses/geige/enroll/ /calendar/choose/geige/ /accounts/email/ /accounts/password/change/""",
     "teacher": "/my/lessons/ /my/students/ /messages/ /schedule/my/hours/ /calendar/ /my/data/",
     "office": """
