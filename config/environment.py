@@ -36,6 +36,13 @@ def number(env: environ.Env, name: str, default: int) -> int:
     return int(value)
 
 
+def percent(env: environ.Env, name: str, default: int) -> int:
+    value = text(env, name, str(default))
+    if not (value.isdecimal() and int(value) <= 100):
+        raise ImproperlyConfigured(f"{name} is “{value}”; set it to a whole number from 0 to 100.")
+    return int(value)
+
+
 def boolean(env: environ.Env, name: str, *, default: bool) -> bool:
     return choice(env, name, ("true", "false"), str(default).lower()) == "true"
 

@@ -302,10 +302,14 @@ def test_off_the_socket_is_refused_and_closed(server: str, student: Student) -> 
         assert closed(mine) == SWITCHED_OFF_CODE
 
 
+def _until_closed(opened: ClientConnection) -> None:
+    while True:
+        opened.recv(timeout=10)
+
+
 def closed(opened: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as found:
-        while True:
-            opened.recv(timeout=10)
+        _until_closed(opened)
     assert found.value.rcvd is not None
     assert found.value.rcvd.reason
     return found.value.rcvd.code
