@@ -80,6 +80,11 @@ def all_timings(*, since: datetime, until: datetime) -> Mapping[tuple[str, str],
     return {key: summed(counts[:-1], counts[-1]) for key, counts in added.items()}
 
 
+def today(*, now: datetime) -> Mapping[tuple[str, str], Timings]:
+    """Since midnight, UTC."""
+    return all_timings(since=now.astimezone(UTC).replace(hour=0, minute=0, second=0), until=now)
+
+
 def delete_old(*, now: datetime) -> int:
     """:returns: how many minutes."""
     deleted, _by_model = TimingMinute.objects.filter(minute__lt=now - KEPT).delete()

@@ -19,7 +19,8 @@ from django.conf import settings
 
 from enrollment.queries.people import student_of, teacher_of, teachers_here
 from scheduling.domain.changes import Topic, of_student, of_teacher
-from scheduling.live.hub import APART, Ear, Hub
+from scheduling.live import hub
+from scheduling.live.hub import NOTHING, Ear, Hub
 from scheduling.live.listening import Listener
 
 MOST_LETTERS = 2_000
@@ -108,7 +109,8 @@ async def _tell(ear: Ear, send: Send) -> None:
     while True:
         message = await ear.next()
         await send({"type": "websocket.send", "text": json.dumps(message)})
-        await asyncio.sleep(APART)
+        if message != NOTHING:
+            await asyncio.sleep(hub.APART)
 
 
 async def _within(seconds: float | None, receive: Receive) -> Message:

@@ -12,10 +12,11 @@ from scheduling.domain.changes import EVERYBODY, Change, Ring, Topic
 REMEMBERED = 10_000
 REMEMBERED_SECONDS = 900.0
 # What comes together is told together: an import of thousands of lessons is a message or two.
-GATHER = 0.05
+GATHER = 0.01
 APART = 0.5
 BEAT = 15.0
 Message = dict[str, Any]
+NOTHING: Message = {"changes": []}
 
 
 class Ear:
@@ -55,7 +56,7 @@ class Ear:
             except TimeoutError:
                 if self._deaf:
                     continue
-                return {"changes": []}
+                return NOTHING
             if not self._answer:
                 await asyncio.sleep(GATHER)
             return self._taken()

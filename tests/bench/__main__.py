@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, six subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, ten subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -21,7 +21,18 @@ from config.local.place import BASE_DIR, Problem
 from tests.bench.figures import Row, table
 
 FILE_WIDTH = 200
-SUBJECTS = ("kill", "stuck", "check", "gate", "slots", "rivals", "endpoint", "bookings", "pages")
+SUBJECTS = (
+    "kill",
+    "stuck",
+    "check",
+    "gate",
+    "slots",
+    "rivals",
+    "endpoint",
+    "bookings",
+    "pages",
+    "sockets",
+)
 
 
 def main() -> int:
@@ -92,9 +103,14 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, rivals, schools, slots
+    from tests.bench import bookings, rivals, schools, slots, sockets
 
-    names = (*slots.database_names(), rivals.DATABASE, *bookings.DATABASES)
+    names = (
+        *slots.database_names(),
+        rivals.DATABASE,
+        *bookings.DATABASES,
+        *sockets.DATABASES,
+    )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
 
@@ -116,6 +132,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         propagation,
         rivals,
         slots,
+        sockets,
         stuck,
     )
 
@@ -130,6 +147,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "endpoint": endpoint.rows,
         "bookings": lambda: bookings.rows(url),
         "pages": lambda: pages.rows(log),
+        "sockets": lambda: sockets.rows(url, folder),
     }
 
 

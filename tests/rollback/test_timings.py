@@ -1,6 +1,7 @@
 """How long a feature's pages take: measured at the door and in the browsers, read by the watch."""
 
 import random
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from environ import Env
 
 from config import environment
 from enrollment.api import throttling
-from enrollment.models import Student
+from enrollment.models import Student, User
 from rollback import live, timings
 from rollback.domain.timings import BOUNDS, CLASSES, class_of, percentile
 from rollback.models import TimingMinute
@@ -142,6 +143,15 @@ def test_old_minutes_go_at_night() -> None:
         )
     assert delete_old_timings() == 1
     assert TimingMinute.objects.count() == 1
+
+
+def test_the_switchboards_page_shows_todays(client: Client, admin: User, flag_rows: None) -> None:
+    timings.record(feature=CALENDAR, kind=SERVER, milliseconds=100)
+    timings.record(feature=CALENDAR, kind=BROWSER, milliseconds=400)
+    timings.write()
+    client.force_login(admin)
+    page = client.get(reverse("admin:rollback_flag_changelist")).content.decode()
+    assert re.search(r"\b\d\d ms, 3\d\d ms in browsers", page)
 
 
 @pytest.mark.django_db
