@@ -58,6 +58,19 @@ def socket_address(env: environ.Env, name: str) -> str:
     return value
 
 
+def redis_address(env: environ.Env, name: str) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    parts = urlsplit(value)
+    if value and not (
+        parts.scheme in ("redis", "rediss", "unix") and (parts.hostname or parts.path)
+    ):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; set it to an address like redis://localhost:6379/0, or leave it empty."
+        )
+    return value
+
+
 def zone(env: environ.Env, name: str, default: str) -> str:
     value = text(env, name, default)
     try:

@@ -40,6 +40,8 @@ if not PRODUCTION:
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 # Pages that may open a websocket learn of a switch at once; without, with the next click.
 SOCKET_URL = environment.socket_address(env, "SOCKET_URL")
+# Many socket processes, one of which listens to the database; without, each listens by itself.
+CHANNEL_LAYER_URL = environment.redis_address(env, "CHANNEL_LAYER_URL")
 PROXIES = environment.number(env, "PROXIES", 0)
 BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20)
 

@@ -22,6 +22,7 @@ from scheduling.domain.changes import Topic, of_student, of_teacher
 from scheduling.live import hub
 from scheduling.live.hub import NOTHING, Ear, Hub
 from scheduling.live.listening import Listener
+from scheduling.live.relaying import Relayed
 
 MOST_LETTERS = 2_000
 MOST_TEACHERS = 20
@@ -54,7 +55,8 @@ class Hello:
 class CalendarSocket:
     def __init__(self) -> None:
         self.hub = Hub()
-        self.listener = Listener(self.hub)
+        url = settings.CHANNEL_LAYER_URL
+        self.listener = Relayed(self.hub, url) if url else Listener(self.hub)
         self._open: Counter[int] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
