@@ -134,7 +134,9 @@ class FeaturesSocket:
                 await send({"type": "websocket.send", "text": json.dumps({"on": on})})
                 told = on
             try:
-                await asyncio.wait_for(self.changes.since(seen), BEAT)
+                # Not wait_for: until Python 3.12 it may swallow the end of the task.
+                async with asyncio.timeout(BEAT):
+                    await self.changes.since(seen)
             except TimeoutError:
                 told = None  # said again, so that the page knows it would be told
 

@@ -117,7 +117,8 @@ async def _tell(ear: Ear, send: Send) -> None:
 
 async def _within(seconds: float | None, receive: Receive) -> Message:
     try:
-        return await asyncio.wait_for(receive(), seconds)
+        async with asyncio.timeout(seconds):
+            return await receive()
     except TimeoutError as error:
         raise Refused(SILENT, "Say what you show.") from error
 

@@ -52,7 +52,9 @@ class Ear:
         """What to say next: at the latest a beat, by which the page knows that it would be told."""
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), BEAT)
+                # Not wait_for: until Python 3.12 it may swallow the end of the task.
+                async with asyncio.timeout(BEAT):
+                    await self._wake.wait()
             except TimeoutError:
                 if self._deaf:
                     continue

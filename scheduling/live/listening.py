@@ -37,7 +37,8 @@ class Listener:
             self._heard = asyncio.Event()
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._heard.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self._heard.wait()
 
     async def stop(self) -> None:
         tasks, self._tasks = self._tasks, []
