@@ -140,7 +140,7 @@ async def _turns(
             await asyncio.sleep(BETWEEN + random.uniform(0, 0.1))
             waiting = [asyncio.create_task(_next(one)) for one in told]
             await asyncio.sleep(0.05)
-            await database.execute(statement)  # type: ignore[call-overload]
+            await database.execute(statement)
             committing_at = time.perf_counter()
             await database.commit()
             taken += [at - committing_at for at in await asyncio.gather(*waiting)]

@@ -318,7 +318,7 @@ def closed(opened: ClientConnection) -> int:
 def test_what_makes_no_sense_is_refused_with_a_reason(
     server: str, student: Student, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = [
+    bad: list[str | bytes] = [
         "nonsense",
         "[1]",
         '{"since": 1}',
@@ -332,7 +332,9 @@ def test_what_makes_no_sense_is_refused_with_a_reason(
         "[" * 1_500,
         b"bytes",
     ]
-    refusals = [(student.user, one, application.BAD) for one in bad]
+    refusals: list[tuple[User | None, str | bytes, int]] = [
+        (student.user, one, application.BAD) for one in bad
+    ]
     refusals += [
         (student.user, "x" * 5_000, application.TOO_BIG),
         (student.user, '{"teachers": [999999]}', application.FORBIDDEN),
