@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import environ
+from django.conf.global_settings import LANGUAGES
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -80,6 +81,22 @@ def zone(env: environ.Env, name: str, default: str) -> str:
             f"{name} is “{value}”, which is no IANA time zone; set one like Europe/Berlin."
         ) from error
     return value
+
+
+def languages(env: environ.Env, name: str, default: list[str]) -> list[tuple[str, str]]:
+    """Django's LANGUAGES, in the order they are named in. A text that has no translation is English."""
+    known = dict(LANGUAGES)
+    codes = [code.lower() for code in words(env, name, default)]
+    if unknown := [code for code in codes if code not in known]:
+        raise ImproperlyConfigured(
+            f"{name} names {', '.join(unknown)}, which Django does not know; set it to codes like "
+            f"en,de,es or pt-br, each once, out of: {', '.join(known)}."
+        )
+    if "en" not in codes:
+        raise ImproperlyConfigured(
+            f"{name} is “{','.join(codes)}”; add en, which whatever is not translated is shown in."
+        )
+    return [(code, known[code]) for code in dict.fromkeys(codes)]
 
 
 # To compile a statement, or to begin workers for it, takes longer than any of ours runs.

@@ -1,6 +1,6 @@
 """The features, in one table: what each switch covers, and what happens while it is off."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -12,16 +12,20 @@ from enrollment.models import Course, Student
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.sockets import Actions
 from rollback.doors import gate
-from rollback.doors.words import SWITCHED_OFF
+from rollback.doors.words import SIMPLIFIED, SWITCHED_OFF
 from rollback.registry import Fallback, Feature, NavItem
+from scheduling.domain.closures import Closures, Named, Part
 
 if TYPE_CHECKING:
     from enrollment.detectors import Detector
+    from holidays.domain.closures import Closure
 
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 HOLIDAYS = "ENABLE_HOLIDAY_MANAGEMENT"
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
 AVAILABILITY = "ENABLE_AVAILABILITY_API"
+# As `rollback.models.Incident.Kind` says it; models are not there yet when this is read.
+SLOW = "slow"
 
 
 def _students(user: Any) -> bool:
@@ -47,6 +51,12 @@ def _booking(**asked: Any) -> Actions:
     return actions_for(**asked)
 
 
+def _feed_behind(token: str) -> Any:
+    from scheduling.queries.feeds import feed_behind
+
+    return feed_behind(token)
+
+
 def _who_waits(user: Any) -> bool:
     from scheduling.queries.waitlist import waits
 
@@ -69,6 +79,7 @@ FEATURES = (
             NavItem(label=_("Waitlist"), url_name="scheduling:waitlist", shown_to=_who_waits),
         ),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
+        because={SLOW: SIMPLIFIED},
     ),
     Feature(
         name="calendar",
@@ -81,12 +92,16 @@ FEATURES = (
         nav=(
             NavItem(label=_("Calendar"), url_name="calendar:month", shown_to=_people_with_lessons),
         ),
+        bearers={"calendar:feed": _feed_behind},
+        # What names a course is the flow's step: the original form takes its place.
         fallback=Fallback(
-            url_name="enrollment:home",
+            url_name="enrollment:enroll",
             words=_(
                 "The calendar is switched off at the moment. Here are your lessons as a plain list."
             ),
+            to_draft=True,
         ),
+        because={SLOW: SIMPLIFIED},
     ),
     Feature(
         name="availability",
@@ -120,7 +135,7 @@ def plug_sockets() -> None:
     from enrollment import sockets as ground
     from scheduling import sockets
 
-    sockets.plug_closed_days(_closed_days, of_many=_closed_days_of_many)
+    sockets.plug_closures(_closures, named=_named_closures)
     sockets.plug_has_feature(_has_scheduling)
     ground.plug_reserved_places(_reserved_places)
     ground.plug_became_free(_became_free)
@@ -132,7 +147,7 @@ def plug_detectors() -> None:
     """What the features find contradictory, each through the gate: while one is off, nothing of it is
     asked and nothing moved by itself; what it found before stays open for the office."""
     from enrollment import detectors
-    from holidays import queries as holidays
+    from holidays.queries import displaced as holidays
     from scheduling.operations import displaced
     from scheduling.queries.elsewhere import offers
 
@@ -163,18 +178,73 @@ def _gated(detector: "Detector", flag: str) -> "Detector":
     )
 
 
-def _closed_days(teacher_id: int, first: date, last: date) -> Mapping[date, str]:
-    from holidays import queries
+def _closures(
+    *, teachers: Collection[int], course: int | None, first: date, last: date
+) -> Mapping[int, Closures]:
+    if not teachers:
+        return {}
+    found = _known_closures(first=first, last=last, teachers=teachers)
+    if not found:
+        return {}
+    # Most closures are the whole school's, so most teachers share what they make.
+    made: dict[tuple[int, ...], Closures] = {}
+    by_teacher = {}
+    for teacher in teachers:
+        theirs = [one for one in found if one.concerns(teacher=teacher, course=course)]
+        key = tuple(one.key for one in theirs)
+        if key not in made:
+            made[key] = _arranged(theirs, first=first, last=last)
+        by_teacher[teacher] = made[key]
+    return by_teacher
 
+
+def _arranged(closures: Collection["Closure"], *, first: date, last: date) -> Closures:
+    closed: dict[date, str] = {}
+    parts: list[Part] = []
+    works_like: dict[date, int] = {}
+    for one in closures:
+        for day in one.days(first=first, last=last):
+            if one.as_weekday is not None:
+                works_like[day] = one.as_weekday
+            elif one.is_whole:
+                closed.setdefault(day, one.name)
+            else:
+                parts.append(Part(day, one.name, one.starts, one.ends))
+    return Closures(closed=closed, parts=parts, works_like=works_like)
+
+
+def _named_closures(
+    *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+) -> Sequence[Named]:
+    return [
+        Named(
+            first_on=one.first_on,
+            last_on=one.last_on,
+            name=one.name,
+            note=one.note,
+            starts=None if one.is_whole or one.as_weekday is not None else one.starts,
+            ends=None if one.is_whole or one.as_weekday is not None else one.ends,
+            works_like=one.as_weekday,
+        )
+        for one in _known_closures(first=first, last=last, teachers=teachers)
+        if (one.teachers is None or one.teachers.intersection(teachers))
+        and (one.courses is None or one.courses.intersection(courses))
+    ]
+
+
+def _known_closures(*, teachers: Collection[int], **asked: date) -> Sequence["Closure"]:
+    from holidays.queries.closures import closures
+
+    nothing: Sequence[Closure] = []
     return gate.call(
         HOLIDAYS,
-        queries.closed_days,
-        first=first,
-        last=last,
-        instead={},
+        closures,
+        teachers=teachers,
+        instead=nothing,
         # A day that was entered closes the school, whether or not holidays can be managed now.
         even_off=True,
         reads=True,
+        **asked,
     )
 
 
@@ -209,12 +279,3 @@ def _waited_for(holds: Collection[int]) -> Collection[int] | None:
     return gate.call(
         MASTER, waitlist.held_for_waiting, holds, instead=None, even_off=True, reads=True
     )
-
-
-def _closed_days_of_many(
-    teacher_ids: Collection[int], first: date, last: date
-) -> Mapping[int, Mapping[date, str]]:
-    """A holiday closes the school, whoever teaches."""
-    if not teacher_ids:
-        return {}
-    return dict.fromkeys(teacher_ids, _closed_days(min(teacher_ids), first, last))

@@ -43,6 +43,9 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         # Who waits for what; to remove somebody gives back what is held for them.
         ("scheduling", "view_waitlistentry"),
         ("scheduling", "delete_waitlistentry"),
+        # That there are calendar feeds, and to revoke them; never their addresses.
+        ("scheduling", "view_calendarfeed"),
+        ("scheduling", "change_calendarfeed"),
         ("enrollment", "view_user"),
         ("enrollment", "view_apitoken"),
         ("enrollment", "change_apitoken"),

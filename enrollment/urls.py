@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollment.views import courses, messages, mine, my_data, teaching, tokens
+from enrollment.views import calendar_files, courses, messages, mine, my_data, teaching, tokens
 
 app_name = "enrollment"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("courses/<slug:course>/", courses.course_detail, name="course"),
     path("courses/<slug:course>/enroll/", courses.enroll_in_course, name="enroll"),
     path("enrollments/<int:enrollment>/", courses.enrolled, name="enrolled"),
+    path("lessons/<int:lesson>.ics", calendar_files.lesson_file, name="lesson_file"),
     path("my/courses/", mine.my_courses, name="my_courses"),
     path("my/lessons/", mine.my_lessons, name="my_lessons"),
     path("my/tokens/", tokens.my_tokens, name="tokens"),

@@ -14,10 +14,13 @@ from rollback.models import FlagChange, Incident, Latch
 RESOLVE_AT = "manage.py rollback incident resolve"
 
 
-def open_with_latches(*, title: str, flags: Iterable[str], actor: Actor, cause: str) -> Incident:
+def open_with_latches(
+    *, title: str, flags: Iterable[str], actor: Actor, cause: str, kind: str = Incident.Kind.OTHER
+) -> Incident:
     """Called in the transaction that switches off; from its end on nothing raises the flags."""
     incident = Incident.objects.create(
         title=title[:200],
+        kind=kind,
         cause=cause,
         opened_by_id=_known(actor),
         opened_by_name=actor.name[:150],
@@ -73,6 +76,13 @@ def latches() -> dict[str, Incident]:
     """Flag name → the oldest unresolved incident that holds it. One query."""
     held = Latch.objects.filter(incident__resolved_at=None).select_related("incident")
     return {latch.flag_name: latch.incident for latch in held.order_by("-incident_id")}
+
+
+def kind_holding(flags: Iterable[str]) -> str:
+    """Of the newest unresolved incident that holds one of them; empty if none does. One query."""
+    held = Latch.objects.filter(flag_name__in=list(flags), incident__resolved_at=None)
+    kind = held.order_by("-incident_id").values_list("incident__kind", flat=True).first()
+    return kind or Incident.Kind.OTHER
 
 
 def timeline(incident: Incident) -> QuerySet[FlagChange]:

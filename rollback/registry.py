@@ -35,6 +35,10 @@ class Fallback:
     to_draft: bool = False
 
 
+# The URL's keywords -> what has the person as its `user`; None: nobody's.
+Bearer = Callable[..., Any]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One kill switch and all that hangs on it.
@@ -43,6 +47,9 @@ class Feature:
     rollback's phases take it away. namespaces, admin_apps, task_prefixes, sockets (the beginnings of
     their paths): what its doors cover.
     entries: ground entry name → the URL name that serves it better while the feature is on.
+    because: kind of incident → what people read while that is why it is off, instead of the usual.
+    bearers: URL names whose address itself says who asks, for programs that can do no more than read an
+    address, and who that is. It is found out before the switch is asked.
     actions: what it lets a person do with an enrollment and with lessons, on the ground floor's pages.
     """
 
@@ -59,7 +66,9 @@ class Feature:
     sockets: tuple[str, ...] = ()
     entries: Mapping[str, str] = field(default_factory=dict)
     nav: tuple[NavItem, ...] = ()
+    bearers: Mapping[str, Bearer] = field(default_factory=dict)
     actions: ActionsFor | None = None
+    because: Mapping[str, Text] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
@@ -95,6 +104,12 @@ def for_task(task_name: str) -> Feature | None:
 
 def for_socket(path: str) -> Feature | None:
     return next((feature for feature in features() if path.startswith(feature.sockets)), None)
+
+
+def with_masters(feature: Feature) -> tuple[Feature, ...]:
+    """It and whatever it needs: one of them that is off takes it away."""
+    master = get(feature.master) if feature.master else None
+    return (feature, *with_masters(master)) if master else (feature,)
 
 
 def get(flag: str) -> Feature | None:

@@ -96,9 +96,17 @@ def kill(*, flag: str | None = None, actor: Actor, reason: str) -> list[FlagChan
     return _kill(_names(flag), actor=actor, reason=reason)
 
 
-def roll_back(*, flags: Iterable[str] = (), incident: str, actor: Actor, reason: str) -> RolledBack:
+def roll_back(
+    *,
+    flags: Iterable[str] = (),
+    incident: str,
+    actor: Actor,
+    reason: str,
+    kind: str = Incident.Kind.OTHER,
+) -> RolledBack:
     """A kill that stays: an incident of this title is opened, and until it is resolved nobody
-    can raise the flags, whichever way. Without flags: all of them.
+    can raise the flags, whichever way. Without flags: all of them. kind: decides the words that
+    people read meanwhile (`Feature.because`).
 
     :raises ChangeRefused:
     """
@@ -110,7 +118,7 @@ def roll_back(*, flags: Iterable[str] = (), incident: str, actor: Actor, reason:
     def latch() -> None:
         opened[:] = [
             incidents.open_with_latches(
-                title=incident.strip(), flags=names, actor=actor, cause=reason.strip()
+                title=incident.strip(), flags=names, actor=actor, cause=reason.strip(), kind=kind
             )
         ]
 

@@ -13,9 +13,11 @@ class SchedulingConfig(AppConfig):
         from scheduling.domain import waiting
         from scheduling.operations.import_hours import HOURS
         from scheduling.operations.personal import TEACHING_HOURS, WAITLIST
+        from scheduling.operations.personal_feeds import CALENDAR_FEEDS
         from scheduling.operations.personal_requests import PROGRAM_REQUESTS
 
         registry.register(HOURS)
+        personal.register(CALENDAR_FEEDS)
         personal.register(WAITLIST)
         personal.register(TEACHING_HOURS)
         drawing.add(waiting.CHART)

@@ -1,46 +1,69 @@
 """Where the site plan plugs in what scheduling needs and must not import."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
+from typing import Protocol
 
 from enrollment.models import User
-
-# (teacher id, first day, last day; both counted) -> the closed days among them, and their names.
-ClosedDays = Callable[[int, date, date], Mapping[date, str]]
+from scheduling.domain.closures import Closures, Named
 
 
-def _never_closed(teacher_id: int, first: date, last: date) -> Mapping[date, str]:
+class ClosuresOf(Protocol):
+    """Each teacher's closures from `first` to `last`, both counted. Never raises.
+
+    course: what closes that course alone counts, too; None: it does not.
+    """
+
+    def __call__(
+        self, *, teachers: Collection[int], course: int | None, first: date, last: date
+    ) -> Mapping[int, Closures]: ...
+
+
+class NamedClosures(Protocol):
+    """What closes the days of any of these, in words, by the first day. Never raises."""
+
+    def __call__(
+        self, *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+    ) -> Sequence[Named]: ...
+
+
+def _never_closed(
+    *, teachers: Collection[int], course: int | None, first: date, last: date
+) -> Mapping[int, Closures]:
     return {}
 
 
-# The same for many teachers at once: teacher id -> closed days and their names.
-ClosedDaysOfMany = Callable[[Collection[int], date, date], Mapping[int, Mapping[date, str]]]
+def _nothing_named(
+    *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+) -> Sequence[Named]:
+    return ()
 
 
-def _one_by_one(
-    teacher_ids: Collection[int], first: date, last: date
-) -> Mapping[int, Mapping[date, str]]:
-    return {pk: _closed_days(pk, first, last) for pk in teacher_ids}
+_closures: ClosuresOf = _never_closed
+_named_closures: NamedClosures = _nothing_named
 
 
-_closed_days: ClosedDays = _never_closed
-_closed_days_of_many: ClosedDaysOfMany = _one_by_one
+def plug_closures(find: ClosuresOf, *, named: NamedClosures = _nothing_named) -> None:
+    global _closures, _named_closures
+    _closures, _named_closures = find, named
 
 
-def plug_closed_days(find: ClosedDays, *, of_many: ClosedDaysOfMany = _one_by_one) -> None:
-    """of_many: says the same with one question."""
-    global _closed_days, _closed_days_of_many
-    _closed_days, _closed_days_of_many = find, of_many
+def closures(*, teacher_id: int, course_id: int | None, first: date, last: date) -> Closures:
+    found = _closures(teachers=(teacher_id,), course=course_id, first=first, last=last)
+    return found.get(teacher_id, Closures())
 
 
-def closed_days(*, teacher_id: int, first: date, last: date) -> Mapping[date, str]:
-    return _closed_days(teacher_id, first, last)
+def closures_of_many(
+    *, teachers: Collection[int], course: int | None, first: date, last: date
+) -> Mapping[int, Closures]:
+    """Who is not in it is never closed."""
+    return _closures(teachers=teachers, course=course, first=first, last=last)
 
 
-def closed_days_of_many(
-    *, teacher_ids: Collection[int], first: date, last: date
-) -> Mapping[int, Mapping[date, str]]:
-    return _closed_days_of_many(teacher_ids, first, last)
+def named_closures(
+    *, teachers: Collection[int], courses: Collection[int], first: date, last: date
+) -> Sequence[Named]:
+    return _named_closures(teachers=teachers, courses=courses, first=first, last=last)
 
 
 # Whether this person has the feature just now: it may be on for some only.

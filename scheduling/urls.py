@@ -24,7 +24,6 @@ urlpatterns = [
     path("my/waitlist/", waitlist.my_waitlist, name="waitlist"),
     path("my/waitlist/<int:entry>/take/", waitlist.take, name="take_offer"),
     path("my/waitlist/<int:entry>/leave/", waitlist.leave, name="leave_waitlist"),
-    path("<slug:course>/", flow.choose, name="choose"),
     path("<slug:course>/continue/", flow.resume, name="resume"),
     path("<slug:course>/details/", flow.details, name="details"),
     path("<slug:course>/confirm/", flow.confirm, name="confirm"),

@@ -1,4 +1,4 @@
-"""The German is whole: every marked text has its own, and the committed .mo holds just what the .po says.
+"""German and Spanish are whole: every marked text has its own, and the .mo holds just what the .po says.
 
 Read without GNU gettext, which a bare machine lacks; `makemessages` and `compilemessages` need it.
 """
@@ -18,11 +18,12 @@ from django.utils.translation.template import templatize
 from enrollment.models import Course, Student, Teacher, User
 from tests.conftest import make_user
 
-# Texts by context and msgid: the German, in plural forms where there are some.
+# Texts by context and msgid: the translation, in plural forms where there are some.
 Key = tuple[str, str]
 Catalog = dict[Key, tuple[str, ...]]
 
-FOLDER = Path(settings.LOCALE_PATHS[0], "de", "LC_MESSAGES")
+FOLDER = Path(settings.LOCALE_PATHS[0])
+TRANSLATED = sorted(path.name for path in FOLDER.iterdir())
 CODE = ("config", "enrollment", "holidays", "rollback", "scheduling")
 # The functions that mark a text, and where context, text and plural stand among their arguments.
 MARKS = {
@@ -37,15 +38,15 @@ MARKS = {
     "npgettext": (0, 1),
 }
 PLACE = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w*\}|https?://\S+|<[^>]+>")
-# No English sentence does without one of these, and no German has any.
+# No English sentence does without one of these, and no German or Spanish has any.
 TELLTALES = re.compile(
-    r"\b(and|are|by|for|has|is|nothing|of|the|this|to|with|you|your)\b", re.IGNORECASE
+    r"\b(and|are|by|for|is|nothing|of|the|this|to|with|you|your)\b", re.IGNORECASE
 )
 PAGES = {
     "visitor": "/ /courses/geige/ /accounts/login/ /accounts/password/reset/",
     "student": """
         / /my/courses/ /my/data/ /my/data/delete/ /my/tokens/ /messages/ /drafts/ /calendar/ /holidays/
-        /courses/geige/enroll/ /schedule/geige/ /accounts/email/ /accounts/password/change/""",
+        /courses/geige/enroll/ /calendar/choose/geige/ /accounts/email/ /accounts/password/change/""",
     "teacher": "/my/lessons/ /my/students/ /messages/ /schedule/my/hours/ /calendar/ /my/data/",
     "office": """
         /admin/ /admin/rollback/flag/ /admin/rollback/incident/
@@ -60,14 +61,24 @@ MARKED = re.compile(
 )
 
 
+@pytest.fixture(params=TRANSLATED)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @cache
-def written() -> Catalog:
+def written(language: str) -> Catalog:
     """What the .po says. It is written by `makemessages`, so its lines need no more than this."""
-    return {key: texts for entry in _entries() for key, texts in [_read(entry)] if key[1]}
+    return {key: texts for entry in _entries(language) for key, texts in [_read(entry)] if key[1]}
 
 
-def _entries() -> list[str]:
-    return (FOLDER / "django.po").read_text(encoding="utf-8").strip().split("\n\n")
+def _entries(language: str) -> list[str]:
+    return (
+        (FOLDER / language / "LC_MESSAGES" / "django.po")
+        .read_text(encoding="utf-8")
+        .strip()
+        .split("\n\n")
+    )
 
 
 def _read(entry: str) -> tuple[Key, tuple[str, ...]]:
@@ -82,8 +93,8 @@ def _read(entry: str) -> tuple[Key, tuple[str, ...]]:
 
 
 @cache
-def compiled() -> Catalog:
-    with (FOLDER / "django.mo").open("rb") as file:
+def compiled(language: str) -> Catalog:
+    with (FOLDER / language / "LC_MESSAGES" / "django.mo").open("rb") as file:
         # Context and msgid joined by \x04; a plural form stands under (msgid, its number).
         catalog: dict[str | tuple[str, int], str] = vars(gettext.GNUTranslations(file))["_catalog"]
     found: dict[Key, dict[int, str]] = {}
@@ -95,32 +106,43 @@ def compiled() -> Catalog:
     return {key: tuple(forms[number] for number in sorted(forms)) for key, forms in found.items()}
 
 
-def test_the_committed_mo_holds_what_the_po_says() -> None:
-    assert compiled() == written(), "run: manage.py compilemessages -l de"
+def test_both_languages_are_there() -> None:
+    assert TRANSLATED == ["de", "es"]
 
 
-def test_every_text_is_translated_and_none_is_a_guess() -> None:
-    assert [key for key, texts in written().items() if not all(texts)] == []
-    marked = [entry for entry in _entries() if re.search(r"^#,.*fuzzy|^#~", entry, re.MULTILINE)]
+def test_the_committed_mo_holds_what_the_po_says(language: str) -> None:
+    assert compiled(language) == written(language), f"run: manage.py compilemessages -l {language}"
+
+
+def test_every_text_is_translated_and_none_is_a_guess(language: str) -> None:
+    assert [key for key, texts in written(language).items() if not all(texts)] == []
+    marked = [
+        entry for entry in _entries(language) if re.search(r"^#,.*fuzzy|^#~", entry, re.MULTILINE)
+    ]
     assert marked == []
 
 
-def test_every_text_keeps_its_placeholders() -> None:
-    """A plural's first form may say “one” in words; the German forms agree with each other."""
+def test_every_text_keeps_its_placeholders(language: str) -> None:
+    """A plural's first form may say “one” in words; its other forms agree with each other."""
     wrong = [
         (msgid, text)
-        for (_context, msgid), texts in written().items()
+        for (_context, msgid), texts in written(language).items()
         for text in texts
         if len(texts) == 1 and sorted(PLACE.findall(text)) != sorted(PLACE.findall(msgid))
     ]
     assert wrong == []
 
 
-def test_every_marked_text_is_in_the_po() -> None:
-    marked = {key: place for place, key in [*_marked_in_code(), *_marked_in_templates()]}
-    missing = {key: place for key, place in marked.items() if key not in written()}
+@cache
+def marked_texts() -> dict[Key, str]:
+    return {key: place for place, key in [*_marked_in_code(), *_marked_in_templates()]}
+
+
+def test_every_marked_text_is_in_the_po(language: str) -> None:
+    marked = marked_texts()
+    missing = {key: place for key, place in marked.items() if key not in written(language)}
     assert missing == {}, "run: the two commands in the first lines of django.po"
-    assert set(written()) - set(marked) == set(), "nothing says these any more"
+    assert set(written(language)) - set(marked) == set(), "nothing says these any more"
 
 
 def _marked_in_code() -> Iterator[tuple[str, Key]]:
@@ -150,14 +172,14 @@ def _files(folders: list[str] | tuple[str, ...], pattern: str) -> Iterator[Path]
 
 @pytest.mark.parametrize(("role", "pages"), PAGES.items(), ids=PAGES)
 @pytest.mark.usefixtures("flag_rows")
-def test_german_pages_hold_no_english(
-    role: str, pages: str, client: Client, student: Student, teacher: Teacher
+def test_translated_pages_hold_no_english(
+    role: str, pages: str, language: str, client: Client, student: Student, teacher: Teacher
 ) -> None:
     Course.objects.create(title="Geige", slug="geige").teachers.add(teacher)
     if role != "visitor":
         client.force_login(_person(role, student=student, teacher=teacher))
     for page in pages.split():
-        response = client.get(page, headers={"accept-language": "de"})
+        response = client.get(page, headers={"accept-language": language})
         assert response.status_code == 200, page
         assert _english(response.content.decode()) == [], page
 

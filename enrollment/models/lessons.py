@@ -2,6 +2,7 @@ from datetime import datetime
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
 from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
@@ -155,7 +156,16 @@ class Lesson(models.Model):
         indexes = [
             models.Index(
                 fields=["expires_at"], condition=Q(status=LessonStatus.HELD), name="lesson_holds"
-            )
+            ),
+            # What the exclusion constraints leave out, and a calendar shows crossed out.
+            *(
+                GistIndex(
+                    fields=[side, time],
+                    condition=Q(status=LessonStatus.CANCELLED),
+                    name=f"lesson_{side}_cancelled",
+                )
+                for side, time in (("student", "period"), ("teacher", "busy"))
+            ),
         ]
 
     def __str__(self) -> str:

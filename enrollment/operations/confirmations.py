@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 from enrollment import sockets
 from enrollment.models import Enrollment, Lesson
 from enrollment.operations import mailing
+from enrollment.operations.invitations import attach
 from enrollment.operations.mailing import Mailing, Outcome, tell_office
+from enrollment.queries.ics import event_of, with_history
 
 
 class Confirmations(Mailing[Enrollment]):
@@ -58,11 +60,10 @@ def send_next(*, now: datetime) -> Outcome:
 
 def confirmation(enrollment: Enrollment) -> EmailMultiAlternatives:
     path = reverse("enrollment:enrolled", args=[enrollment.pk])
+    lessons = list(with_history(enrollment.lessons.filter(status=Lesson.Status.PLANNED)))
     context = {
         "enrollment": enrollment,
-        "lessons": enrollment.lessons.filter(status=Lesson.Status.PLANNED).select_related(
-            "teacher"
-        ),
+        "lessons": lessons,
         "zone": enrollment.student.zone,
         "url": f"{settings.SITE_URL}{path}",
         "links": sockets.links_for(enrollment.student.user),
@@ -76,4 +77,5 @@ def confirmation(enrollment: Enrollment) -> EmailMultiAlternatives:
     mail.attach_alternative(
         render_to_string("enrollment/mail/confirmation.html", context), "text/html"
     )
+    attach(mail, [event_of(lesson, teaches=False) for lesson in lessons])
     return mail

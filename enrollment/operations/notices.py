@@ -1,10 +1,11 @@
 """Mails that say: there is something new to read. Derived from readers who do not know yet.
 
 A notice never quotes a message. Mail leaves the school's care, comes back to the office when it cannot
-be delivered, and the office reads a thread only with a reason that is written down.
+be delivered, and the office reads a thread only with a reason that is written down. Lessons that changed
+meanwhile it brings as files for a calendar: when they are, and nothing of why.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -17,9 +18,14 @@ from django.utils.translation import ngettext
 from enrollment.domain.messages import NOTICE_PAUSE, WRITES_ON
 from enrollment.models import Message, Reader
 from enrollment.operations import mailing
+from enrollment.operations.invitations import attach
 from enrollment.operations.mailing import Mailing, Outcome, tell_office
+from enrollment.queries.ics import changed_by_others
 from enrollment.queries.messages import may_read, teachers_without_reader, untold
 from enrollment.queries.people import shown_name
+
+# A lesson is changed a moment before it is told, in one transaction.
+MOMENT = timedelta(minutes=1)
 
 
 class Notices(Mailing[Reader]):
@@ -95,7 +101,10 @@ def seat_new_teachers(*, now: datetime) -> int:
 def notice(reader: Reader, fresh: list[Message]) -> EmailMultiAlternatives:
     path = reverse("enrollment:thread", args=[reader.enrollment_id])
     course = reader.enrollment.course
+    since = fresh[0].sent_at - MOMENT
+    lessons = changed_by_others(reader.enrollment, user=reader.user, since=since)
     context = {
+        "lessons": lessons,
         "reader": reader,
         "course": course,
         "senders": list(dict.fromkeys(shown_name(message.sender) for message in fresh)),
@@ -111,4 +120,5 @@ def notice(reader: Reader, fresh: list[Message]) -> EmailMultiAlternatives:
         to=[reader.user.email],
     )
     mail.attach_alternative(render_to_string("enrollment/mail/messages.html", context), "text/html")
+    attach(mail, lessons)
     return mail

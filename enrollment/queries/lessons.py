@@ -26,6 +26,6 @@ def lessons_of_teacher(teacher: Teacher, *, since: datetime) -> QuerySet[Lesson]
         Lesson.objects.filter(
             teacher=teacher, status=Lesson.Status.PLANNED, period__endswith__gt=since
         )
-        .select_related("course", "student__user")
+        .select_related("course", "teacher", "student__user", "enrollment")
         .order_by("period")
     )

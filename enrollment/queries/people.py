@@ -1,4 +1,5 @@
-"""Who somebody is to the school. Asked several times a page, so remembered on the user object."""
+"""Who somebody is to the school. Asked several times a page; whoever is logged in comes with both
+answers (`enrollment/known.py`), and of everybody else Django remembers them."""
 
 from typing import Any
 
@@ -9,25 +10,20 @@ from enrollment.models import Student, Teacher, User
 
 
 def student_of(user: Any) -> Student | None:
-    if not user.is_authenticated:
-        return None
-    if not hasattr(user, "known_student"):
-        user.known_student = Student.objects.filter(user=user).first()
-        if user.known_student is not None:
-            user.known_student.user = user
-    student: Student | None = user.known_student
-    return student
+    return getattr(user, "student", None) if user.is_authenticated else None
 
 
 def teacher_of(user: Any) -> Teacher | None:
-    if not user.is_authenticated:
-        return None
-    if not hasattr(user, "known_teacher"):
-        user.known_teacher = Teacher.objects.filter(user=user).first()
-        if user.known_teacher is not None:
-            user.known_teacher.user = user
-    teacher: Teacher | None = user.known_teacher
-    return teacher
+    return getattr(user, "teacher", None) if user.is_authenticated else None
+
+
+def know_as(user: User) -> None:
+    """Asked for together with the user (`select_related("student", "teacher")`), and so not once more."""
+    for name in ("student", "teacher"):
+        person = getattr(user, name, None)
+        if person is not None:
+            person.user = user
+        setattr(user, f"known_{name}", person)
 
 
 def teachers_here() -> QuerySet[Teacher]:

@@ -4,8 +4,10 @@ from typing import TypeVar
 
 from django import template
 
+from enrollment.domain.ics import google_url, outlook_url
 from enrollment.domain.states import LessonStatus
 from enrollment.models import Enrollment, Lesson
+from enrollment.queries.ics import event_of
 from enrollment.queries.progress import Progress, progress_of
 
 register = template.Library()
@@ -33,6 +35,16 @@ def progress(enrollment: Enrollment) -> Progress:
 def of(values: Mapping[int, T], key: int) -> T | None:
     """What a view has looked up for a whole page at once."""
     return values.get(key)
+
+
+@register.filter
+def calendars(lesson: Lesson, reader: str) -> list[tuple[str, str]]:
+    """(name, address) of the pages on which a program on the web takes the lesson.
+
+    reader: "teacher" or "student"; the lesson's event is in their words.
+    """
+    event = event_of(lesson, teaches=reader == "teacher")
+    return [("Google", google_url(event)), ("Outlook", outlook_url(event))]
 
 
 def _is_past(lesson: Lesson, now: datetime) -> bool:

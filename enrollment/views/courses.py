@@ -159,7 +159,9 @@ def enrolled(request: HttpRequest, enrollment: int) -> HttpResponse:
         pk=enrollment,
         student__user=request.user,
     )
-    known = found.lessons.exclude(status="held").select_related("teacher", "course")
+    known = found.lessons.exclude(status="held").select_related(
+        "teacher", "course", "student__user"
+    )
     lessons = list(known.order_by("period"))
     now = timezone.now()
     context = {

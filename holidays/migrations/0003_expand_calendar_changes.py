@@ -7,7 +7,13 @@ whole year wakes each calendar once.
 from django.db import migrations
 
 # The holiday itself, and for whom it is.
-TABLES = ("holidays_holiday",)
+TABLES = (
+    "holidays_holiday",
+    "holidays_holiday_teachers",
+    "holidays_holiday_courses",
+    "holidays_region",
+    "holidays_teacherregion",
+)
 
 CREATE = """
 CREATE FUNCTION holidays_closure_changed() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -34,7 +40,7 @@ DROP = "".join(
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("holidays", "0001_expand_holidays"),
+        ("holidays", "0002_expand_closures"),
         ("enrollment", "0008_expand_calendar_changes"),
     ]
 

@@ -116,7 +116,7 @@ def actions_for(
         "enrollment": enrollment,
     }
     found = [
-        gate.call(feature.flag, feature.actions, who=user, instead=Actions(), **asked)
+        gate.call(feature.flag, feature.actions, who=user, instead=Actions(), reads=True, **asked)
         for feature in registry.features()
         if feature.actions
     ]

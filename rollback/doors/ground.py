@@ -11,6 +11,7 @@ from django.utils import timezone
 from enrollment.models import Course, Enrollment, Student
 from enrollment.sockets import Beginning, Pair
 from rollback import drafts, registry, switchboard
+from rollback.doors.why import words_because
 from rollback.doors.words import TURNED_AWAY
 from rollback.models import EnrollmentDraft
 
@@ -99,7 +100,7 @@ class DraftKeeper:
 
 def _with_draft(draft: EnrollmentDraft, *, posted: Mapping[str, str] | None) -> Beginning:
     now = timezone.now()
-    turned_away = (str(TURNED_AWAY),) if is_turned_away(draft) else ()
+    turned_away = _why_turned_away(draft)
     doubts = drafts.doubts(draft, names=FIELDS, now=now, posted=posted)
     if not any(doubt.name == "wished_times" for doubt in doubts):
         doubts += drafts.slots_as_doubts(draft, now=now)
@@ -111,10 +112,14 @@ def _with_draft(draft: EnrollmentDraft, *, posted: Mapping[str, str] | None) -> 
     )
 
 
-def is_turned_away(draft: EnrollmentDraft) -> bool:
-    """Once turned away, and the flow with the slots is still off for this student."""
-    return draft.turned_away_at is not None and not any(
-        switchboard.is_on(feature.flag, draft.student.user)
+def _why_turned_away(draft: EnrollmentDraft) -> tuple[str, ...]:
+    """Once turned away, and part of the flow with the slots is still off for this student."""
+    if draft.turned_away_at is None:
+        return ()
+    off = [
+        feature
         for feature in registry.features()
-        if feature.fallback.to_draft
-    )
+        if feature.fallback.to_draft and not switchboard.is_on(feature.flag, draft.student.user)
+    ]
+    # What the last one needs is off as well: its reason is the nearest.
+    return (str(words_because(off[-1]) or TURNED_AWAY),) if off else ()

@@ -22,6 +22,7 @@ from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
 from rollback import drafts, registry, switchboard, timings
 from rollback.doors import counting
+from rollback.doors.why import words_because
 from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
 from rollback.registry import Feature
 
@@ -57,7 +58,7 @@ class FeatureDoor:
                 milliseconds=(time.perf_counter() - started) * 1000,
                 error=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
             )
-        if known is None and is_visitor(request):
+        if known is None and is_visitor(request) and not hasattr(request, "bearer"):
             _remember(response, request.visitor)  # type: ignore[attr-defined]
         return response
 
@@ -68,11 +69,17 @@ class FeatureDoor:
         feature = feature_behind(request, match) if match else None
         if match is None or feature is None:
             return None
-        if is_let_in(request, match, feature):
+        refused = _refused(request, match, feature)
+        if refused is None:
             # How long it takes is counted when it has answered.
             request.let_in_to = feature  # type: ignore[attr-defined]
-            return None
-        return turn_away(request, match, feature)
+        return refused
+
+
+def _refused(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse | None:
+    if match.view_name in feature.bearers:
+        return for_bearer(request, match, feature)
+    return None if is_let_in(request, match, feature) else turn_away(request, match, feature)
 
 
 def is_let_in(request: HttpRequest, match: ResolverMatch, feature: Feature) -> bool:
@@ -83,6 +90,22 @@ def is_let_in(request: HttpRequest, match: ResolverMatch, feature: Feature) -> b
     if unknown and is_program(match, feature):
         return switchboard.is_on_for_anyone(feature.flag)
     return switchboard.is_on(feature.flag, request)
+
+
+def for_bearer(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse | None:
+    """Who is behind an address counts, not who is logged in where it is opened. While nobody has the
+    feature its tables are not even asked: they may be gone.
+
+    An address that is nobody's is let in, where it is told that there is nothing.
+    """
+    request.bearer = None  # type: ignore[attr-defined]
+    if switchboard.is_on_for_anyone(feature.flag):
+        bearer = feature.bearers[match.view_name](**match.kwargs)
+        request.bearer = bearer  # type: ignore[attr-defined]
+        if bearer is None or switchboard.is_on(feature.flag, bearer.user):
+            return None
+    counting.turned_away(feature=feature.flag, door="api", now=timezone.now())
+    return _later()
 
 
 def is_program(match: ResolverMatch, feature: Feature) -> bool:
@@ -136,11 +159,6 @@ def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> H
     door = "api" if asked_by_program else "admin" if "admin" in match.namespaces else "page"
     counting.turned_away(feature=feature.flag, door=door, now=timezone.now())
     response.headers["Cache-Control"] = "no-store"
-    if "HX-Request" in request.headers and not asked_by_program:
-        # Else the fallback's page would be put into a part of the one that is open.
-        response.headers["HX-Redirect"] = response.headers["Location"]
-        response.status_code = HTTPStatus.OK
-        del response.headers["Location"]
     return response
 
 
@@ -158,6 +176,19 @@ def problem(request: HttpRequest, feature: Feature) -> HttpResponse:
     )
 
 
+def _later() -> HttpResponse:
+    """For programs that show their person what they read before, and try again: in plain words."""
+    response = HttpResponse(
+        str(SWITCHED_OFF),
+        status=503,
+        content_type="text/plain; charset=utf-8",
+        headers={"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"},
+    )
+    # Django's log would name the address, which is a key.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
+
+
 class SeeOther(HttpResponseRedirect):
     """The browser asks for the fallback with GET, whatever it came with."""
 
@@ -166,30 +197,35 @@ class SeeOther(HttpResponseRedirect):
 
 def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
     slug = match.kwargs.get("course")
+    words = words_because(feature)
     if not feature.fallback.to_draft or slug is None:
-        messages.info(request, str(feature.fallback.words))
+        messages.info(request, str(words or feature.fallback.words))
         if request.method == "POST":
             messages.warning(request, str(NOT_SAVED))
         target = "enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name
         return SeeOther(reverse(target))
-    keep(request, slug)
+    # The form itself says it to whoever has a draft, as often as they look.
+    if not keep(request, slug) and words:
+        messages.info(request, str(words))
     return SeeOther(reverse(feature.fallback.url_name, args=[slug]))
 
 
-def keep(request: HttpRequest, slug: str) -> None:
+def keep(request: HttpRequest, slug: str) -> bool:
     """Keep what was posted and mark the draft as turned away, if there is anything to keep.
+
+    :returns: whether there is a draft now that is marked.
 
     Whoever has not begun, is no student, or is enrolled already gets the plain form's own answer.
     """
     if request.method == "POST" and not request.user.is_authenticated:
         messages.warning(request, str(NOT_SAVED))
-        return
+        return False
     student = student_of(request.user)
     course = Course.objects.filter(slug=slug).first()
     if student is None or course is None or live_enrollment(student=student, course=course):
-        return
+        return False
     if request.method != "POST" and drafts.open_draft(student=student, course=course) is None:
-        return
+        return False
     save = partial(
         drafts.save, student=student, course=course, now=timezone.now(), turned_away=True
     )
@@ -201,7 +237,8 @@ def keep(request: HttpRequest, slug: str) -> None:
             save(answers={})
     except drafts.DraftRefused:
         # Enrolled by another press a moment ago: the original form leads to that enrollment.
-        return
+        return False
+    return True
 
 
 def _remember(response: HttpResponse, visitor: str) -> None:

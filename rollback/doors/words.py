@@ -5,5 +5,7 @@ TURNED_AWAY = _(
     "Technical update in progress. Your enrollment has been saved and you can complete it "
     "using our standard process."
 )
+# The specification's sentence for S3, word for word.
+SIMPLIFIED = _("Simplified enrollment mode active. Full scheduling features will return shortly.")
 SWITCHED_OFF = _("This feature is switched off at the moment. Please try again later.")
 NOT_SAVED = _("What you sent just now was not saved.")

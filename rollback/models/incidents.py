@@ -12,7 +12,16 @@ class Incident(models.Model):
     what it began with or what resolved it.
     """
 
+    class Kind(models.TextChoices):
+        """What it is told to people as. A feature has words for a kind, or says its usual ones."""
+
+        OTHER = "", _("anything else")
+        SLOW = "slow", _("too slow")
+
     title = models.CharField(_("title"), max_length=200)
+    kind = models.CharField(
+        _("kind"), max_length=20, choices=Kind, blank=True, default=Kind.OTHER, db_default=""
+    )
     cause = models.TextField(_("cause"), blank=True)
     opened_at = models.DateTimeField(_("opened"), db_default=Now(), editable=False)
     opened_by = models.ForeignKey(

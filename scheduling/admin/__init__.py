@@ -1,5 +1,6 @@
 """The office's pages for hours, what differs from them, and what may be booked."""
 
+from scheduling.admin.feeds import CalendarFeedAdmin
 from scheduling.admin.hours import AvailabilityExceptionAdmin, AvailabilityRuleAdmin
 from scheduling.admin.policies import BookingPolicyAdmin
 from scheduling.admin.time_off import TimeOffAdmin
@@ -9,6 +10,7 @@ __all__ = [
     "AvailabilityExceptionAdmin",
     "AvailabilityRuleAdmin",
     "BookingPolicyAdmin",
+    "CalendarFeedAdmin",
     "TimeOffAdmin",
     "WaitlistEntryAdmin",
 ]

@@ -5,6 +5,7 @@ months. A property test holds that both say the same.
 """
 
 from collections.abc import Iterable
+from datetime import date
 from functools import lru_cache
 from itertools import compress
 from math import gcd
@@ -19,6 +20,8 @@ from scheduling.domain.policy import Policy
 FINEST = 60
 
 Rows = tuple[tuple[int, ...], ...]
+# Of `Closures`, as something that can be a key.
+WorksLike = tuple[tuple[date, int], ...]
 AS_TRUTH = bytes.maketrans(b"0", bytes(1))
 
 
@@ -68,6 +71,7 @@ def grid(
     policy: Policy,
     since: int,
     until: int,
+    works_like: WorksLike = (),
 ) -> Grid | None:
     """None: it has a start at an odd second. rules, exceptions: as `Rule.of` and `DayHours.of` read
     them. since, until: midnights in UTC, at least a day around what is asked.
@@ -80,6 +84,7 @@ def grid(
         zone=zone,
         since=since,
         until=until,
+        works_like=dict(works_like),
     )
     length, step = policy.length, policy.step
     counts = [

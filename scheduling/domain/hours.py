@@ -1,7 +1,7 @@
 """When a teacher offers lessons: weekly windows, and single days that differ. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -43,7 +43,7 @@ class Rule:
         )
 
     def holds_on(self, day: int) -> bool:
-        """For a day of its weekday."""
+        """For a day of its weekday, or one that works like it."""
         if not self.first_day <= day <= self.last_day:
             return False
         weeks = (monday_of(day) - monday_of(self.first_day)) // WEEK
@@ -76,6 +76,7 @@ def open_windows(
     zone: ZoneInfo,
     since: int,
     until: int,
+    works_like: Mapping[date, int] | None = None,
 ) -> list[Period]:
     """The windows as instants, whole (not clipped), that can reach into [since, until), sorted.
 
@@ -83,6 +84,8 @@ def open_windows(
     weekday, become one; those that only touch stay two, each with a grid of its own. A date's window
     begins where one of the dates before ends: were they one, its grid would hang on a chain of
     nights that has no beginning, and one slot could be asked about with another grid than the list.
+
+    works_like: dates on which the rules of another weekday hold, 0 is Monday.
     """
     if since >= until:
         return []
@@ -93,8 +96,9 @@ def open_windows(
     for one in exceptions:
         by_day[one.day].append(one)
     found: list[Period] = []
+    swapped = {on.toordinal(): weekday for on, weekday in (works_like or {}).items()}
     for day in reaching_days(zone=zone, since=since, until=until):
-        hours = _of_day(day, by_weekday[(day - 1) % WEEK], by_day.get(day, ()))
+        hours = _of_day(day, by_weekday[swapped.get(day, (day - 1) % WEEK)], by_day.get(day, ()))
         found += _joined(
             sorted((instant(zone, day, starts), instant(zone, day, ends)) for starts, ends in hours)
         )

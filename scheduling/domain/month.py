@@ -1,41 +1,20 @@
-"""A month as weeks of days, with what falls on each. Pure."""
+"""Months as whole weeks, and what lies before and after. Pure."""
 
 import calendar
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable
 from datetime import date
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
+FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell(Generic[T]):
-    on: date
-    outside: bool
-    today: bool
-    entries: Sequence[T]
-
-
-def weeks_of(
-    year: int, month: int, *, today: date, entries: Mapping[date, Sequence[T]]
-) -> list[list[Cell[T]]]:
-    """Whole weeks from Monday on; days of the neighboring months are there, and marked outside."""
-    weeks = calendar.Calendar().monthdatescalendar(year, month)
-    return [
-        [
-            Cell(
-                on=day,
-                outside=day.month != month,
-                today=day == today,
-                entries=entries.get(day, ()) if day.month == month else (),
-            )
-            for day in week
-        ]
-        for week in weeks
-    ]
+def weeks_of(year: int, month: int) -> list[list[date]]:
+    """From Monday on; days of the neighboring months fill the first and the last."""
+    return calendar.Calendar().monthdatescalendar(year, month)
 
 
 def shifted(year: int, month: int, by: int) -> date | None:
@@ -44,8 +23,12 @@ def shifted(year: int, month: int, by: int) -> date | None:
     return date(index // 12, index % 12 + 1, 1) if FIRST_YEAR <= index // 12 <= LAST_YEAR else None
 
 
-def grouped(entries: Iterable[tuple[date, T]]) -> dict[date, list[T]]:
-    by_day: dict[date, list[T]] = {}
-    for day, entry in entries:
-        by_day.setdefault(day, []).append(entry)
-    return by_day
+def last_of(year: int, month: int) -> date:
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def grouped(entries: Iterable[tuple[K, T]]) -> dict[K, list[T]]:
+    by_key: dict[K, list[T]] = {}
+    for key, entry in entries:
+        by_key.setdefault(key, []).append(entry)
+    return by_key

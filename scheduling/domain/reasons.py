@@ -16,6 +16,7 @@ from scheduling.domain.slots import (
     Span,
     free_slots,
     groups_to_join,
+    parts,
     touches,
     windows,
 )
@@ -116,7 +117,8 @@ class _Judge:
         self.facts, self.policy, self.horizon = facts, policy, horizon
         self.counts = Counts(facts)
         self.groups = {one.period for one in groups_to_join(facts)}
-        self.closed = {day.toordinal(): name for day, name in facts.closed.items()}
+        self.closed = {day.toordinal(): name for day, name in facts.closures.closed.items()}
+        self.parts = parts(facts)
 
     def grid(self, *, since: int, until: int) -> Iterator[Period]:
         """Every slot that the hours alone would offer."""
@@ -158,13 +160,13 @@ class _Judge:
         return why, next(one.note for one in missing if one.why == why)
 
     def _closed(self, slot: Period) -> str | None:
-        """The name of the closed date that it touches. A date's period may hold an hour that the
-        clock shows as the day before's, so that one's neighbors are looked at, too."""
+        """The name of the closed date, or the closed part of one, that it touches. A date's period may
+        hold an hour that the clock shows as the day before's, so its neighbors are looked at, too."""
         zone = self.facts.zone
         for day in range(day_of(zone, slot[0]) - 1, day_of(zone, slot[1]) + 2):
             if day in self.closed and touches(slot, [day_period(zone, day)]):
                 return self.closed[day]
-        return None
+        return next((name for part, name in self.parts.items() if touches(slot, [part])), None)
 
     def _too_soon_or_late(self, start: int) -> Why | None:
         if start >= self.horizon.ends:

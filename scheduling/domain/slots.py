@@ -4,13 +4,13 @@ Periods are half-open [start, end) in epoch seconds.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from scheduling.domain.clock import Period, day_of, day_period, monday_of
+from scheduling.domain.clock import Period, day_of, day_period, instant, monday_of
+from scheduling.domain.closures import Closures
 from scheduling.domain.hours import DayHours, Rule, open_windows
 from scheduling.domain.policy import Policy
 
@@ -32,7 +32,7 @@ class Taken(NamedTuple):
 class Facts:
     """Everything that decides about one teacher's slots, whole weeks of the teacher's calendar.
 
-    zone: the teacher's. closed: the dates on which nobody teaches, with what they are called.
+    zone: the teacher's. closures: what holidays say about the dates of that calendar.
     teaching: the teacher's lessons and live holds; learning: those of the asking student. What the
     student holds for the asked course is in neither, nor is the lesson that is being moved.
     """
@@ -40,7 +40,7 @@ class Facts:
     zone: ZoneInfo
     rules: Sequence[Rule] = ()
     exceptions: Sequence[DayHours] = ()
-    closed: Mapping[date, str] = field(default_factory=dict)
+    closures: Closures = field(default_factory=Closures)
     time_off: Sequence[Period] = ()
     teaching: Sequence[Taken] = ()
     learning: Sequence[Period] = ()
@@ -86,6 +86,7 @@ def windows(facts: Facts, *, since: int, until: int) -> list[Period]:
         zone=facts.zone,
         since=since,
         until=until,
+        works_like=facts.closures.works_like,
     )
 
 
@@ -101,10 +102,21 @@ def blocked(facts: Facts, policy: Policy) -> list[Period]:
 
 
 def away(facts: Facts) -> Iterator[Period]:
-    """Closed dates and time off. A closed date ends a window that reaches into it at midnight."""
-    for day in facts.closed:
+    """Closed dates and parts of them, and time off. A closed date ends a window that reaches into it at
+    midnight."""
+    for day in facts.closures.closed:
         yield day_period(facts.zone, day.toordinal())
+    yield from parts(facts)
     yield from facts.time_off
+
+
+def parts(facts: Facts) -> dict[Period, str]:
+    """The closed parts of dates, and what they are called."""
+    zone = facts.zone
+    return {
+        (instant(zone, day.toordinal(), starts), instant(zone, day.toordinal(), ends)): name
+        for day, name, starts, ends in facts.closures.parts
+    }
 
 
 def merged(periods: Iterable[Period]) -> list[Period]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from scheduling.domain.clock import Period, day_period
 from scheduling.domain.reasons import Why
-from scheduling.domain.slots import Facts, merged, windows
+from scheduling.domain.slots import Facts, merged, parts, windows
 
 
 def why_outside(facts: Facts, period: Period) -> Why | None:
@@ -33,9 +33,10 @@ class Standing:
     def __init__(self, facts: Facts, *, since: int, until: int) -> None:
         self._hours = Blocks(windows(facts, since=since, until=until))
         self._time_off = Blocks(facts.time_off)
+        closed = facts.closures.closed
         self._names = {
-            day_period(facts.zone, day.toordinal()): facts.closed[day] for day in facts.closed
-        }
+            day_period(facts.zone, day.toordinal()): closed[day] for day in closed
+        } | parts(facts)
         self._closed = Blocks(self._names)
 
     def whys(self, period: Period) -> Iterator[Why]:
@@ -49,7 +50,7 @@ class Standing:
             yield Why.NO_HOURS
 
     def closed_as(self, period: Period) -> str:
-        """What the closed date is called that the lesson stands on."""
+        """What the closed time is called that the lesson stands on."""
         return next(
             (
                 name

@@ -169,6 +169,22 @@ class FilterForm(forms.Form):
         return self.cleaned_data.get("teacher"), self.cleaned_data.get("week")
 
 
+class PickerForm(FilterForm):
+    """Which month, which day of it, and what is chosen so far: a script sends that along, which keeps
+    it while other days are looked at."""
+
+    month = forms.DateField(required=False, input_formats=["%Y-%m"], widget=forms.HiddenInput)
+    day = forms.DateField(required=False, input_formats=["%Y-%m-%d"], widget=forms.HiddenInput)
+    slot = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
+
+    def clean_slot(self) -> datetime | None:
+        return choice.from_text(self.cleaned_data["slot"])
+
+    def answers(self) -> dict[str, Any]:
+        self.is_valid()
+        return {name: self.cleaned_data.get(name) for name in ("teacher", "month", "day", "slot")}
+
+
 class WaitForm(forms.Form):
     """Both or neither: a teacher's time, or a place in the course."""
 

@@ -42,7 +42,7 @@ DROP = "".join(
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("scheduling", "0004_expand_waitlist"),
+        ("scheduling", "0005_expand_calendar_feeds"),
         ("enrollment", "0008_expand_calendar_changes"),
     ]
 

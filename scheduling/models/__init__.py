@@ -1,4 +1,5 @@
 from scheduling.models.exceptions import AvailabilityException, TimeOff
+from scheduling.models.feeds import CalendarFeed
 from scheduling.models.idempotency import IdempotencyKey
 from scheduling.models.policies import BookingPolicy
 from scheduling.models.reminders import TeacherReminder
@@ -9,6 +10,7 @@ __all__ = [
     "AvailabilityException",
     "AvailabilityRule",
     "BookingPolicy",
+    "CalendarFeed",
     "IdempotencyKey",
     "TeacherReminder",
     "TimeOff",

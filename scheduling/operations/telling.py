@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from enrollment.models import Enrollment, Lesson, User
+from enrollment.operations.invitations import attach
 from enrollment.operations.lessons import describe
 from enrollment.operations.messages import tell_what_was_done
+from enrollment.queries.ics import event_of, with_history
 from scheduling.operations.acting import Role
 
 
@@ -81,5 +83,7 @@ def tell_moved_by_itself(
         body="\n".join([*lines[:3], "", _("Your student was told the same in your messages.")]),
         to=[teacher.email],
     )
+    known = with_history(Lesson.objects.filter(pk=lesson.pk)).get()
+    attach(mail, [event_of(known, teaches=True)])
     # Robust: the move is written, and stands in the teacher's messages and lessons anyway.
     transaction.on_commit(mail.send, robust=True)

@@ -1,6 +1,6 @@
 """The one availability function: list, check, admin and API all ask it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from enrollment.models import Course, Lesson, Student, Teacher
 from scheduling import sockets
 from scheduling.domain import reasons
 from scheduling.domain.clock import DAY_SECONDS, Period, day_period, instant
+from scheduling.domain.closures import Closures
 from scheduling.domain.hours import DayHours, Rule
 from scheduling.domain.policy import MOST_HORIZON_DAYS, Policy, merged
 from scheduling.domain.reasons import DayReasons, Horizon, Why
@@ -137,9 +138,9 @@ def availability(
     horizon = horizon_of(policy, now=now, zone=ZoneInfo((student or teacher).zone))
     until = until or max(since, moment(horizon.ends))
     first, last = closed_from_to(since, until)
-    closed = sockets.closed_days(teacher_id=teacher.pk, first=first, last=last)
+    closures = sockets.closures(teacher_id=teacher.pk, course_id=course.pk, first=first, last=last)
     return Availability(
-        facts=facts_from(raw, zone=ZoneInfo(teacher.zone), closed=closed),
+        facts=facts_from(raw, zone=ZoneInfo(teacher.zone), closures=closures),
         policy=policy,
         horizon=horizon,
         since=second(since),
@@ -191,13 +192,13 @@ def policy_from(course: Course, rows: Rows) -> Policy:
     return merged(base, (tuple(row) for row in rows))
 
 
-def facts_from(raw: Sequence[Rows], *, zone: ZoneInfo, closed: Mapping[date, str]) -> Facts:
+def facts_from(raw: Sequence[Rows], *, zone: ZoneInfo, closures: Closures) -> Facts:
     rules, exceptions, time_off, teaching, learning = raw[:5]
     return Facts(
         zone=zone,
         rules=[Rule.of(row) for row in rules],
         exceptions=[DayHours.of(row) for row in exceptions],
-        closed=closed,
+        closures=closures,
         time_off=periods(time_off),
         teaching=_teaching(teaching),
         learning=periods(learning),

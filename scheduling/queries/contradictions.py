@@ -78,9 +78,12 @@ def hours_lost(*, now: datetime) -> Iterator[Lost]:
         away[off.teacher_id].append(off)
     zones = dict(Teacher.objects.filter(pk__in=list(by_teacher)).values_list("pk", "zone"))
     for teacher, rows in by_teacher.items():
-        closed = sockets.closed_days(
-            teacher_id=teacher, first=rows[0].day_on, last=max(one.day_on for one in rows)
-        )
+        closed = sockets.closures(
+            teacher_id=teacher,
+            course_id=None,
+            first=rows[0].day_on,
+            last=max(one.day_on for one in rows),
+        ).closed
         for one in rows:
             if one.day_on in closed:
                 yield Lost(one.pk, teacher, str(one), closed[one.day_on])

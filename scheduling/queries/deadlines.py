@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from enrollment.models import Lesson
 from scheduling.domain.policy import Policy
-from scheduling.queries.availability import policy_for
+from scheduling.queries.policies import policies_of
 
 
 class Deadlines(NamedTuple):
@@ -17,15 +17,12 @@ class Deadlines(NamedTuple):
 
 
 def deadlines_of(lessons: Iterable[Lesson]) -> list[tuple[Lesson, Deadlines]]:
-    """One query for each teacher and course among them."""
-    policies: dict[tuple[int, int], Policy] = {}
-    found = []
-    for lesson in lessons:
-        key = (lesson.teacher_id, lesson.course_id)
-        if key not in policies:
-            policies[key] = policy_for(teacher=lesson.teacher, course=lesson.course)
-        found.append((lesson, deadlines(lesson, policies[key])))
-    return found
+    """One query, and none without lessons."""
+    asked = list(lessons)
+    if not asked:
+        return []
+    policies = policies_of({(one.teacher_id, one.course) for one in asked})
+    return [(one, deadlines(one, policies[one.teacher_id, one.course_id])) for one in asked]
 
 
 def deadlines(lesson: Lesson, policy: Policy) -> Deadlines:

@@ -15,6 +15,7 @@ from enrollment.models import Course, Student, Teacher
 from scheduling import sockets
 from scheduling.domain import bitmaps
 from scheduling.domain.clock import DAY_SECONDS, Period, day_of, instant
+from scheduling.domain.closures import Closures
 from scheduling.domain.policy import Policy
 from scheduling.domain.slots import Facts, Span, Taken, away, finished, free_slots
 from scheduling.queries import facts
@@ -120,6 +121,7 @@ class _Known:
             policy=self.policy,
             since=self.span.since // DAY_SECONDS * DAY_SECONDS - 2 * DAY_SECONDS,
             until=self.span.until // DAY_SECONDS * DAY_SECONDS + 3 * DAY_SECONDS,
+            works_like=tuple(sorted(self.facts.closures.works_like.items())),
         )
         if grid is None:
             return None
@@ -180,14 +182,16 @@ def _read(
     ]
     farthest = until or moment(max([second(since), *(one.ends for one in horizons)]))
     first, last = closed_from_to(since, farthest)
-    closed = sockets.closed_days_of_many(
-        teacher_ids=[row[6] for row in rows], first=first, last=last
+    closures = sockets.closures_of_many(
+        teachers=[row[6] for row in rows], course=course.pk, first=first, last=last
     )
     asked_until = second(until) if until else None
     return [
         _Known(
             teacher=row[6],
-            facts=facts_from(row[:6], zone=ZoneInfo(row[7]), closed=closed.get(row[6], {})),
+            facts=facts_from(
+                row[:6], zone=ZoneInfo(row[7]), closures=closures.get(row[6], Closures())
+            ),
             policy=policy,
             span=Span(
                 since=second(since),

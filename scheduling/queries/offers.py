@@ -69,7 +69,7 @@ def offer_for(
     apart_from: the lesson that is to be moved. viewer: on whose clock; None is the student's.
     """
     teachers = list(course.teachers.all()) if teachers is None else teachers
-    teacher, known, periods = _teacher_with_slots(
+    teacher, known, periods = teacher_with_slots(
         [teacher] if teacher else teachers,
         student=student,
         course=course,
@@ -77,7 +77,7 @@ def offer_for(
         apart_from=apart_from,
     )
     zone = ZoneInfo(viewer or student.zone)
-    gone = _gone(periods, wanted)
+    gone = gone_from(periods, wanted)
     weeks = _weeks(periods, known, zone=zone, now=now)
     week = _week(weeks, asked=week, wanted=wanted, zone=zone)
     if gone is not None:
@@ -97,7 +97,7 @@ def offer_for(
         minutes=known.policy.lesson_minutes if known else course.lesson_minutes,
         closed=_closed(known, weeks, week) if known and gone is None else [],
         taken=offer.by_day(taken, zone=zone, theirs=theirs),
-        awaited=_awaited(student, course, teacher) if taken else frozenset(),
+        awaited=awaited_by(student, course, teacher) if taken else frozenset(),
     )
 
 
@@ -105,18 +105,18 @@ def _taken_in(weeks: Sequence[offer.Week], shown: date | None) -> list[date]:
     return [week.first_on for week in weeks if not week.slots or week.first_on == shown]
 
 
-def _awaited(student: Student, course: Course, teacher: Teacher | None) -> frozenset[str]:
+def awaited_by(student: Student, course: Course, teacher: Teacher | None) -> frozenset[str]:
     times = awaited_times(student=student, course=course)
     return frozenset(as_text(start) for pk, start in times if teacher and pk == teacher.pk)
 
 
-def _teacher_with_slots(
+def teacher_with_slots(
     teachers: Sequence[Teacher],
     *,
     student: Student,
     course: Course,
     now: datetime,
-    apart_from: Lesson | None,
+    apart_from: Lesson | None = None,
 ) -> tuple[Teacher | None, Availability | None, list[Period]]:
     """The first teacher with a free time; without any, the first teacher. The same number of queries
     for however many."""
@@ -147,7 +147,7 @@ def _closed(
     return [day for day in found if day.why]
 
 
-def _gone(periods: Sequence[Period], wanted: datetime | None) -> datetime | None:
+def gone_from(periods: Sequence[Period], wanted: datetime | None) -> datetime | None:
     if wanted is None or any(start == wanted.timestamp() for start, _end in periods):
         return None
     return wanted

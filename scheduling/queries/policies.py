@@ -1,6 +1,6 @@
 """Which of several booking policies counts, line by line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from enrollment.models import Course, Teacher
-from scheduling.domain.policy import NAMES, Policy
+from scheduling.domain.policy import NAMES, UNSAID, Policy, merged
 from scheduling.models import BookingPolicy
 
 
@@ -38,6 +38,26 @@ def explained(*, teacher: Teacher, course: Course) -> list[Line]:
     usual = Policy(lesson_minutes=course.lesson_minutes)
     nearest = _nearest_first(teacher, course)
     return [_line(name, nearest, getattr(usual, name)) for name in NAMES]
+
+
+def policies_of(pairs: Collection[tuple[int, Course]]) -> dict[tuple[int, int], Policy]:
+    """By the ids of teacher and course; one query for however many. pairs: teacher's id and course."""
+    said = BookingPolicy.objects.filter(
+        Q(teacher__isnull=True) | Q(teacher__in={teacher for teacher, _course in pairs}),
+        Q(course__isnull=True) | Q(course__in={course.pk for _teacher, course in pairs}),
+    ).values_list("teacher_id", "course_id", *NAMES)
+    farthest_first = sorted(said, key=lambda row: (row[0] is not None, row[1] is not None))
+    return {
+        (teacher, course.pk): merged(
+            Policy(lesson_minutes=course.lesson_minutes),
+            (
+                tuple(UNSAID if value is None else int(value) for value in row[2:])
+                for row in farthest_first
+                if row[0] in (None, teacher) and row[1] in (None, course.pk)
+            ),
+        )
+        for teacher, course in pairs
+    }
 
 
 def _nearest_first(teacher: Teacher, course: Course) -> list[BookingPolicy]:

@@ -14,6 +14,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from enrollment.models import Teacher
 from scheduling import sockets
 from scheduling.domain.clock import Period
+from scheduling.domain.closures import Closures
 from scheduling.domain.reasons import Why
 from scheduling.domain.slots import Facts
 from scheduling.domain.standing import Standing
@@ -71,7 +72,7 @@ def lessons_outside(
     closed: bool = True,
 ) -> list[Outside]:
     """Planned lessons to come that overlap [since, until), in order of time; teachers, lessons: ids,
-    None is all. closed: ask for closed dates as well, a question for each teacher."""
+    None is all. closed: closed dates count, too; a working day instead always does."""
     coming = coming_lessons(teachers=teachers, lessons=lessons, since=since, until=until, now=now)
     by_teacher: dict[int, list[Coming]] = defaultdict(list)
     for one in coming:
@@ -126,13 +127,14 @@ def facts_of(
     teachers: Collection[int], *, since: datetime, until: datetime, closed: bool
 ) -> dict[int, Facts]:
     """Hours and absences that reach into [since, until); nobody's lessons. Four queries for any
-    number of teachers, and one more for each if closed dates are asked for."""
+    number of teachers, and one for what holidays say: what closes one course alone is left out."""
     zones = Teacher.objects.filter(pk__in=teachers).values_list("pk", "zone")
     rules = _by_teacher(AvailabilityRule.objects.filter(teacher__in=teachers))
     # A day more on both sides than any zone or window past midnight may need.
     first, last = since.date() - timedelta(days=5), until.date() + timedelta(days=3)
     days = AvailabilityException.objects.filter(teacher__in=teachers, day_on__range=(first, last))
     exceptions = _by_teacher(days)
+    closures = sockets.closures_of_many(teachers=teachers, course=None, first=first, last=last)
     span = DateTimeTZRange(since, until)
     away = _by_teacher(TimeOff.objects.filter(teacher__in=teachers, period__overlap=span))
     return {
@@ -140,13 +142,16 @@ def facts_of(
             zone=ZoneInfo(zone),
             rules=[rule.as_rule() for rule in rules[teacher]],
             exceptions=[one.as_hours() for one in exceptions[teacher]],
-            closed=sockets.closed_days(teacher_id=teacher, first=first, last=last)
-            if closed
-            else {},
+            closures=_closures(closures.get(teacher), closed=closed),
             time_off=[period_of(one) for one in away[teacher]],
         )
         for teacher, zone in zones
     }
+
+
+def _closures(known: Closures | None, *, closed: bool) -> Closures:
+    known = known or Closures()
+    return known if closed else Closures(works_like=known.works_like)
 
 
 def teachers_with_hours(teachers: Collection[int]) -> set[int]:

@@ -16,6 +16,7 @@ from enrollment.models import Course, Enrollment, Student
 from enrollment.queries.people import student_of
 from scheduling.domain import offer
 from scheduling.domain.clock import Period
+from scheduling.domain.reasons import DayReasons
 from scheduling.domain.slots import touches
 from scheduling.domain.waiting import LIVE_ENTRY, MAY_BECOME_FREE, WaitlistStatus
 from scheduling.models import WaitlistEntry
@@ -165,19 +166,27 @@ def _count(entries: QuerySet[WaitlistEntry]) -> Any:
 
 def taken_times(known: Availability, *, zone: ZoneInfo, weeks: Iterable[date]) -> list[Period]:
     """What somebody else has in these weeks of the looking person's calendar, by their Mondays, and
-    may give back. Times at which the student has a lesson already are left out."""
+    may give back."""
     wanted = set(weeks)
     if not wanted:
         return []
     # The teacher's calendar may be a day ahead of or behind the student's.
     first, last = min(wanted) - timedelta(days=1), max(wanted) + timedelta(days=7)
     return [
+        period
+        for period in waitable(known, known.days(first=first, last=last))
+        if offer.monday(datetime.fromtimestamp(period[0], zone).date()) in wanted
+    ]
+
+
+def waitable(known: Availability, days: Iterable[DayReasons]) -> list[Period]:
+    """What of these days somebody else has and may give back; where the student has a lesson already,
+    nothing."""
+    return [
         one.period
-        for day in known.days(first=first, last=last)
+        for day in days
         for one in day.missing
-        if one.why in MAY_BECOME_FREE
-        and not touches(one.period, known.facts.learning)
-        and offer.monday(datetime.fromtimestamp(one.period[0], zone).date()) in wanted
+        if one.why in MAY_BECOME_FREE and not touches(one.period, known.facts.learning)
     ]
 
 

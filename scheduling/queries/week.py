@@ -152,7 +152,7 @@ class _Days:
     def _day(
         self, on: date, *, hours: list[Period], away: list[Stretch], said: DayReasons | None
     ) -> Day:
-        closed = self.facts.closed.get(on, "")
+        closed = self.facts.closures.closed.get(on, "")
         return Day(
             on=on,
             is_today=on == self.now.astimezone(self.zone).date(),

@@ -1,4 +1,4 @@
-"""The new flow: choose a time, tell the details, confirm. Works without JavaScript."""
+"""The new flow after the choice of a time: tell the details, confirm. Works without JavaScript."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,9 +14,7 @@ from enrollment.models import Course, Enrollment, Student
 from enrollment.operations.enroll import (
     AlreadyEnrolled,
     ChangedElsewhere,
-    CourseFull,
     EnrollmentRefused,
-    check_can_enroll,
 )
 from enrollment.operations.lessons import HoldExpired, SlotTaken
 from enrollment.refusals import why_refused
@@ -24,12 +22,18 @@ from enrollment.views.see_other import see_other
 from rollback import drafts
 from rollback.drafts import DraftRefused
 from scheduling.domain.choice import as_text
-from scheduling.forms import ChoiceForm, DetailsForm, FilterForm
+from scheduling.forms import ChoiceForm, DetailsForm
 from scheduling.operations import flow
 from scheduling.queries.availability import policy_for
-from scheduling.queries.offers import offer_for
 from scheduling.queries.progress import Progress, progress, slot_is_free
 from scheduling.views.who import student_step
+
+# The first step is the calendar's: while that is off, its door leads to the original form.
+PAGES = {
+    "choose": "calendar:choose",
+    "details": "scheduling:details",
+    "confirm": "scheduling:confirm",
+}
 
 
 @never_cache
@@ -39,7 +43,7 @@ def resume(request: HttpRequest, student: Student, course: Course) -> HttpRespon
     now = timezone.now()
     known = progress(student=student, course=course, now=now)
     step = _furthest(known, student=student, course=course, now=now)
-    return see_other(f"scheduling:{step}", course.slug)
+    return see_other(PAGES[step], course.slug)
 
 
 def _furthest(known: Progress, *, student: Student, course: Course, now: datetime) -> str:
@@ -49,72 +53,7 @@ def _furthest(known: Progress, *, student: Student, course: Course, now: datetim
     return "confirm" if told and not known.waits else "details"
 
 
-@never_cache
-@student_step
-def choose(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
-    if request.method == "POST":
-        return _choose(request, student, course)
-    now = timezone.now()
-    try:
-        check_can_enroll(student=student, course=course, teacher=None, now=now)
-    except EnrollmentRefused as refused:
-        full = isinstance(refused, CourseFull)
-        context = {"course": course, "why": why_refused(refused), "full": full}
-        return render(request, "scheduling/refused.html", context)
-    return _show_offer(request, student, course, now=now)
-
-
-def _choose(request: HttpRequest, student: Student, course: Course) -> HttpResponse:
-    now = timezone.now()
-    posted = _settled(request, student, course, now=now)
-    form = ChoiceForm(posted, course=course)
-    if not form.is_valid():
-        return _choose_again(request, student, course, form, now=now, status=422)
-    teacher, starts_at = form.cleaned_data["teacher"], form.cleaned_data["slot"]
-    try:
-        flow.choose(
-            student=student,
-            course=course,
-            teacher=teacher,
-            starts_at=starts_at,
-            posted=posted,
-            now=now,
-        )
-    except SlotTaken:
-        return _choose_again(request, student, course, form, now=now, status=409)
-    except AlreadyEnrolled as already:
-        return see_other("enrollment:enrolled", already.enrollment.pk)
-    except ChangedElsewhere as changed:
-        form.add_error(None, in_words(changed))
-        _keep_typed(request, posted, student, course, step="choose", now=now)
-        return _show_offer(request, student, course, now=now, form=form, status=409)
-    except EnrollmentRefused as refused:
-        form.add_error(None, in_words(refused))
-        return _choose_again(request, student, course, form, now=now, status=422)
-    except DraftRefused as refused:
-        form.add_error(None, in_words(refused))
-        return _show_offer(request, student, course, now=now, form=form, status=422)
-    return see_other("scheduling:details", course.slug)
-
-
-def _choose_again(
-    request: HttpRequest,
-    student: Student,
-    course: Course,
-    form: ChoiceForm,
-    *,
-    now: datetime,
-    status: int,
-) -> HttpResponse:
-    known = progress(student=student, course=course, now=now)
-    # A wish like any other, unless another time is held: that one stays the student's choice.
-    # A teacher alone is none, and beside the time of another teacher it would be a wrong one.
-    if known.hold is None and "slot" in form.cleaned_data:
-        _keep_typed(request, form.data, student, course, step="choose", now=now)
-    return _show_offer(request, student, course, now=now, form=form, status=status)
-
-
-def _settled(
+def settled(
     request: HttpRequest, student: Student, course: Course, *, now: datetime
 ) -> Mapping[str, str]:
     """What was posted, once the choices in it between two texts have been followed."""
@@ -126,7 +65,7 @@ def _settled(
         return posted
 
 
-def _keep_typed(
+def keep_typed(
     request: HttpRequest,
     typed: Mapping[str, str],
     student: Student,
@@ -142,45 +81,7 @@ def _keep_typed(
         messages.error(request, in_words(refused))
 
 
-def _show_offer(
-    request: HttpRequest,
-    student: Student,
-    course: Course,
-    *,
-    now: datetime,
-    form: ChoiceForm | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    """What was posted counts most, then what the address asks for, then the draft."""
-    known = progress(student=student, course=course, now=now)
-    asked_teacher, asked_week = FilterForm(request.GET, course=course).asked()
-    posted: dict[str, Any] = form.cleaned_data if form else {}
-    chosen_teacher = posted.get("teacher") or known.teacher
-    chosen = posted.get("slot") or known.starts_at or known.lost
-    # Whoever looks around is not told again and again that an old choice is gone.
-    looks_around = not form and (asked_week or asked_teacher not in (None, chosen_teacher))
-    offer = offer_for(
-        student=student,
-        course=course,
-        now=now,
-        teacher=posted.get("teacher") or asked_teacher or chosen_teacher,
-        week=asked_week,
-        wanted=None if looks_around else chosen,
-    )
-    context = {
-        "course": course,
-        "student": student,
-        "zone": student.zone,
-        "form": form,
-        "offer": offer,
-        "chosen": as_text(chosen) if chosen and offer.teacher == chosen_teacher else "",
-        "looks_around": looks_around,
-        **_of_draft(known, ("slot", "teacher"), now=now, form=form),
-    }
-    return render(request, "scheduling/choose.html", context, status=status)
-
-
-def _of_draft(
+def of_draft(
     known: Progress, names: tuple[str, ...], *, now: datetime, form: ChoiceForm | None
 ) -> dict[str, Any]:
     """What a form with the fields `names` tells and asks about the draft it is filled from."""
@@ -201,7 +102,7 @@ def details(request: HttpRequest, student: Student, course: Course) -> HttpRespo
         return _details(request, student, course, now=now)
     known = progress(student=student, course=course, now=now)
     if not slot_is_free(known, student=student, course=course, now=now):
-        return see_other("scheduling:choose", course.slug)
+        return see_other("calendar:choose", course.slug)
     # What was typed may be older than a rule: it is checked again, and said at the field.
     form = DetailsForm(known.answers, course=course)
     if form.is_valid():
@@ -212,7 +113,7 @@ def details(request: HttpRequest, student: Student, course: Course) -> HttpRespo
 def _details(
     request: HttpRequest, student: Student, course: Course, *, now: datetime
 ) -> HttpResponse:
-    posted = _settled(request, student, course, now=now)
+    posted = settled(request, student, course, now=now)
     form, status = DetailsForm(posted, course=course), 422
     if form.is_valid():
         try:
@@ -227,12 +128,12 @@ def _details(
             form.add_error(None, in_words(refused))
     else:
         step = "details" if form.choice_is_valid else "choose"
-        _keep_typed(request, posted, student, course, step=step, now=now)
+        keep_typed(request, posted, student, course, step=step, now=now)
         if step == "choose":
-            return see_other("scheduling:choose", course.slug)
+            return see_other("calendar:choose", course.slug)
     known = progress(student=student, course=course, now=now)
     if known.teacher is None or known.starts_at is None:
-        return see_other("scheduling:choose", course.slug)
+        return see_other("calendar:choose", course.slug)
     form.data = drafts.refreshed(known.draft, posted, shown=known.answers)
     return _show_details(
         request, form, known, student=student, course=course, now=now, status=status
@@ -253,7 +154,7 @@ def _show_details(
         "course": course,
         "student": student,
         "form": form,
-        **_of_draft(known, tuple(form.fields), now=now, form=form),
+        **of_draft(known, tuple(form.fields), now=now, form=form),
     }
     return render(request, "scheduling/details.html", context, status=status)
 
@@ -267,7 +168,7 @@ def confirm(request: HttpRequest, student: Student, course: Course) -> HttpRespo
     known = progress(student=student, course=course, now=now)
     form = DetailsForm(known.answers, course=course)
     if not form.choice_is_valid or not slot_is_free(known, student=student, course=course, now=now):
-        return see_other("scheduling:choose", course.slug)
+        return see_other("calendar:choose", course.slug)
     if not form.is_valid() or known.waits:
         return see_other("scheduling:details", course.slug)
     return _show_summary(request, form, known, student=student, course=course, now=now)
@@ -280,8 +181,8 @@ def _confirm(
     form = DetailsForm(posted, course=course)
     if not form.is_valid():
         step = "details" if form.choice_is_valid else "choose"
-        _keep_typed(request, posted, student, course, step=step, now=now)
-        return see_other(f"scheduling:{step}", course.slug)
+        keep_typed(request, posted, student, course, step=step, now=now)
+        return see_other(PAGES[step], course.slug)
     try:
         made: Enrollment = flow.finish(
             student=student, course=course, now=now, posted=posted, **_answers(form)
@@ -291,8 +192,8 @@ def _confirm(
         made = already.enrollment
     except (SlotTaken, HoldExpired):
         # Kept first: the page to choose from then says what is gone, and names the nearest.
-        _keep_typed(request, posted, student, course, step="choose", now=now)
-        return see_other("scheduling:choose", course.slug)
+        keep_typed(request, posted, student, course, step="choose", now=now)
+        return see_other("calendar:choose", course.slug)
     except EnrollmentRefused as refused:
         return _confirm_again(request, form, refused, student=student, course=course, now=now)
     return see_other("enrollment:enrolled", made.pk)
@@ -307,7 +208,7 @@ def _confirm_again(
     course: Course,
     now: datetime,
 ) -> HttpResponse:
-    _keep_typed(request, form.data, student, course, step="confirm", now=now)
+    keep_typed(request, form.data, student, course, step="confirm", now=now)
     known = progress(student=student, course=course, now=now)
     status = 422
     if isinstance(refused, ChangedElsewhere):
@@ -338,7 +239,7 @@ def _show_summary(
         "answers": _answers(form),
         "slot": as_text(form.cleaned_data["slot"]),
         "minutes": _minutes(known, form, course),
-        **_of_draft(known, tuple(form.fields), now=now, form=form),
+        **of_draft(known, tuple(form.fields), now=now, form=form),
     }
     return render(request, "scheduling/confirm.html", context, status=status)
 

@@ -41,6 +41,7 @@ from scheduling.models import (
     TimeOff,
     WaitlistEntry,
 )
+from scheduling.operations.feeds import make_feed
 from tests.conftest import make_student, make_teacher, make_user
 
 GET, POST, PUT, PATCH, DELETE = "GET", "POST", "PUT", "PATCH", "DELETE"
@@ -195,6 +196,7 @@ def build() -> School:
     token, _secret = make_token(
         user=student.user, name="x", lifetime=timedelta(days=1), now=datetime.now(UTC)
     )
+    feed, feed_token = make_feed(user=student.user, name="x", language="en", now=datetime.now(UTC))
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(
@@ -203,7 +205,7 @@ def build() -> School:
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     units = (unit, ticked, conflict, credit)
-    hours = (other_day, time_off, policy, waits)
+    hours = (other_day, time_off, policy, waits, feed)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,
@@ -230,6 +232,8 @@ def build() -> School:
             "token": off_token(student),
             "key": token.token_key,
             "digest": token.pk,
+            "feed": str(feed.pk),
+            "feed_token": feed_token,
             "enrollment.thread": str(enrollment.pk),
         },
     )

@@ -120,7 +120,7 @@ def test_walking_every_feature_url_with_everything_off_reaches_none(
     """Not by reading the table but by knocking, as an administrator, at each door."""
     switches.kill()
     client.force_login(admin)
-    fill = {"course": course.slug, "object_id": "1", "teacher": "1", "rule": "1"}
+    fill = {"course": course.slug, "on": "2026-12-07"}
     knocked = 0
     for address in addresses():
         if address.package not in FEATURE_APPS and address.admin_app not in FEATURE_APPS:

@@ -40,7 +40,7 @@ LOGIN = "/accounts/login/"
 ADMIN_LOGIN = "/admin/login/"
 HOME = "/home/"
 OFFICE = "/admin/"
-CHOOSE = "/schedule/course-2/"
+CHOOSE = "/calendar/choose/course-2/"
 WAITLIST = "/schedule/my/waitlist/"
 SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 
@@ -53,6 +53,7 @@ PAGES = [
     Row("enrollment:enroll", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
     Row("enrollment:enroll", POST, anonymous=LOGIN, student="/enrollments/", teacher=403, staff=403, data={"note": "x"}),
     Row("enrollment:enrolled", GET, anonymous=LOGIN, student=200, other_student=404, teacher=404, staff=404),
+    Row("enrollment:lesson_file", GET, anonymous=LOGIN, student=200, other_student=404, teacher=200, other_teacher=404, staff=404),
     Row("enrollment:my_courses", GET, anonymous=LOGIN, student=200, teacher=HOME, staff=HOME),
     Row("enrollment:my_lessons", GET, anonymous=LOGIN, student=HOME, teacher=200, staff=HOME),
     Row("enrollment:my_data", GET, anonymous=LOGIN, student=200),
@@ -75,7 +76,7 @@ PAGES = [
     Row("drafts:reminders", POST, anonymous=LOGIN, student="/drafts/", teacher=HOME, staff=HOME),
     Row("drafts:no_reminders", GET, anonymous=200, student=200),
     Row("drafts:no_reminders", POST, anonymous=200, student=200),
-    Row("drafts:continue", GET, anonymous=LOGIN, student="/schedule/course-2/"),
+    Row("drafts:continue", GET, anonymous=LOGIN, student="/schedule/course-2/continue/"),
     Row("drafts:delete", GET, anonymous=LOGIN, student=200, other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:delete", POST, anonymous=LOGIN, student="/drafts/", other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:save", GET, anonymous=405, student=405),
@@ -85,8 +86,8 @@ PAGES = [
     Row("live:timings", POST, anonymous=204, student=204, data={"feature": "calendar", "ms": "120"}),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
-    Row("scheduling:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
-    Row("scheduling:choose", POST, anonymous=LOGIN, student=422, teacher=403, staff=403),
+    Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
+    Row("calendar:choose", POST, anonymous=LOGIN, student=422, teacher=403, staff=403),
     Row("scheduling:details", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("scheduling:details", POST, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("scheduling:confirm", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
@@ -129,6 +130,18 @@ PAGES = [
     Row("scheduling:cancel_lesson", POST, anonymous=LOGIN, student="/enrollments/", other_student=404, teacher=HOME, other_teacher=404, staff=404),
     Row("calendar:month", GET, anonymous=LOGIN, student=200, staff=HOME),
     Row("calendar:other_month", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:week", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:other_week", GET, anonymous=LOGIN, student=200, staff=HOME, things={"on": "2026-12-07"}),
+    Row("calendar:list", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:list_from", GET, anonymous=LOGIN, student=200, staff=HOME, things={"on": "2026-12-07"}),
+    Row("calendar:subscribe", GET, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:subscribe", POST, anonymous=LOGIN, student=200, staff=HOME),
+    Row("calendar:revoke_feed", POST, anonymous=LOGIN, student="/calendar/subscribe/", other_student=404, teacher=404, staff=404),
+    Row("calendar:revoke_feed", GET, anonymous=405, student=405),
+    # Its address is the key, whoever opens it; here it is the student's.
+    Row("calendar:feed", GET, anonymous=200, student=200, things={"token": "{feed_token}"}),
+    Row("calendar:feed", GET, anonymous=404, student=404),
+    Row("calendar:feed", POST, anonymous=405, student=405, things={"token": "{feed_token}"}),
     Row("holidays:list", GET, anonymous=LOGIN, student=200),
     # ------------------------------------------------------------ the API
     Row("availability-api:slots", GET, anonymous=401, student=200, query="?course={course}"),
@@ -241,6 +254,7 @@ OFFICE_PAGES = [
     # Reading a conversation takes a reason.
     office("admin:enrollment_thread_change", POST, staff=200, data={"reason": "a complaint"}),
     office("admin:enrollment_apitoken_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{digest}"}),
+    office("admin:scheduling_calendarfeed_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{feed}"}),
     # The switchboard.
     office("admin:rollback_flag_set_share", GET, staff=200),
     office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "5", "reason": "x"}),
@@ -287,6 +301,7 @@ MODELS = {
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),
+    "scheduling_calendarfeed": ("l",    "l",    "l"),     # made by their owners, revoked by an action
     "scheduling_timeoff": ("lacd", "lacd", "lacd"),
     "scheduling_waitlistentry": ("ld",   "ld",   "ld"),    # by students; the office removes
 }
@@ -347,6 +362,10 @@ ROWS = [
 # A GET of these may write, by table; each with the reason.
 GET_MAY_WRITE = {
     ("account_email", "account_emailaddress"): "allauth notes the address that the account has.",
+    (
+        "calendar:feed",
+        "scheduling_calendarfeed",
+    ): "The day of the last reading is for its owner to see.",
     ("enrollment:thread", "enrollment_reader"): "What was read is no longer unread.",
 }
 

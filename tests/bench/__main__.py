@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, ten subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, eleven subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -31,6 +31,7 @@ SUBJECTS = (
     "endpoint",
     "bookings",
     "pages",
+    "calendar",
     "sockets",
 )
 
@@ -103,12 +104,13 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, rivals, schools, slots, sockets
+    from tests.bench import bookings, calendar, rivals, schools, slots, sockets
 
     names = (
         *slots.database_names(),
         rivals.DATABASE,
         *bookings.DATABASES,
+        *calendar.database_names(),
         *sockets.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
@@ -125,6 +127,7 @@ def _manage(*words: str) -> None:
 def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
     from tests.bench import (
         bookings,
+        calendar,
         check,
         endpoint,
         gate,
@@ -147,6 +150,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "endpoint": endpoint.rows,
         "bookings": lambda: bookings.rows(url),
         "pages": lambda: pages.rows(log),
+        "calendar": lambda: calendar.rows(log),
         "sockets": lambda: sockets.rows(url, folder),
     }
 

@@ -51,7 +51,8 @@ class Course:
         return f"/courses/{self.slug}/enroll/"
 
     def step(self, name: str = "") -> str:
-        return f"/schedule/{self.slug}/{name}"
+        """Without a name the first one, which is the calendar's."""
+        return f"/schedule/{self.slug}/{name}" if name else f"/calendar/choose/{self.slug}/"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,9 @@ LOGINS = {
 NO_PAGE = {
     "enrollment:home": "leads on, to everybody's own first page",
     "enrollment:my_copy": "a file",
+    "enrollment:lesson_file": "a file",
+    "calendar:feed": "for programs, a calendar file",
+    "calendar:revoke_feed": "a button",
     "enrollment:revoke_token": "a button",
     "enrollment:tick": "a button",
     "drafts:reminders": "a button",

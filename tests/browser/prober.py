@@ -52,7 +52,7 @@ def _wait_for(school: School, answer: int) -> None:
     deadline = time.monotonic() + GIVE_UP
     right = 0
     while right < IN_A_ROW:
-        right = right + 1 if status(school.url, "/schedule/any-course/") == answer else 0
+        right = right + 1 if status(school.url, "/schedule/any-course/details/") == answer else 0
         assert time.monotonic() < deadline, (
             f"the flags' change has not arrived, waiting for {answer}"
         )

@@ -179,7 +179,13 @@ def _supervisor(var: Path, database_url: str) -> Iterator[str]:
 
 def _environment(var: Path, database_url: str) -> dict[str, str]:
     port = ports.next_free(FIRST_PORT)
-    own = {"SCHOOL_VAR": str(var), "PORT": str(port), "DATABASE_URL": database_url}
+    own = {
+        "SCHOOL_VAR": str(var),
+        "PORT": str(port),
+        "DATABASE_URL": database_url,
+        # One of them is written from the right.
+        "SCHOOL_LANGUAGES": "en,de,es,he",
+    }
     return os.environ | dict.fromkeys(UNSET, "") | own | {"PYTHONPATH": str(place.BASE_DIR)}
 
 

@@ -43,6 +43,11 @@ def _confirm(person: Person) -> None:
     person.page.wait_for_url("**/confirm/")
 
 
+def _make_address(person: Person) -> None:
+    person.page.locator("main form.form button.primary").click()
+    person.page.locator("#address").wait_for()
+
+
 def _nothing(person: Person) -> None:
     pass
 
@@ -53,8 +58,8 @@ PAGES: tuple[tuple[str, str, str, Callable[[Person], None]], ...] = (
     ("login", "", "/accounts/login/", _nothing),
     ("signup", "", "/accounts/signup/", _nothing),
     ("course", STUDENT, f"/courses/{COURSE}/", _nothing),
-    ("choose", STUDENT, f"/schedule/{COURSE}/", _choose),
-    ("details", STUDENT, f"/schedule/{COURSE}/", _hold),
+    ("choose", STUDENT, f"/calendar/choose/{COURSE}/", _choose),
+    ("details", STUDENT, f"/calendar/choose/{COURSE}/", _hold),
     ("confirm", STUDENT, f"/schedule/{COURSE}/details/", _confirm),
     ("enrolled", STUDENT, "/enrollments/1/", _nothing),
     ("original", STUDENT, f"/courses/{COURSE}/enroll/", _nothing),
@@ -62,6 +67,7 @@ PAGES: tuple[tuple[str, str, str, Callable[[Person], None]], ...] = (
     ("messages", STUDENT, "/messages/", _nothing),
     ("conversation", STUDENT, "/messages/1/", _nothing),
     ("calendar", STUDENT, "/calendar/", _nothing),
+    ("subscribe", STUDENT, "/calendar/subscribe/", _make_address),
     ("holidays", STUDENT, "/holidays/", _nothing),
     ("my-data", STUDENT, "/my/data/", _nothing),
     ("delete-me", STUDENT, "/my/data/delete/", _nothing),

@@ -127,7 +127,7 @@ def test_the_countdown_of_a_hold(school: School, visit: Visit) -> None:
             ORDER BY capacity DESC, slug LIMIT 1"""
     )
     student.page.clock.install(time=datetime.now().astimezone())
-    student.go(f"/schedule/{slug}/")
+    student.go(f"/calendar/choose/{slug}/")
     student.page.locator("label.slot").first.click()
     student.button("Hold this time and go on").click()
     clock = student.page.locator("[data-clock]")

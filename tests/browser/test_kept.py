@@ -302,7 +302,7 @@ def test_another_time_that_was_chosen_in_another_tab(
     student.go(course.step())
     choice = choose(student, course)
     late = student.context.new_page()
-    late.goto(course.step() + "?week=")
+    late.goto(course.step() + "?month=")
     student.go(course.step())
     times = student.page.locator("label.slot")
     times.nth(1).click()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, WebSocket, expect
 
+from tests.browser.enrolling import course_for, fresh_student
 from tests.browser.people import Visit
 from tests.browser.school import School
 
@@ -59,7 +60,7 @@ def test_a_calendar_keeps_up_whatever_dies(school: School, visit: Visit) -> None
     heard = Heard(page)
     student.go("/calendar/")
     page.evaluate("window.isStillThere = true")
-    entries, old = page.locator("#month li"), page.get_by_text("Last updated")
+    entries, old = page.locator("#calendar .entry.planned"), page.get_by_text("Last updated")
     shown = entries.count()
     assert shown
     heard.wait()
@@ -96,6 +97,47 @@ def test_a_calendar_keeps_up_whatever_dies(school: School, visit: Visit) -> None
     student.forgive(because="the sockets' server was killed")
 
 
+def test_a_time_that_goes_while_it_is_chosen_is_said(school: School, visit: Visit) -> None:
+    email = fresh_student(school)
+    student, course = visit(email), course_for(school, email)
+    page = student.page
+    student.go(f"/calendar/choose/{course.slug}/")
+    page.evaluate("window.isStillThere = true")
+    times = page.locator("#times input[name=slot]")
+    teacher = int(page.locator("input[type=hidden][name=teacher]").input_value())
+    chosen = times.first
+    chosen.check(force=True)
+    gone = page.get_by_text("has just been taken")
+    slot = chosen.input_value()
+    # Somebody else takes another time of that day: what is chosen stays chosen.
+    last = times.last.input_value()
+    _book(school, teacher, last)
+    expect(page.locator(f"#times [value='{last}']")).to_have_count(0)
+    expect(page.locator("#times input:checked")).to_have_value(slot)
+    expect(gone).to_have_count(0)
+    _book(school, teacher, slot)
+    expect(gone).to_have_count(1)
+    expect(page.locator(f"#times [value='{slot}']")).to_have_count(0)
+    assert page.evaluate("window.isStillThere")
+
+
+def _book(school: School, teacher: int, slot: str) -> None:
+    """By some student of the sample who has no lessons."""
+    school.change(
+        """INSERT INTO enrollment_lesson
+             (course_id, teacher_id, student_id, period, local_on, local_start, zone, status)
+           SELECT c.id, %s, s.id,
+                  tstzrange(%s::timestamptz, %s::timestamptz + interval '5 minutes'),
+                  '2030-01-01', '10:00', 'UTC', 'planned'
+             FROM enrollment_course c, enrollment_student s
+            WHERE NOT EXISTS (SELECT FROM enrollment_lesson l WHERE l.student_id = s.id)
+            ORDER BY s.id DESC LIMIT 1""",
+        teacher,
+        slot,
+        slot,
+    )
+
+
 def _nothing_is_taken_from_who_is_in_the_middle_of_it(page: Page, set_status: Any) -> None:
     """The same part of the page with a form in it, as the choice of a time has one."""
     form = FORM
@@ -106,7 +148,7 @@ def _nothing_is_taken_from_who_is_in_the_middle_of_it(page: Page, set_status: An
         route.fulfill(response=answer, body=body if answer.status == 200 else None)
 
     page.route(re.compile("/calendar/$"), with_form)
-    month = page.locator("#month")
+    month = page.locator("#calendar")
     set_status("planned")
     month.locator("[value='2']").check()
     page.locator("#note").fill("half a sentence")

@@ -14,8 +14,8 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO account_emailaddress (email, verified, "primary", user_id)
        SELECT email, true, true, id FROM enrollment_user WHERE email = 'student@school.example'
            ON CONFLICT DO NOTHING""",
-    """INSERT INTO holidays_holiday (name, first_on, last_on, note)
-       SELECT 'Snow', current_date + 40, current_date + 41, 'If it snows.'
+    """INSERT INTO holidays_holiday (name, names, kind, scope, source_key, first_on, last_on, note)
+       SELECT 'Snow', '{}', 'other', 'school', '', current_date + 40, current_date + 41, 'If it snows.'
         WHERE NOT EXISTS (SELECT FROM holidays_holiday)""",
     """INSERT INTO enrollment_apitoken (digest, token_key, created, expiry, name, user_id)
        SELECT repeat('a', 128), 'aaaaaaaaaaaaaaa', now(), now() + interval '1 day', 'A script', id
@@ -52,6 +52,10 @@ MADE: tuple[LiteralString, ...] = (
          FROM enrollment_student s JOIN enrollment_user u ON u.id = s.user_id,
               LATERAL (SELECT id FROM enrollment_course ORDER BY id LIMIT 1) c
         WHERE u.email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
+    """INSERT INTO scheduling_calendarfeed (digest, name, language, created_at, user_id)
+       SELECT repeat('a', 64), 'My phone', 'en', now(), id
+         FROM enrollment_user WHERE email = 'student@school.example'
            ON CONFLICT DO NOTHING""",
     # One that can be read, and one that was set aside for the office.
     """INSERT INTO rollback_enrollmentdraft (answers, answers_version, heard, step, started_at, saved_at,
@@ -119,6 +123,7 @@ FIRST: dict[str, LiteralString] = {
     "enrollment.user": "SELECT min(user_id) FROM enrollment_student",
     "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",

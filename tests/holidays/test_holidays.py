@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from enrollment.models import Course, Student, Teacher, User
 from holidays.domain.days import days_between
 from holidays.models import Holiday
-from holidays.queries import closed_days, holidays_between
+from holidays.queries.closures import closures
+from holidays.queries.holidays import holidays_between
 from scheduling.models import AvailabilityRule
 from scheduling.queries.availability import free_slots, moment
 from tests.scheduling.conftest import NOW
@@ -28,6 +29,11 @@ EASTER = (date(2026, 4, 3), date(2026, 4, 6))
 def test_both_ends_are_counted(first: date, length: int) -> None:
     days = list(days_between(first, first + timedelta(days=length)))
     assert days == [first + timedelta(days=offset) for offset in range(length + 1)]
+
+
+def closed_days(*, first: date, last: date) -> set[date]:
+    found = closures(first=first, last=last)
+    return {day for one in found for day in one.days(first=first, last=last)}
 
 
 @pytest.mark.django_db
@@ -127,7 +133,13 @@ class TestPages:
         client.force_login(admin)
         add = reverse("admin:holidays_holiday_add")
         Holiday.objects.create(name="Break", first_on=EASTER[0], last_on=EASTER[1])
-        fields = {"name": "Easter Monday", "first_on": "2026-04-06", "last_on": "2026-04-06"}
+        fields = {
+            "name": "Easter Monday",
+            "first_on": "2026-04-06",
+            "last_on": "2026-04-06",
+            "kind": "public",
+            "scope": "school",
+        }
         saved = client.post(add, fields, follow=True)
         assert "also covered by: Break" in saved.content.decode()
         assert holidays_between(first=EASTER[1], last=EASTER[1]).count() == 2

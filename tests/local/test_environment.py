@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import environ
@@ -97,3 +98,17 @@ def test_set_but_empty_is_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("X", "")
     assert environment.text(environ.Env(), "X", "default") == "default"
     assert environment.words(environ.Env(), "X", ["a"]) == ["a"]
+
+
+def test_any_language_of_djangos_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = partial(environment.languages, environ.Env(), "SCHOOL_LANGUAGES", ["en", "de", "es"])
+    monkeypatch.setenv("SCHOOL_LANGUAGES", "")
+    assert read() == [("en", "English"), ("de", "German"), ("es", "Spanish")]
+    monkeypatch.setenv("SCHOOL_LANGUAGES", "he, en,pt-BR,he")
+    assert [code for code, _name in read()] == ["he", "en", "pt-br"]
+    monkeypatch.setenv("SCHOOL_LANGUAGES", "en,klingon,xx")
+    with pytest.raises(ImproperlyConfigured, match=r"names klingon, xx, .* codes like en,de,es"):
+        read()
+    monkeypatch.setenv("SCHOOL_LANGUAGES", "ar")
+    with pytest.raises(ImproperlyConfigured, match="add en"):
+        read()

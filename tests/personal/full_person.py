@@ -34,6 +34,7 @@ from scheduling.models import (
     TeacherReminder,
     TimeOff,
 )
+from scheduling.operations.feeds import make_feed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +85,7 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
     )
     Reader.objects.create(enrollment=enrollment, user=student.user)
     make_token(user=student.user, name="Ada's phone", lifetime=timedelta(days=9), now=now)
+    make_feed(user=student.user, name="Ada's watch", language="en", now=now)
     LogEntry.objects.create(
         user=teacher.user,
         object_id=str(student.user.pk),

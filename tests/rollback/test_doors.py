@@ -50,12 +50,12 @@ def answers_on_the_way(teacher: Teacher) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("step", ["choose", "details", "confirm"])
+@pytest.mark.parametrize("step", ["calendar:choose", "scheduling:details", "scheduling:confirm"])
 def test_a_post_that_is_turned_away_is_kept_and_filled_in(
     client: Client, at: Any, switches: Switches, teacher: Teacher, step: str
 ) -> None:
     switches.kill()
-    response = client.post(at(f"scheduling:{step}"), answers_on_the_way(teacher))
+    response = client.post(at(step), answers_on_the_way(teacher))
     assert response.status_code == 303
     assert response["Location"] == at("enrollment:enroll")
     assert response["Cache-Control"] == "no-store"
@@ -107,7 +107,7 @@ def test_who_has_not_begun_gets_the_plain_form_without_the_sentence(
     client: Client, at: Any, switches: Switches
 ) -> None:
     switches.kill()
-    page = client.get(at("scheduling:choose"), follow=True)
+    page = client.get(at("calendar:choose"), follow=True)
     assert page.status_code == 200
     assert S1 not in page.content.decode()
     assert not EnrollmentDraft.objects.exists()
@@ -162,14 +162,14 @@ def test_strangers_are_turned_away_like_everybody(
     client: Client, course: Course, switches: Switches, teacher: Teacher
 ) -> None:
     switches.kill()
-    url = reverse("scheduling:choose", args=[course.slug])
+    url = reverse("calendar:choose", args=[course.slug])
     assert client.get(url).status_code == 303
     told = client.post(url, {"note": "x"}, follow=True)
     assert "was not saved" in told.content.decode()
     client.force_login(teacher.user)
     assert client.post(url, {"note": "x"}, follow=True).status_code == 403
     assert not EnrollmentDraft.objects.exists()
-    gone = client.get(reverse("scheduling:choose", args=["no-such-course"]))
+    gone = client.get(reverse("calendar:choose", args=["no-such-course"]))
     assert client.get(gone["Location"]).status_code == 404
 
 
@@ -244,11 +244,11 @@ def test_the_course_page_leads_into_the_flow_that_is_on(
     client: Client, at: Any, switches: Switches
 ) -> None:
     page = at("enrollment:course")
-    assert at("scheduling:choose") in client.get(page).content.decode()
+    assert at("scheduling:resume") in client.get(page).content.decode()
     switches.kill()
     text = client.get(page).content.decode()
     assert at("enrollment:enroll") in text
-    assert at("scheduling:choose") not in text
+    assert at("scheduling:resume") not in text
 
 
 def test_who_was_turned_away_is_counted_by_door(
@@ -256,7 +256,7 @@ def test_who_was_turned_away_is_counted_by_door(
 ) -> None:
     switches.kill()
     for _time in range(3):
-        client.get(at("scheduling:choose"))
+        client.get(at("calendar:choose"))
     client.get(reverse("availability-api:slots", args=[teacher.pk]))
     counting.write()
     counting.write()  # written once, not twice

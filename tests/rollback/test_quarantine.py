@@ -23,7 +23,7 @@ from tests.enrollment.crowd import at_once
 from tests.rollback.poison import NOW, poison, the_live_one
 from tests.rollback.test_reading import almost_asides, almost_changes, any_json
 
-PAGES = ("scheduling:choose", "scheduling:details", "scheduling:confirm", "enrollment:enroll")
+PAGES = ("calendar:choose", "scheduling:details", "scheduling:confirm", "enrollment:enroll")
 MEGABYTES = 10 * 1024 * 1024
 
 POISON = {
@@ -66,7 +66,7 @@ def see_every_page(client: Client, course: Course) -> list[tuple[str, int]]:
         seen.append((f"GET {page}", client.get(url).status_code))
     for url in (reverse("drafts:unfinished"), reverse("enrollment:my_courses")):
         seen.append((f"GET {url}", client.get(url).status_code))
-    posted = client.post(reverse("scheduling:choose", args=[course.slug]), {"note": "typed"})
+    posted = client.post(reverse("calendar:choose", args=[course.slug]), {"note": "typed"})
     # Refused in the form while scheduling is on, turned away by the door while it is off.
     seen.append(("POST", 200 if posted.status_code == 422 else posted.status_code))
     autosave = client.post(reverse("drafts:save", args=[course.slug]), {"note": "typed"})
@@ -124,7 +124,7 @@ def test_text_that_can_be_read_is_carried_into_the_new_draft(
 
 
 @pytest.mark.parametrize(
-    "page", ["enrollment:enroll", "scheduling:choose", "drafts:unfinished", "scheduling:details"]
+    "page", ["enrollment:enroll", "calendar:choose", "drafts:unfinished", "scheduling:details"]
 )
 def test_the_student_is_told_in_plain_words_on_every_page_of_the_draft(
     client: Client, student: Student, course: Course, teacher: Teacher, page: str

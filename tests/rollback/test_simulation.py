@@ -183,7 +183,7 @@ def log_in(user: User) -> str:
     key = f"simulated{user.pk:023}"
     data = {
         SESSION_KEY: str(user.pk),
-        BACKEND_SESSION_KEY: "allauth.account.auth_backends.AuthenticationBackend",
+        BACKEND_SESSION_KEY: "enrollment.known.KnownPeople",
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
     expires = timezone.now() + timedelta(days=1)

@@ -68,11 +68,11 @@ def test_page_api_token_task_mail_and_template_agree_for_every_user(
         _row, token = make_token(user=student.user, name="x", lifetime=timedelta(days=1), now=now)
         program = Client(headers={"Authorization": f"Token {token}"})
         mail = confirmation(Enrollment(pk=n, student=student, course=Course(title="Lute")))
-        page = client.get(reverse("scheduling:choose", args=[course.slug])).status_code == 200
+        page = client.get(reverse("calendar:choose", args=[course.slug])).status_code == 200
         slots = reverse("availability-api:slots", args=[teacher.pk])
         api = client.get(slots, {"course": course.slug}).status_code == 200
         task = run(for_user_id=student.user.pk) == "ran"
-        link = reverse("scheduling:choose", args=[course.slug])
+        link = reverse("scheduling:resume", args=[course.slug])
         shown = client.get(reverse("enrollment:course", args=[course.slug])).content.decode()
         by_token = program.get(slots, {"course": course.slug}).status_code == 200
         told = reverse("calendar:month") in mail.body

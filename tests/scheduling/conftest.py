@@ -1,6 +1,6 @@
 """A Monday in winter and a teacher with hours, so that each test says only what is special to it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.test import Client
 
 from enrollment.models import Course, Lesson, Student, Teacher, User
 from scheduling import sockets
+from scheduling.domain.closures import Closures
 from scheduling.models import AvailabilityRule
 
 # 12:00 in Berlin, a Wednesday.
@@ -26,8 +27,16 @@ def now() -> Iterator[datetime]:
 
 @pytest.fixture
 def no_closed_days(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "_closed_days", sockets._never_closed)
-    monkeypatch.setattr(sockets, "_closed_days_of_many", sockets._one_by_one)
+    monkeypatch.setattr(sockets, "_closures", sockets._never_closed)
+
+
+def everybody_closed(closed: Mapping[date, str]) -> Callable[..., Mapping[int, Closures]]:
+    """For `monkeypatch.setattr(sockets, "_closures", …)`."""
+
+    def find(*, teachers: Collection[int], **_asked: Any) -> Mapping[int, Closures]:
+        return dict.fromkeys(teachers, Closures(closed=closed))
+
+    return find
 
 
 @pytest.fixture

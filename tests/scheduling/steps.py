@@ -8,7 +8,7 @@ from django.test import Client
 from enrollment.models import Lesson, Teacher
 
 FIRST, SECOND, THIRD = "2026-01-19T15:00:00Z", "2026-01-19T15:45:00Z", "2026-01-19T16:30:00Z"
-CHOOSE = "/schedule/violin/"
+CHOOSE = "/calendar/choose/violin/"
 DETAILS = "/schedule/violin/details/"
 CONFIRM = "/schedule/violin/confirm/"
 

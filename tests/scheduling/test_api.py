@@ -51,7 +51,7 @@ def test_it_is_the_same_function_as_the_page(
 ) -> None:
     elsewhere = make_teacher("elsewhere@school.example")
     make_lesson(FIRST, FIRST + timedelta(minutes=45), teacher=elsewhere)
-    page = as_student.get("/schedule/violin/")
+    page = as_student.get("/calendar/choose/violin/")
     shown = [slot.value for day in page.context["offer"].days for slot in day.slots]
     slots = ask(as_student, teacher, course="violin").json()["slots"]
     assert [slot["start"] for slot in slots][: len(shown)] == shown

@@ -20,7 +20,7 @@ from scheduling.queries import facts
 from scheduling.queries.availability import availability, free_slots, moment
 from scheduling.queries.progress import live_hold
 from tests.conftest import make_student, make_teacher
-from tests.scheduling.conftest import NOW, MakeLesson
+from tests.scheduling.conftest import NOW, MakeLesson, everybody_closed
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("monday_hours", "no_closed_days")]
 
@@ -134,18 +134,18 @@ def test_the_present_moment_is_rounded_up(ask: Ask) -> None:
 def test_validity_and_closed_days(
     ask: Ask, teacher: Teacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, date, date]] = []
+    asked: list[Any] = []
 
-    def closed(teacher_id: int, first: date, last: date) -> dict[date, str]:
-        asked.append((teacher_id, first, last))
-        return {date(2026, 1, 26): "Closed"}
+    def closed(**question: Any) -> Any:
+        asked.append(question)
+        return everybody_closed({date(2026, 1, 26): "Closed"})(**question)
 
-    monkeypatch.setattr(sockets, "_closed_days", closed)
+    monkeypatch.setattr(sockets, "_closures", closed)
     AvailabilityRule.objects.update(valid_from=date(2026, 1, 26), valid_until=date(2026, 2, 2))
     assert {start.date() for start in ask(days=28)} == {date(2026, 2, 2)}
-    (who, first, last), *_ = asked
-    assert who == teacher.pk
-    assert first <= NOW.date() < date(2026, 2, 11) <= last
+    first, *_ = asked
+    assert (first["teachers"], first["course"]) == ((teacher.pk,), Course.objects.get().pk)
+    assert first["first"] <= NOW.date() < date(2026, 2, 11) <= first["last"]
 
 
 def test_a_teacher_in_another_zone(course: Course) -> None:

@@ -13,7 +13,7 @@ from scheduling.domain.choice import as_text
 from scheduling.models import AvailabilityRule, BookingPolicy
 from scheduling.operations.booking import book_lesson
 from tests.conftest import Switches, make_student, make_teacher
-from tests.scheduling.conftest import NOW
+from tests.scheduling.conftest import NOW, everybody_closed
 
 pytestmark = [
     pytest.mark.django_db,
@@ -236,10 +236,7 @@ def test_every_closed_day_says_why(
 ) -> None:
     from scheduling import sockets
 
-    def closed(teacher_id: int, first: Any, last: Any) -> dict[Any, str]:
-        return {FIRST.date(): "Snow"}
-
-    monkeypatch.setattr(sockets, "_closed_days", closed)
+    monkeypatch.setattr(sockets, "_closures", everybody_closed({FIRST.date(): "Snow"}))
     shown = as_student.get(page("book", enrollment))
     assert "Why is nothing free on other days?" in text(shown)
     # The second Monday's week is shown, the first has nothing at all.
@@ -258,8 +255,8 @@ def test_when_nothing_is_free_the_page_says_why(as_student: Client, enrollment: 
 def test_the_flow_says_why_too(as_student: Client, course: Course, teacher: Teacher) -> None:
     for at in (FIRST, SECOND, SECOND + timedelta(minutes=45)):
         taken(course, teacher, at)
-    shown = as_student.get(reverse("scheduling:choose", args=[course.slug]))
-    assert reasons(shown)["19 Jan – 25 Jan"] == "Fully booked."
+    shown = as_student.get(reverse("calendar:choose", args=[course.slug]))
+    assert reasons(shown)["Mon 19 Jan"] == "Fully booked."
 
 
 # Series
@@ -442,7 +439,7 @@ def test_a_hold_is_no_lesson_to_move(
     as_student: Client, course: Course, teacher: Teacher, student: Student
 ) -> None:
     as_student.post(
-        reverse("scheduling:choose", args=[course.slug]),
+        reverse("calendar:choose", args=[course.slug]),
         {"teacher": teacher.pk, "slot": as_text(FIRST)},
     )
     hold = Lesson.objects.get(status="held")
@@ -456,11 +453,11 @@ def test_the_page_says_how_long_the_time_is_held(
     as_student: Client, course: Course, teacher: Teacher
 ) -> None:
     as_student.post(
-        reverse("scheduling:choose", args=[course.slug]),
+        reverse("calendar:choose", args=[course.slug]),
         {"teacher": teacher.pk, "slot": as_text(FIRST)},
     )
-    for name in ("choose", "details"):
-        shown = text(as_student.get(reverse(f"scheduling:{name}", args=[course.slug])))
+    for name in ("calendar:choose", "scheduling:details"):
+        shown = text(as_student.get(reverse(name, args=[course.slug])))
         assert 'data-countdown="600"' in shown
         assert "scheduling/countdown.js" in shown
 
@@ -470,7 +467,7 @@ def test_the_summary_shows_the_policys_length(
 ) -> None:
     BookingPolicy.objects.create(lesson_minutes=30)
     as_student.post(
-        reverse("scheduling:choose", args=[course.slug]),
+        reverse("calendar:choose", args=[course.slug]),
         {"teacher": teacher.pk, "slot": as_text(FIRST)},
     )
     posted = {"teacher": teacher.pk, "slot": as_text(FIRST), "wished_times": "", "note": ""}

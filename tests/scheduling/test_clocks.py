@@ -23,12 +23,12 @@ def test_student_in_kolkata_teacher_in_adelaide_school_in_berlin(client: Client)
     AvailabilityRule.objects.create(teacher=teacher, weekday=1, starts=time(9), ends=time(10))
     student = make_student(zone="Asia/Kolkata")  # UTC+05:30
     client.force_login(student.user)
-    page = client.get(reverse("scheduling:choose", args=["violin"])).content.decode()
+    page = client.get(reverse("calendar:choose", args=["violin"])).content.decode()
     # Tuesday 09:00 in Adelaide is Monday 22:30 UTC, which is Tuesday 04:00 in Kolkata.
     assert 'value="2026-11-30T22:30' in page
     start = page.index('value="2026-11-30T22:30')
     words = " ".join(page[start : page.index("</label>", start)].split())
-    assert "<span>04:00 " in words
-    assert "Tue 09:00</small>" in words
+    assert "Tuesday 1 December 2026,</span> 04:00 " in words
+    assert "teacher’s clock</span> 09:00</small>" in words
     assert "23:30" not in words  # Berlin's clock has no business here
     assert "Tuesday 1 December" in page

@@ -31,6 +31,7 @@ from scheduling.models import (
     TimeOff,
 )
 from tests.conftest import Switches, make_student, make_teacher
+from tests.enrollment.calendars import read
 
 pytestmark = pytest.mark.django_db
 
@@ -265,9 +266,10 @@ def test_where_the_policy_allows_it_the_nearest_time_of_the_week(
     assert (conflict.status, conflict.automatic) == ("resolved", True)
     assert conflict.resolution.startswith("Moved by itself from Monday 9 March 2026, 18:00")
     assert "Monday 9 March 2026, 16:45" in Message.objects.get().body
-    assert [one.to for one in mail.outbox if one.subject == "A lesson was moved"] == [
-        [teacher.user.email]
-    ]
+    [told] = [one for one in mail.outbox if one.subject == "A lesson was moved"]
+    assert told.to == [teacher.user.email]
+    [event] = read(told.attachments[0].get_payload(decode=True)).events
+    assert (event.decoded("DTSTART"), event["SEQUENCE"]) == (at(MONDAY, 16, 45), 1)
     assert search() == Found(opened=0, gone=0, settled=0)
 
 

@@ -168,7 +168,7 @@ def test_a_chosen_slot_that_is_gone_on_return_is_said_once(
     assert page.status_code == 200
     assert "is no longer free" in page.content.decode()
     assert slots_on(page)[0] == SECOND
-    around = as_student.get(CHOOSE, {"teacher": str(teacher.pk), "week": "2026-01-26"})
+    around = as_student.get(CHOOSE, {"teacher": str(teacher.pk), "day": "2026-01-26"})
     assert "is no longer free" not in around.content.decode()
 
 

@@ -291,16 +291,19 @@ def test_the_first_teacher_with_a_free_time_is_shown(
     ("asked", "first_shown"),
     [
         ({}, FIRST),
-        ({"week": "2026-01-26"}, "2026-01-26T15:00:00Z"),
-        ({"week": "2026-01-29"}, "2026-01-26T15:00:00Z"),
-        ({"week": "2026-01-12"}, FIRST),
-        ({"week": "nonsense"}, FIRST),
-        ({"week": "9999-12-31"}, FIRST),
+        ({"day": "2026-01-26"}, "2026-01-26T15:00:00Z"),
+        ({"month": "2026-02"}, "2026-02-02T15:00:00Z"),
+        ({"month": "2026-02", "day": "2026-01-26"}, "2026-01-26T15:00:00Z"),
+        ({"day": "2026-01-12"}, FIRST),
+        ({"day": "nonsense", "month": "2026-13"}, FIRST),
+        ({"day": "9999-12-31"}, FIRST),
+        ({"month": "9999-12"}, FIRST),
+        ({"month": "0001-01"}, FIRST),
         ({"teacher": "-1"}, FIRST),
         ({"teacher": "\x00"}, FIRST),
     ],
 )
-def test_weeks_and_nonsense_in_the_address(
+def test_days_months_and_nonsense_in_the_address(
     as_student: Client, course: Course, asked: dict[str, str], first_shown: str
 ) -> None:
     assert slots_on(as_student.get(CHOOSE, asked))[0] == first_shown

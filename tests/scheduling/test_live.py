@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from enrollment.known import as_of
 from enrollment.models import Course, Lesson, Student, Teacher, User
 from holidays.models import Holiday
 from rollback import runner, switchboard
@@ -22,7 +23,6 @@ from scheduling.domain.changes import Change, Ring, of_student, of_teacher, read
 from scheduling.live import application, hub, listening
 from scheduling.live.application import CalendarSocket
 from scheduling.models import AvailabilityException, AvailabilityRule, BookingPolicy, TimeOff
-from scheduling.queries.versions import version
 from tests.conftest import make_student, make_teacher
 from tests.rollback.others import other_session
 from tests.rollback.serving import opened, served
@@ -232,7 +232,7 @@ def test_nothing_falls_between_page_and_socket(
             # Younger, and seen by the page.
             Holiday.objects.create(name="R", first_on=date(2030, 1, 7), last_on=date(2030, 1, 7))
             assert said(first) == {"changes": ["closure"]}
-            page = version()
+            page = as_of(None)
             assert not Lesson.objects.exists()
             slow.commit()
         assert said(first) == {"changes": ["lesson"]}
@@ -240,14 +240,14 @@ def test_nothing_falls_between_page_and_socket(
             # The closure is said once more, which costs an answer of 304; the lesson is there.
             assert hello(late, since=page) == {"changes": ["closure", "lesson"]}
         with opened(server, student.user) as later:
-            assert hello(later, since=version()) == NOTHING
+            assert hello(later, since=as_of(None)) == NOTHING
 
 
 def test_who_was_there_before_we_listened_looks_again(server: str, student: Student) -> None:
     """Whatever ended before LISTEN is not in the ring, also when an older transaction still runs."""
     with other_session() as old:
         old.execute("SELECT pg_current_xact_id()")
-        page = version()
+        page = as_of(None)
         Holiday.objects.create(name="R", first_on=date(2030, 1, 7), last_on=date(2030, 1, 7))
         with opened(server, student.user) as late:
             assert hello(late, since=page) == {"resync": True}
@@ -260,7 +260,7 @@ def test_after_a_lost_connection_all_look_again(
 ) -> None:
     with opened(server, student.user) as mine:
         assert hello(mine) == NOTHING
-        before = version()
+        before = as_of(None)
         with other_session(autocommit=True) as killer:
             killer.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = "

@@ -4,6 +4,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from scheduling.domain.clock import Period, instant
+from scheduling.domain.closures import Closures
 from scheduling.domain.days import by_day
 from scheduling.domain.hours import DayHours, Rule
 from scheduling.domain.reasons import Why
@@ -36,7 +37,8 @@ def test_inside_and_outside() -> None:
 
 def test_the_first_reason_counts() -> None:
     away = facts(
-        closed={date(2026, 1, 19): "X"}, time_off=[between(0, 24), between(9, 10, MONDAY + 7)]
+        closures=Closures(closed={date(2026, 1, 19): "X"}),
+        time_off=[between(0, 24), between(9, 10, MONDAY + 7)],
     )
     assert outside(away, [between(9, 10), between(9, 10, MONDAY + 7)]) == {
         between(9, 10): Why.CLOSED,

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduling.domain.clock import DAY_SECONDS, Period, day_of, instant, monday_of
+from scheduling.domain.closures import Closures, Part
 from scheduling.domain.hours import DayHours, Rule
 from scheduling.domain.policy import NAMES, UNSAID, Policy, merged
 from scheduling.domain.reasons import Horizon, Why, days, why_not
@@ -88,6 +89,18 @@ policies = st.builds(
 
 
 @st.composite
+def closures(draw: st.DrawFn, on: int) -> Closures:
+    days = st.integers(-1, 5).map(lambda offset: date.fromordinal(on + offset))
+    clocks = st.lists(st.integers(0, DAY_SECONDS), min_size=2, max_size=2, unique=True)
+    parts = draw(st.lists(st.tuples(days, clocks), max_size=2))
+    return Closures(
+        closed=dict.fromkeys(draw(st.sets(days, max_size=2)), "Closed"),
+        parts=[Part(day, "Half", *sorted(clock)) for day, clock in parts],
+        works_like=draw(st.dictionaries(days, st.integers(0, 6), max_size=2)),
+    )
+
+
+@st.composite
 def questions(draw: st.DrawFn) -> tuple[Facts, Policy, Span, int]:
     """Epoch seconds; the last is now, which is before the minimum notice's end."""
     zone = draw(st.sampled_from(sorted(CHANGES)))
@@ -101,10 +114,7 @@ def questions(draw: st.DrawFn) -> tuple[Facts, Policy, Span, int]:
         zone=ZoneInfo(zone),
         rules=draw(st.lists(rules(on), min_size=2, max_size=9)),
         exceptions=draw(st.lists(exceptions(on), max_size=4)),
-        closed={
-            date.fromordinal(on + day): "Closed"
-            for day in draw(st.sets(st.integers(-1, 5), max_size=2))
-        },
+        closures=draw(closures(on)),
         time_off=[shifted(one) for one in draw(st.lists(periods(), max_size=2))],
         teaching=[
             one._replace(period=shifted(one.period), busy=shifted(one.busy))
@@ -197,7 +207,7 @@ def _meet(period: Period, others: list[Period]) -> bool:
 
 
 def _on_a_closed_date(facts: Facts, start: int, end: int) -> bool:
-    return any(_date_begun(facts, at) in facts.closed for at in (start, end - 1))
+    return any(_date_begun(facts, at) in facts.closures.closed for at in (start, end - 1))
 
 
 def _date_begun(facts: Facts, at: int) -> date:
@@ -299,7 +309,7 @@ def _hours(first: float, last: float) -> Period:
         (10, {}, {}, None),
         (9, {}, {}, Why.NOTICE),
         (12, {}, {}, Why.NO_HOURS),
-        (10, {}, {"closed": {date(2026, 1, 12): ""}}, Why.CLOSED),
+        (10, {}, {"closures": Closures(closed={date(2026, 1, 12): ""})}, Why.CLOSED),
         (10, {}, {"time_off": [_hours(10.5, 10.6)]}, Why.TIME_OFF),
         (10, {}, {"learning": [_hours(10.5, 12)]}, Why.OWN_LESSON),
         (10, {}, {"teaching": [Taken(_hours(10.5, 12), _hours(10.5, 12))]}, Why.LESSON),

@@ -111,7 +111,7 @@ def test_a_teacher_who_has_left_is_named_with_the_time_that_is_gone(
     assert "The nearest free times with Jonas Weber" in html
     assert slots_on(offered)[0] == "2026-01-19T16:00:00Z"
     around = as_student.get(
-        CHOOSE, {"teacher": str(other.pk), "week": "2026-01-26"}
+        CHOOSE, {"teacher": str(other.pk), "day": "2026-01-26"}
     ).content.decode()
     assert "does not teach this course" not in around
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scheduling.domain.clock import DAY_SECONDS, Period, instant
+from scheduling.domain.closures import Closures
 from scheduling.domain.hours import Rule, first_overlap, overlap
 from scheduling.domain.policy import Policy
 from scheduling.domain.slots import Facts, Span, free_slots, nearest
@@ -46,7 +47,7 @@ def slots(
         zone=ZoneInfo(zone),
         rules=rules,
         learning=busy or [],
-        closed=dict.fromkeys(closed, "Closed"),
+        closures=Closures(closed=dict.fromkeys(closed, "Closed")),
     )
     span = Span(since=midnight, until=end, earliest=now)
     return free_slots(facts, Policy(lesson_minutes=minutes), span)

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from enrollment.models import Course, Lesson, Student, Teacher, User
 from scheduling import sockets
 from scheduling.domain.clock import day_of, instant
+from scheduling.domain.closures import Closures
 from scheduling.domain.hours import DayHours, Rule
 from scheduling.domain.reasons import Why
 from scheduling.domain.slots import Facts
 from scheduling.domain.standing import why_outside
 from scheduling.models import AvailabilityException, AvailabilityRule, TimeOff
 from scheduling.queries.standing import lessons_outside
+from tests.scheduling.conftest import everybody_closed
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HOUR = 3600
@@ -65,7 +67,7 @@ def test_the_first_reason_counts() -> None:
     period = at(MONDAY, 16), at(MONDAY, 17)
     facts = Facts(zone=BERLIN, rules=[rule(0, 16, 18)], time_off=[period])
     assert why_outside(facts, period) == Why.TIME_OFF
-    closed = Facts(zone=BERLIN, closed={MONDAY: "Easter"}, time_off=[period])
+    closed = Facts(zone=BERLIN, closures=Closures(closed={MONDAY: "Easter"}), time_off=[period])
     assert why_outside(closed, period) == Why.CLOSED
     # Time off that only touches the lesson is none in it.
     before = Facts(zone=BERLIN, rules=[rule(0, 16, 18)], time_off=[(period[0] - HOUR, period[0])])
@@ -176,7 +178,7 @@ def test_closed_dates_have_a_name(
     monday: AvailabilityRule, make_lesson: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_lesson(*when(MONDAY, 16))
-    monkeypatch.setattr(sockets, "_closed_days", lambda *_asked: {MONDAY: "Easter"})
+    monkeypatch.setattr(sockets, "_closures", everybody_closed({MONDAY: "Easter"}))
     found = lessons_outside(since=NOW, until=NOW + timedelta(days=9), now=NOW)
     assert [(one.why, one.note) for one in found] == [(Why.CLOSED, "Easter")]
 

@@ -14,7 +14,7 @@ from scheduling import sockets
 from scheduling.models import AvailabilityRule, BookingPolicy, TimeOff
 from scheduling.queries.week import Day, week_of_teacher
 from tests.conftest import make_student, make_teacher
-from tests.scheduling.conftest import NOW, MakeLesson
+from tests.scheduling.conftest import NOW, MakeLesson, everybody_closed
 from tests.scheduling.teaching import LESSONS, WEEK, as_, at, exception
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("now", "no_closed_days")]
@@ -96,8 +96,7 @@ def test_closed_days_time_off_and_dates_that_differ(
     monday_hours: AvailabilityRule,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    closed = {MONDAY: "Founders' day"}
-    monkeypatch.setattr(sockets, "_closed_days", lambda teacher, first, last: closed)
+    monkeypatch.setattr(sockets, "_closures", everybody_closed({MONDAY: "Founders' day"}))
     exception(teacher, "2026-01-20", kind="add", starts=at("10:00"), ends=at("10:45"), note="Extra")
     TimeOff.objects.create(
         teacher=teacher,

@@ -71,13 +71,13 @@ def test_taken_times_stand_below_the_free_ones_each_with_a_button(
     assert statuses() == ["waiting"]
 
 
-def test_a_week_with_nothing_free_is_listed_too(
+def test_a_day_with_nothing_free_is_listed_too(
     as_student: Client, course: Course, teacher: Teacher
 ) -> None:
     AvailabilityRule.objects.update(ends="16:45")
     take_slot(course, teacher)
     page = as_student.get(CHOOSE)
-    assert page.context["offer"].week.isoformat() == "2026-01-26"
+    assert page.context["offer"].day.on.isoformat() == "2026-01-26"
     assert taken_on(page) == [FIRST]
 
 

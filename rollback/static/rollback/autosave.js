@@ -304,7 +304,9 @@ class Autosave {
 
   #fill(name, value, version) {
     const field = this.#form.elements.namedItem(name);
-    if (field) field.value = value;
+    // A list of radio buttons finds the right one by itself; a single one would become it.
+    if (field?.type === "radio") field.checked = field.value === value;
+    else if (field) field.value = value;
     this.#know(name, field ? (this.#typed().get(name) ?? "") : value, version);
   }
 

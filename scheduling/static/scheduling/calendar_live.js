@@ -6,13 +6,14 @@
 // <template data-old> with a <time> for "last updated", a <template data-gone> for a chosen time that
 // is gone, and a live region [data-said].
 // Each [data-fresh] has an id and is asked for at that address; in what comes back the element with the
-// same id takes its place. An ETag saves the rest, so nothing in it may differ each time (no CSRF
+// same id takes its place; [data-with] names a field whose chosen value is asked along. An ETag saves the rest, so nothing in it may differ each time (no CSRF
 // token). The header Calendar-Version says how new the answer is.
 import { Contact } from "../rollback/contact.js";
 
 const AT_ONCE = 200;
 // What concerns everybody must not bring everybody at the same moment.
 const SPREAD = 2000;
+const LONGEST = 60000;
 const PATIENCE = 10000;
 const FIELDS = "input:not([type=hidden]), select, textarea";
 
@@ -25,6 +26,7 @@ class CalendarLive {
   #isOff = false;
   #isMissed = false;
   #timer;
+  #wait = SPREAD;
 
   constructor(place) {
     this.#place = place;
@@ -61,9 +63,10 @@ class CalendarLive {
     if (document.hidden) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
-      // What was announced and could not be had is tried again, whatever the socket says.
       const had = await this.refresh().catch(() => false);
-      if (!had && !this.#isOff) this.#soon(SPREAD * (1 + Math.random()));
+      // What was announced and could not be had is tried again, whatever the socket says.
+      this.#wait = had ? SPREAD : Math.min(this.#wait * 2, LONGEST);
+      if (!had && !this.#isOff) this.#soon(this.#wait * (1 + Math.random()));
     }, time);
   }
 
@@ -97,20 +100,21 @@ class CalendarLive {
   // The version of what is shown from there now; null: unknown; false: no answer.
   async #one(address) {
     const headers = { "HX-Request": "true", "X-Refresh": "true" };
-    const first = [...fragments()].find((one) => one.dataset.fresh === address);
-    const etag = this.#known.get(address) ?? first.dataset.etag;
+    const parts = [...fragments()].filter((one) => one.dataset.fresh === address);
+    const full = withChosen(address, parts);
+    const etag = this.#known.get(full) ?? parts[0].dataset.etag;
     if (etag) headers["If-None-Match"] = etag;
     // The same address is a page of its own, which the browser keeps apart.
     const how = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(PATIENCE) };
-    const answer = await fetch(address, { headers, ...how });
-    if (answer.type === "opaqueredirect") {
+    const answer = await fetch(full, { headers, ...how });
+    if (answer.type === "opaqueredirect" || answer.headers.has("HX-Redirect")) {
       document.dispatchEvent(new CustomEvent("feature:asked"));
       return false;
     }
     if (answer.status === 304) return answer.headers.get("Calendar-Version");
     if (!answer.ok) return false;
     const text = await answer.text();
-    this.#known.set(address, answer.headers.get("ETag"));
+    this.#known.set(full, answer.headers.get("ETag"));
     this.#put(address, text);
     return answer.headers.get("Calendar-Version");
   }
@@ -160,6 +164,16 @@ class CalendarLive {
     const clock = { ...style, timeZone: this.#place.dataset.zone || undefined };
     return new Intl.DateTimeFormat(document.documentElement.lang, clock).format(at);
   }
+}
+
+// What is chosen belongs to the question.
+function withChosen(address, parts) {
+  const url = new URL(address, location.href);
+  for (const name of parts.map((one) => one.dataset.with).filter(Boolean)) {
+    const chosen = document.querySelector(`[name="${CSS.escape(name)}"]:checked`);
+    if (chosen) url.searchParams.set(name, chosen.value);
+  }
+  return url.href;
 }
 
 const fragments = () => document.querySelectorAll("[data-fresh]");

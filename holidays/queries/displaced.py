@@ -1,11 +1,13 @@
-from collections.abc import Collection, Iterator, Mapping
+"""Lessons that stand on closed days."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -15,8 +17,9 @@ from django.utils.translation import gettext, pgettext
 from enrollment.domain.findings import Finding
 from enrollment.domain.states import LessonStatus
 from enrollment.models import Lesson
+from holidays.domain.closures import Closure
 from holidays.domain.days import days_between, runs
-from holidays.models import Holiday
+from holidays.queries.closures import closures
 
 if TYPE_CHECKING:
     from enrollment.models import Conflict
@@ -26,50 +29,23 @@ ON_HOLIDAY = "holiday"
 AHEAD = timedelta(days=366)
 # A date is somebody's a day before or after it is ours.
 ZONES = timedelta(days=1)
-MOMENT = timedelta(microseconds=1)
 
-
-def closed_days(*, first: date, last: date) -> dict[date, str]:
-    """The days from `first` to `last`, both counted, on which the school is closed, and their names."""
-    # In SQL: every question about free slots asks this one, too, and to build a queryset costs
-    # more than the answer.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT first_on, last_on, name FROM holidays_holiday"
-            " WHERE first_on <= %s AND last_on >= %s ORDER BY first_on, last_on, name",
-            [last, first],
-        )
-        periods = cursor.fetchall()
-    return {
-        day: name
-        for first_on, last_on, name in periods
-        # Clipped first: whoever types the year 9999 must not cost every page three million days.
-        for day in days_between(max(first, first_on), min(last, last_on))
-    }
-
-
-def holidays_between(*, first: date, last: date) -> QuerySet[Holiday]:
-    """Those with at least one day from `first` to `last`, both counted; by their first day."""
-    return Holiday.objects.filter(first_on__lte=last, last_on__gte=first)
-
-
-def overlapping(holiday: Holiday) -> QuerySet[Holiday]:
-    """Other holidays that share a day with this one."""
-    return holidays_between(first=holiday.first_on, last=holiday.last_on).exclude(pk=holiday.pk)
+ByDay = dict[date, list[Closure]]
 
 
 def lessons_on_closed_days(*, now: datetime, lessons: Collection[int] | None) -> list[Finding]:
-    """Planned lessons to come that touch a closed date of their teacher's calendar. Two queries."""
-    closed = closed_days(first=now.date() - ZONES, last=now.date() + AHEAD)
-    if not closed:
+    """Planned lessons to come that touch closed time of their teacher's calendar. Two queries."""
+    first, last = now.date() - ZONES, now.date() + AHEAD
+    by_day = _by_day(closures(first=first, last=last), first=first, last=last)
+    if not by_day:
         return []
-    near = (around(first, last) for first, last in runs(closed))
+    near = (around(first, last) for first, last in runs(by_day))
     coming = Lesson.objects.filter(
         reduce(or_, near), status=LessonStatus.PLANNED, period__endswith__gt=now
     )
     if lessons is not None:
         coming = coming.filter(pk__in=lessons)
-    return list(_found(coming.select_related("teacher").order_by("period", "pk"), closed))
+    return list(_found(coming.select_related("teacher").order_by("period", "pk"), by_day))
 
 
 def around(first: date, last: date) -> Q:
@@ -79,10 +55,19 @@ def around(first: date, last: date) -> Q:
     return Q(period__overlap=DateTimeTZRange(begins, ends))
 
 
-def _found(lessons: QuerySet[Lesson], closed: Mapping[date, str]) -> Iterator[Finding]:
+def _by_day(found: Iterable[Closure], *, first: date, last: date) -> ByDay:
+    by_day: ByDay = defaultdict(list)
+    for one in found:
+        if one.as_weekday is None:
+            for day in one.days(first=first, last=last):
+                by_day[day].append(one)
+    return by_day
+
+
+def _found(lessons: QuerySet[Lesson], by_day: ByDay) -> Iterator[Finding]:
     for lesson in lessons:
-        names = [closed[day] for day in _dates(lesson) if day in closed]
-        if names:
+        closed = closing(lesson, by_day)
+        if closed:
             yield Finding(
                 kind=ON_HOLIDAY,
                 key=f"{lesson.pk}@{int(lesson.starts_at.timestamp())}:{lesson.teacher_id}",
@@ -90,14 +75,22 @@ def _found(lessons: QuerySet[Lesson], closed: Mapping[date, str]) -> Iterator[Fi
                 enrollment=lesson.enrollment_id,
                 student=lesson.student_id,
                 teacher=lesson.teacher_id,
-                facts={"starts": int(lesson.starts_at.timestamp()), "note": names[0]},
+                facts={"starts": int(lesson.starts_at.timestamp()), "note": closed[0].name},
             )
 
 
-def _dates(lesson: Lesson) -> Iterator[date]:
+def closing(lesson: Lesson, by_day: ByDay) -> Sequence[Closure]:
+    """What closes the time of this lesson, by its teacher's clock."""
     zone = ZoneInfo(lesson.teacher.zone)
-    first, last = lesson.starts_at.astimezone(zone), (lesson.ends_at - MOMENT).astimezone(zone)
-    return days_between(first.date(), last.date())
+    first, last = (at.astimezone(zone).date() for at in (lesson.starts_at, lesson.ends_at))
+    near = {
+        one.key: one
+        for day in days_between(first, last)
+        for one in by_day.get(day, ())
+        if one.concerns(teacher=lesson.teacher_id, course=lesson.course_id)
+    }
+    period = lesson.starts_at, lesson.ends_at
+    return [one for one in near.values() if one.touches(period, zone=zone)]
 
 
 def _midnight(day: date) -> datetime:

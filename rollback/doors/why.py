@@ -1,0 +1,23 @@
+"""Why a feature is off, where people are told something of their own about that."""
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from rollback import incidents, registry
+from rollback.registry import Feature, Text
+
+log = structlog.get_logger(__name__)
+
+
+def words_because(feature: Feature) -> Text | None:
+    """None: the usual words. Asked only about a feature that is off; a lost database costs the words
+    and nothing else."""
+    if not feature.because:
+        return None
+    try:
+        with transaction.atomic():
+            kind = incidents.kind_holding(one.flag for one in registry.with_masters(feature))
+    except DatabaseError:
+        log.warning("door.kind_unknown", feature=feature.name)
+        return None
+    return feature.because.get(kind)
