@@ -16,6 +16,7 @@ from django.urls import path  # noqa: E402
 from enrollment.socket_login import SocketLogin  # noqa: E402
 from rollback import switchboard  # noqa: E402
 from rollback.doors.sockets import Changes, FeaturesSocket, SocketDoor  # noqa: E402
+from scheduling.live.application import CalendarSocket  # noqa: E402
 
 
 async def say_goodbye(scope: Any, receive: Any, send: Any) -> None:
@@ -23,6 +24,7 @@ async def say_goodbye(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()
+    await calendar.stop()
     await asyncio.to_thread(switchboard.board.leave)
     await send({"type": "lifespan.shutdown.complete"})
 
@@ -32,8 +34,9 @@ async def nothing_here(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"Only websockets are served here.\n"})
 
 
-changes = Changes()
-sockets = URLRouter([path("ws/features/", FeaturesSocket(changes))])  # type: ignore[arg-type]
+changes, calendar = Changes(), CalendarSocket()
+routes: dict[str, Any] = {"ws/features/": FeaturesSocket(changes), "ws/calendar/": calendar}
+sockets = URLRouter([path(route, one) for route, one in routes.items()])
 application = ProtocolTypeRouter(
     {
         "websocket": SocketLogin(SocketDoor(sockets, changes), origins=[settings.SITE_URL]),

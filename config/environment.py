@@ -37,6 +37,13 @@ def number(env: environ.Env, name: str, default: int) -> int:
     return int(value)
 
 
+def percent(env: environ.Env, name: str, default: int) -> int:
+    value = text(env, name, str(default))
+    if not (value.isdecimal() and int(value) <= 100):
+        raise ImproperlyConfigured(f"{name} is “{value}”; set it to a whole number from 0 to 100.")
+    return int(value)
+
+
 def boolean(env: environ.Env, name: str, *, default: bool) -> bool:
     return choice(env, name, ("true", "false"), str(default).lower()) == "true"
 
@@ -48,6 +55,19 @@ def socket_address(env: environ.Env, name: str) -> str:
     if value and not (parts.scheme in ("ws", "wss") and parts.hostname):
         raise ImproperlyConfigured(
             f"{name} is “{value}”; set it to an address like wss://school.example, or leave it empty."
+        )
+    return value
+
+
+def redis_address(env: environ.Env, name: str) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    parts = urlsplit(value)
+    if value and not (
+        parts.scheme in ("redis", "rediss", "unix") and (parts.hostname or parts.path)
+    ):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; set it to an address like redis://localhost:6379/0, or leave it empty."
         )
     return value
 

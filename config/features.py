@@ -88,6 +88,7 @@ FEATURES = (
         master=MASTER,
         phases=(3,),
         namespaces=("calendar",),
+        sockets=("/ws/calendar/",),
         nav=(
             NavItem(label=_("Calendar"), url_name="calendar:month", shown_to=_people_with_lessons),
         ),

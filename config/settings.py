@@ -40,7 +40,10 @@ if not PRODUCTION:
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 # Pages that may open a websocket learn of a switch at once; without, with the next click.
 SOCKET_URL = environment.socket_address(env, "SOCKET_URL")
+# Many socket processes, one of which listens to the database; without, each listens by itself.
+CHANNEL_LAYER_URL = environment.redis_address(env, "CHANNEL_LAYER_URL")
 PROXIES = environment.number(env, "PROXIES", 0)
+BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20)
 
 # ---------------------------------------------------------------- database, queue, mail
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
@@ -80,6 +83,10 @@ CELERY_BEAT_SCHEDULE = {
     "delete-expired-drafts": {
         "task": "rollback.tasks.delete_expired_drafts",
         "schedule": crontab(minute="30", hour="3"),
+    },
+    "delete-old-timings": {
+        "task": "rollback.tasks.delete_old_timings",
+        "schedule": crontab(minute="40", hour="3"),
     },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",

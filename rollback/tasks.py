@@ -2,7 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import expiry, reminders
+from rollback import expiry, reminders, timings
 
 # With the server away each mail would wait for its timeout; beat comes again in ten minutes.
 ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
@@ -20,3 +20,8 @@ def send_due_reminders() -> int:
 @shared_task
 def delete_expired_drafts() -> int:
     return expiry.delete_expired(now=timezone.now())
+
+
+@shared_task
+def delete_old_timings() -> int:
+    return timings.delete_old(now=timezone.now())

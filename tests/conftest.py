@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
-from rollback import registry, switchboard
+from rollback import registry, switchboard, timings
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
 from tests import emptying
@@ -85,8 +85,10 @@ def real_switchboard(transactional_db: Any) -> Iterator[switchboard.Switchboard]
 def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is written behind a test's back; `counting.write()` does it when it is asked for."""
     monkeypatch.setattr(counting, "_write_soon", lambda: None)
+    monkeypatch.setattr(timings, "_write_soon", lambda: None)
     yield
     counting._counts.clear()
+    timings._counts.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -170,7 +170,9 @@ def _children(
     ]
     if socket_port:
         sockets = f"uvicorn --host 127.0.0.1 --port {socket_port} --ws websockets-sansio"
-        sockets += " --timeout-graceful-shutdown 2 config.asgi:application"
+        # The messages are tiny: to compress them costs each socket memory and saves nothing.
+        sockets += " --ws-per-message-deflate false --timeout-graceful-shutdown 2"
+        sockets += " config.asgi:application"
         children.append(_child("sockets", sockets.split()))
     if mail_ports:
         words = [str(place.var() / "mail"), *map(str, mail_ports)]

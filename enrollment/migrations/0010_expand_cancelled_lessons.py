@@ -8,7 +8,7 @@ import enrollment.domain.states
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("enrollment", "0007_expand_conflicts"),
+        ("enrollment", "0008_expand_calendar_changes"),
     ]
 
     operations = [

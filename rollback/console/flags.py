@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from rollback import exposure, incidents, runner
+from rollback import exposure, incidents, runner, timings
 from rollback.console import processes, words
 from rollback.console.forms import EarlyForm, KillForm, ShareForm
 from rollback.console.who import WhoPage
@@ -28,7 +29,7 @@ Change = Callable[[dict[str, Any]], list[FlagChange]]
 @admin.register(Flag)
 class FlagAdmin(WhoPage):
     form = EarlyForm
-    list_display = ("title", "state", "share", "on_now", "turned_away", "master", "latch")
+    list_display = ("title", "state", "share", "on_now", "turned_away", "load", "master", "latch")
     list_display_links = ("title",)
     autocomplete_fields = ("users",)
     readonly_fields = ("in_words", "share", "on_now", "master", "latch", "last_change")
@@ -50,6 +51,7 @@ class FlagAdmin(WhoPage):
         # One count for the whole page, not one for each row and column.
         self._numbers = exposure.numbers()
         self._latches = incidents.latches()
+        self._timings = timings.today(now=timezone.now())
         flags: QuerySet[Flag] = super().get_queryset(request).select_related("requires")
         return flags
 
@@ -89,6 +91,18 @@ class FlagAdmin(WhoPage):
     @admin.display(description=gettext_lazy("turned away today"))
     def turned_away(self, flag: Flag) -> int:
         return self._numbers.turned_away.get(flag.name, 0)
+
+    @admin.display(description=gettext_lazy("95 % of pages today within"))
+    def load(self, flag: Flag) -> str:
+        server, browser = (
+            self._timings.get((flag.name, kind)) for kind in (timings.SERVER, timings.BROWSER)
+        )
+        known = [
+            words % {"ms": round(found.p95)}
+            for words, found in ((_("%(ms)s ms"), server), (_("%(ms)s ms in browsers"), browser))
+            if found is not None and found.p95 is not None
+        ]
+        return ", ".join(known) or "–"
 
     @admin.display(description=gettext_lazy("master"))
     def master(self, flag: Flag) -> str:

@@ -1,5 +1,6 @@
 """What templates may ask: `features.calendar`, `.nav`, `.page`, `.scripts`."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,11 +26,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class LivePage:
-    """name: as the socket calls the feature. words: for the person on the page, when it goes off."""
+    """name: as the socket calls the feature. words: for the person on the page, when it goes off.
+    socket: empty where there is none. is_timed: whether the browser is to say how long it took.
+    """
 
     name: str
     words: registry.Text
     socket: str
+    is_timed: bool
 
 
 class Features:
@@ -42,19 +46,25 @@ class Features:
     def scripts(self) -> tuple[str, ...]:
         # The first keeps what is typed into any form that names a place to save it.
         always = ("rollback/autosave.js",)
-        return (*always, "rollback/live.js") if self.page else always
+        if self.page is None:
+            return always
+        timed = ("rollback/timings.js",) if self.page.is_timed else ()
+        return (*always, "rollback/live.js", *timed)
 
     @cached_property
     def page(self) -> LivePage | None:
         """The feature whose page this is, where the page can be told that it goes off."""
         match = self._request.resolver_match
-        feature = feature_behind(self._request, match) if match and settings.SOCKET_URL else None
+        feature = feature_behind(self._request, match) if match else None
         if match is None or feature is None:
             return None
         saved = feature.fallback.to_draft and "course" in match.kwargs
         words = TURNED_AWAY if saved else feature.fallback.words
         return LivePage(
-            name=feature.name, words=words, socket=f"{settings.SOCKET_URL}/ws/features/"
+            name=feature.name,
+            words=words,
+            socket=f"{settings.SOCKET_URL}/ws/features/" if settings.SOCKET_URL else "",
+            is_timed=random.random() * 100 < settings.BROWSER_TIMINGS_PERCENT,  # noqa: S311  a sample
         )
 
     @cached_property

@@ -1,8 +1,10 @@
 """The door of the pages, the API and the admin: no view of a feature is reached while it is off."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +20,7 @@ from enrollment.api import problems
 from enrollment.models import Course
 from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
-from rollback import drafts, registry, switchboard
+from rollback import drafts, registry, switchboard, timings
 from rollback.doors import counting
 from rollback.doors.why import words_because
 from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
@@ -28,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 300  # seconds
 YEAR = 365 * 24 * 3600
+# Sent by calendar_live.js.
+REFRESH = "X-Refresh"
 
 
 class FeatureDoor:
@@ -44,7 +48,16 @@ class FeatureDoor:
         request.entries = SimpleLazyObject(  # type: ignore[attr-defined]
             partial(entries_for, request)
         )
+        started = time.perf_counter()
         response = self.get_response(request)
+        feature: Feature | None = getattr(request, "let_in_to", None)
+        if feature is not None and response.status_code != HTTPStatus.NOT_MODIFIED:
+            timings.record(
+                feature=feature.flag,
+                kind=timings.SERVER,
+                milliseconds=(time.perf_counter() - started) * 1000,
+                error=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
+            )
         if known is None and is_visitor(request) and not hasattr(request, "bearer"):
             _remember(response, request.visitor)  # type: ignore[attr-defined]
         return response
@@ -54,11 +67,19 @@ class FeatureDoor:
     ) -> HttpResponse | None:
         match = request.resolver_match
         feature = feature_behind(request, match) if match else None
-        if match is not None and feature is not None and match.view_name in feature.bearers:
-            return for_bearer(request, match, feature)
-        if match is None or feature is None or is_let_in(request, match, feature):
+        if match is None or feature is None:
             return None
-        return turn_away(request, match, feature)
+        refused = _refused(request, match, feature)
+        if refused is None:
+            # How long it takes is counted when it has answered.
+            request.let_in_to = feature  # type: ignore[attr-defined]
+        return refused
+
+
+def _refused(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse | None:
+    if match.view_name in feature.bearers:
+        return for_bearer(request, match, feature)
+    return None if is_let_in(request, match, feature) else turn_away(request, match, feature)
 
 
 def is_let_in(request: HttpRequest, match: ResolverMatch, feature: Feature) -> bool:
@@ -128,6 +149,9 @@ def admin_app(request: HttpRequest, match: ResolverMatch) -> str:
 
 def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
     asked_by_program = is_program(match, feature)
+    if REFRESH in request.headers and request.method == "GET" and not asked_by_program:
+        # An open page that looks by itself: nobody reads words, and nothing was typed.
+        return SeeOther(reverse("enrollment:home"))
     # First what was typed is kept, then anything else.
     response = (
         problem(request, feature) if asked_by_program else _to_fallback(request, match, feature)

@@ -17,6 +17,7 @@ from rollback.doors import counting
 SWITCHED_OFF_CODE = 1013
 LOOK = 0.05  # seconds
 END_SECONDS = 2.0
+BEAT = 15.0
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -132,7 +133,12 @@ class FeaturesSocket:
             if on != told:
                 await send({"type": "websocket.send", "text": json.dumps({"on": on})})
                 told = on
-            await self.changes.since(seen)
+            try:
+                # Not wait_for: until Python 3.12 it may swallow the end of the task.
+                async with asyncio.timeout(BEAT):
+                    await self.changes.since(seen)
+            except TimeoutError:
+                told = None  # said again, so that the page knows it would be told
 
 
 def subject_of(scope: Scope) -> Subject:

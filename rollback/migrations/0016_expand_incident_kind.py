@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollback", "0014_expand_one_readable_draft")]
+    dependencies = [("rollback", "0015_expand_timings")]
 
     operations = [
         migrations.AddField(

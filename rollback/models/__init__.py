@@ -4,6 +4,7 @@ from rollback.models.drafts import EnrollmentDraft, NoReminders
 from rollback.models.flags import ALL_FLAGS, Flag, Switchboard
 from rollback.models.incidents import Incident, Latch
 from rollback.models.processes import Process
+from rollback.models.timings import TimingMinute
 
 __all__ = [
     "ALL_FLAGS",
@@ -16,4 +17,5 @@ __all__ = [
     "NoReminders",
     "Process",
     "Switchboard",
+    "TimingMinute",
 ]

@@ -26,10 +26,9 @@ from enrollment.queries.people import student_of, teacher_of
 from scheduling.domain.month import FIRST_DAY, FIRST_YEAR, LAST_DAY, LAST_YEAR
 from scheduling.domain.shown import tag_of
 from scheduling.queries.calendar import Reader, list_of, month_of, week_of
+from scheduling.views.fresh import VERSION
 
 MONTHS = 12
-# How new the answer is: what was announced as newer is not in there yet.
-VERSION = "Calendar-Version"
 # A fragment's address is its page's, so the two must never be taken for each other.
 BY_HTMX = ("HX-Request", "HX-History-Restore-Request")
 

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
+from enrollment.known import as_of
 from enrollment.models import Course, Student
 from enrollment.operations.enroll import (
     AlreadyEnrolled,
@@ -30,6 +31,7 @@ from scheduling.operations import flow
 from scheduling.queries.picker import Asked, Picker, picker_for
 from scheduling.queries.progress import progress
 from scheduling.views.flow import in_words, keep_typed, of_draft, settled
+from scheduling.views.fresh import answered
 from scheduling.views.who import student_step
 
 
@@ -159,7 +161,7 @@ def _show_changed(
         (name, request.GET[name]) for name in ("teacher", "month", "day") if request.GET.get(name)
     ]
     answer.headers["HX-Push-Url"] = f"{request.path}?{urlencode(shown)}"
-    return answer
+    return answered(request, answer, version=as_of(request.user))
 
 
 def _of_picker(offer: Picker, student: Student, course: Course) -> dict[str, Any]:

@@ -81,6 +81,9 @@ PAGES = [
     Row("drafts:delete", POST, anonymous=LOGIN, student="/drafts/", other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:save", GET, anonymous=405, student=405),
     Row("drafts:save", POST, anonymous=401, student=200, teacher=401, staff=401, data={"note": "x"}),
+    # ------------------------------------------------------------ what open pages ask and tell
+    Row("live:features", GET, anonymous=200, student=200),
+    Row("live:timings", POST, anonymous=204, student=204, data={"feature": "calendar", "ms": "120"}),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),

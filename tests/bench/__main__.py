@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, six subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, eleven subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -32,6 +32,7 @@ SUBJECTS = (
     "bookings",
     "pages",
     "calendar",
+    "sockets",
 )
 
 
@@ -103,13 +104,14 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, calendar, rivals, schools, slots
+    from tests.bench import bookings, calendar, rivals, schools, slots, sockets
 
     names = (
         *slots.database_names(),
         rivals.DATABASE,
         *bookings.DATABASES,
         *calendar.database_names(),
+        *sockets.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
@@ -133,6 +135,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         propagation,
         rivals,
         slots,
+        sockets,
         stuck,
     )
 
@@ -148,6 +151,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "bookings": lambda: bookings.rows(url),
         "pages": lambda: pages.rows(log),
         "calendar": lambda: calendar.rows(log),
+        "sockets": lambda: sockets.rows(url, folder),
     }
 
 

@@ -69,6 +69,33 @@ class School:
         self.change("UPDATE rollback_flag SET everyone = false")
 
     @contextmanager
+    def sockets_dead(self) -> Iterator[None]:
+        """The websockets' server is killed, and whoever is started in its place gets nowhere."""
+        for one in self._processes("uvicorn"):
+            one.kill()
+            one.wait(10)
+        deadline = time.monotonic() + START_SECONDS
+        while not (found := self._processes("uvicorn")):
+            assert time.monotonic() < deadline, "nobody started the sockets' server again"
+            time.sleep(0.02)
+        for one in found:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in found:
+                one.resume()
+
+    def _processes(self, program: str) -> list[psutil.Process]:
+        """Those of this school: they know its folder."""
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if program in (process.info["cmdline"] or ())
+            and process.environ().get("SCHOOL_VAR") == str(self.var)
+        ]
+
+    @contextmanager
     def web_stopped(self) -> Iterator[None]:
         """The web server hangs: its port takes connections, and nobody answers."""
         port = f"--port {urlsplit(self.url).port} "

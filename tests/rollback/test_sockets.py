@@ -8,28 +8,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from socket import create_connection
 from typing import Any
 
 import pytest
-import uvicorn
-from channels.db import database_sync_to_async
-from channels.routing import ProtocolTypeRouter, URLRouter
-from django.conf import settings
-from django.db import connections
-from django.test import Client
-from django.urls import path
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from config.local.place import BASE_DIR
 from enrollment.models import User
 from enrollment.operations.tokens import make_token
-from enrollment.socket_login import SocketLogin
-from rollback import registry, runner, switchboard
+from rollback import runner, switchboard
 from rollback.domain.shares import Subject
 from rollback.doors import counting
 from rollback.doors.sockets import SWITCHED_OFF_CODE, Changes, FeaturesSocket, SocketDoor
@@ -39,6 +30,7 @@ from rollback.switchboard import Switchboard
 from tests import ports
 from tests.conftest import Switches, make_student
 from tests.rollback.others import START, address_of_this_test, eventually
+from tests.rollback.serving import opened, served
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
 ACTOR = Actor(name="a test")
@@ -66,45 +58,11 @@ def echo() -> Echo:
     return echo
 
 
-async def let_go(scope: Any, receive: Any, send: Any) -> None:
-    """The server's own connections would keep the test's database from being dropped."""
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await database_sync_to_async(connections.close_all)()
-    await send({"type": "lifespan.shutdown.complete"})
-
-
 @pytest.fixture
-def server(
-    real_switchboard: Switchboard, echo: Echo, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """uvicorn with the doors as in config/asgi.py, and one socket of the calendar."""
-    calendar = registry.get(CALENDAR)
-    monkeypatch.setattr(
-        registry, "for_socket", lambda path: calendar if path.startswith("/ws/calendar/") else None
-    )
-    changes = Changes()
-    routes: dict[str, Any] = {"ws/calendar/echo/": echo, "ws/features/": FeaturesSocket(changes)}
-    router = URLRouter([path(route, app) for route, app in routes.items()])
-    sockets = SocketLogin(SocketDoor(router, changes), origins=[settings.SITE_URL])
-    app = ProtocolTypeRouter({"websocket": sockets, "lifespan": let_go})
-    port = ports.of_our_own(19_700)
-    config = uvicorn.Config(app, port=port, log_level="warning", ws="websockets-sansio")
-    serving = uvicorn.Server(config)
-    thread = threading.Thread(target=serving.run, daemon=True)
-    thread.start()
-    _until(lambda: serving.started)
-    yield f"ws://127.0.0.1:{port}"
-    serving.should_exit = True
-    thread.join(10)
-
-
-def _until(true: Callable[[], bool], within: float = 10) -> None:
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+def server(real_switchboard: Switchboard, echo: Echo) -> Iterator[str]:
+    """With one more socket of the calendar's."""
+    with served(calendar_echo=echo) as url:
+        yield url
 
 
 @pytest.fixture
@@ -116,18 +74,6 @@ def student(real_switchboard: Switchboard) -> User:
 def share(percent: int) -> None:
     Flag.objects.update(percent=percent)
     switchboard.board.refresh()
-
-
-@contextmanager
-def opened(url: str, user: User | None = None, **options: Any) -> Iterator[ClientConnection]:
-    headers = {}
-    if user is not None:
-        client = Client()
-        client.force_login(user)
-        headers["Cookie"] = f"{settings.SESSION_COOKIE_NAME}={client.session.session_key}"
-    options = {"origin": settings.SITE_URL, "additional_headers": headers, **options}
-    with connect(url, proxy=None, **options) as socket:
-        yield socket
 
 
 def on(socket: ClientConnection) -> list[str]:
@@ -263,8 +209,6 @@ ENDS = {
 def test_a_socket_leaves_no_task(
     path: str, goes_off: bool, monkeypatch: pytest.MonkeyPatch, switches: Switches
 ) -> None:
-    calendar = registry.get(CALENDAR)
-    monkeypatch.setattr(registry, "for_socket", lambda path: calendar if "cal" in path else None)
     # The flags of this test are held in memory: no watch.
     monkeypatch.setattr(switchboard.board, "start", lambda: None)
     end = (lambda socket: switches.kill()) if goes_off else asyncio.Task.cancel

@@ -1,35 +1,41 @@
 // Learns from the server that the feature of this page was switched off, and says so in place: nothing
 // moves under somebody who is typing, and the link goes on where the page is served instead.
-// [data-live] holds the socket's address, [data-feature] the feature, and a template the words.
+// [data-live] holds the socket's address, [data-ask] where the same is asked for without a socket,
+// [data-feature] the feature, and a template the words. Whoever was turned away by a door may say so
+// by the event "feature:asked"; "feature:told" tells what is on.
+import { Contact } from "./contact.js";
 
-const SHORTEST = 1000;
-const LONGEST = 30000;
+const PATIENCE = 10000;
 
 class Live {
   #place;
-  #wait = SHORTEST;
+  #etag = "";
 
   constructor(place) {
     this.#place = place;
-    this.#open();
+    const ask = () => this.#ask();
+    document.addEventListener("feature:asked", ask);
+    new Contact({ url: place.dataset.live, hear: ({ on }) => this.#show(on), ask });
   }
 
-  #open() {
-    const socket = new WebSocket(this.#place.dataset.live);
-    socket.addEventListener("message", (event) => {
-      this.#wait = SHORTEST;
-      this.#show(JSON.parse(event.data).on.includes(this.#place.dataset.feature));
-    });
-    // Without the socket the page is as good as without this script; many must not come back at once.
-    socket.addEventListener("close", () => {
-      setTimeout(() => this.#open(), this.#wait * (0.5 + Math.random()));
-      this.#wait = Math.min(this.#wait * 2, LONGEST);
-    });
+  async #ask() {
+    const headers = this.#etag ? { "If-None-Match": this.#etag } : {};
+    const answer = await fetch(this.#place.dataset.ask, { headers, signal: AbortSignal.timeout(PATIENCE) });
+    if (answer.ok) {
+      this.#etag = answer.headers.get("ETag") ?? "";
+      this.#show((await answer.json()).on);
+    }
+    return answer.ok || answer.status === 304;
   }
 
-  #show(isOn) {
+  #show(on) {
+    const isOn = on.includes(this.#place.dataset.feature);
     const template = this.#place.querySelector("template");
-    this.#place.replaceChildren(template, ...(isOn ? [] : [template.content.cloneNode(true)]));
+    const isSaid = this.#place.childElementCount > 1;
+    if (isOn === isSaid) {
+      this.#place.replaceChildren(template, ...(isOn ? [] : [template.content.cloneNode(true)]));
+    }
+    document.dispatchEvent(new CustomEvent("feature:told", { detail: { on } }));
   }
 }
 

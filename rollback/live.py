@@ -1,0 +1,62 @@
+"""What an open page asks and tells by itself, whatever is on. Behind no door, and without a trace of who."""
+
+import json
+import time
+from hashlib import blake2b
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_GET, require_POST
+
+from enrollment.api.throttling import Nobody, counts
+from rollback import registry, switchboard, timings
+from rollback.domain.timings import MOST_MILLISECONDS
+
+MOST_VALUES = 5
+MOST_A_MINUTE = 30  # from one address
+
+
+@require_GET
+def features_on(request: HttpRequest) -> HttpResponse:
+    """What the features' socket tells, for a page that has none: {"on": ["calendar", …]}."""
+    on = switchboard.flags_on(request)
+    names = [feature.name for feature in registry.features() if feature.flag in on]
+    body = json.dumps({"on": names}).encode()
+    etag = f'"{blake2b(body, digest_size=8).hexdigest()}"'
+    same = request.headers.get("If-None-Match") == etag
+    response = HttpResponse(status=304) if same else HttpResponse(body, "application/json")
+    response.headers["ETag"] = etag
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@require_POST
+def take_timings(request: HttpRequest) -> HttpResponse:
+    """How long a page of a feature took in a browser: `feature`, and `ms` as often as it measured.
+
+    Anybody may send anything here, so it is clipped, limited and never taken for more than it is.
+    """
+    feature = registry.by_name().get(request.POST.get("feature", ""))
+    values = [_milliseconds(text) for text in request.POST.getlist("ms")]
+    if feature is None or not values or None in values or len(values) > MOST_VALUES:
+        return HttpResponse(status=400)
+    if _too_many(request):
+        return HttpResponse(status=429)
+    for value in values:
+        if value is not None:
+            timings.record(feature=feature.flag, kind=timings.BROWSER, milliseconds=value)
+    return HttpResponse(status=204)
+
+
+def _too_many(request: HttpRequest) -> bool:
+    now = time.time()
+    window = int(now // 60)
+    key = f"timings-{Nobody().get_ident(request)}-{window}"  # type: ignore[arg-type]
+    ends = (window + 1) * 60.0
+    return counts.one_more(key, step=MOST_A_MINUTE, ends=ends, now=now) > MOST_A_MINUTE
+
+
+def _milliseconds(text: str) -> float | None:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9):
+        return None
+    return float(min(int(text), MOST_MILLISECONDS))
