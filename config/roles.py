@@ -16,7 +16,7 @@ OFFICE = {
         "unitdone",
     ),
     "scheduling": ("availabilityrule", "availabilityexception", "timeoff", "bookingpolicy"),
-    "holidays": ("holiday",),
+    "holidays": ("holiday", "region", "teacherregion"),
 }
 ACTIONS = ("view", "add", "change", "delete")
 

@@ -8,7 +8,6 @@ import time_machine
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client
-from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +15,6 @@ from enrollment.models import Course, Student, Teacher, User
 from holidays.domain.days import days_between
 from holidays.models import Holiday
 from holidays.queries.closures import closures
-from holidays.queries.holidays import holidays_between
 from scheduling.models import AvailabilityRule
 from scheduling.queries.availability import free_slots, moment
 from tests.scheduling.conftest import NOW
@@ -128,20 +126,3 @@ class TestPages:
         for user in (student.user, teacher.user, staff):
             client.force_login(user)
             assert client.get("/holidays/").status_code == 200
-
-    def test_the_admin_warns_of_an_overlap_and_names_it(self, client: Client, admin: User) -> None:
-        client.force_login(admin)
-        add = reverse("admin:holidays_holiday_add")
-        Holiday.objects.create(name="Break", first_on=EASTER[0], last_on=EASTER[1])
-        fields = {
-            "name": "Easter Monday",
-            "first_on": "2026-04-06",
-            "last_on": "2026-04-06",
-            "kind": "public",
-            "scope": "school",
-        }
-        saved = client.post(add, fields, follow=True)
-        assert "also covered by: Break" in saved.content.decode()
-        assert holidays_between(first=EASTER[1], last=EASTER[1]).count() == 2
-        again = client.post(add, fields)
-        assert "is already entered for these days" in again.content.decode()
