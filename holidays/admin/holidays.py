@@ -59,7 +59,7 @@ class HolidayAdmin(ImpactAdmin, ModelAdmin):
     autocomplete_fields = ("teachers", "courses")
     actions_list = ("year", "several")
     # Pages of their own that the index and the side bar name beside the list.
-    pages = (("year", gettext_lazy("Year at a glance")), ("several", gettext_lazy("Add several")))
+    pages = (("year", gettext_lazy("Year at a glance")),)
     fieldsets = (
         (gettext_lazy("What"), {"fields": ("name", "kind", "as_weekday")}),
         (gettext_lazy("When"), {"fields": (("first_on", "last_on"), ("starts", "ends"))}),
