@@ -1,0 +1,3 @@
+from holidays.admin.holidays import HolidayAdmin
+
+__all__ = ["HolidayAdmin"]
