@@ -1,3 +1,5 @@
 from holidays.admin.holidays import HolidayAdmin
+from holidays.admin.imports import HolidayImportAdmin
+from holidays.admin.sources import HolidaySourceAdmin
 
-__all__ = ["HolidayAdmin"]
+__all__ = ["HolidayAdmin", "HolidayImportAdmin", "HolidaySourceAdmin"]

@@ -5,7 +5,7 @@ A timed event closes part of a day on the clock it was written in, whatever zone
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from hashlib import blake2b
@@ -36,9 +36,13 @@ LONGEST = timedelta(days=366)
 DAY = timedelta(days=1)
 MIDNIGHT = time()
 # The machinery of other zones is not needed, and a rule in it may never end.
-ZONE_BLOCK = re.compile(r"^BEGIN:VTIMEZONE\r?$.*?^END:VTIMEZONE\r?$\n?", re.DOTALL | re.MULTILINE | re.I)
+ZONE_BLOCK = re.compile(
+    r"^BEGIN:VTIMEZONE\r?$.*?^END:VTIMEZONE\r?$\n?", re.DOTALL | re.MULTILINE | re.I
+)
 KINDS = {
-    **dict.fromkeys(("public holiday", "holiday", "holidays", "feiertag", "gesetzlicher feiertag"), PUBLIC),
+    **dict.fromkeys(
+        ("public holiday", "holiday", "holidays", "feiertag", "gesetzlicher feiertag"), PUBLIC
+    ),
     **dict.fromkeys(("school break", "break", "vacation", "ferien", "schulferien"), SCHOOL_BREAK),
 }
 
@@ -85,7 +89,9 @@ def read(data: bytes, wishes: Wishes, *, file_name: str = "") -> Reading:
         rows += _rows(_Reader(clock, wishes, notes), calendar.walk("VEVENT"))
         if len(rows) > MOST_ROWS:
             raise NotCalendar("too_many", most=str(MOST_ROWS))
-    return Reading(rows=tuple(each_once(rows)), notes=tuple(dict.fromkeys(notes)), version=file_name)
+    return Reading(
+        rows=tuple(each_once(rows)), notes=tuple(dict.fromkeys(notes)), version=file_name
+    )
 
 
 def _calendars(data: bytes) -> list[Any]:
@@ -130,7 +136,14 @@ class _Reader:
         name = short(str(component.get("SUMMARY", "")))
         try:
             starts, ends = self._period(component)
-        except (BrokenCalendarProperty, KeyError, TypeError, ValueError, OverflowError, AttributeError):
+        except (
+            BrokenCalendarProperty,
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            AttributeError,
+        ):
             self._leave_out("no_day", name)
             return None
         if ends <= starts:

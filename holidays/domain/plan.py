@@ -185,9 +185,7 @@ def _gone(known: Known) -> Item:
     return Item(state=State.GONE, key=known.key, known=known, actions=actions, differs=True)
 
 
-def _alone(
-    key: str, theirs: Columns, free: dict[int, Known], left_out: Collection[str]
-) -> Item:
+def _alone(key: str, theirs: Columns, free: dict[int, Known], left_out: Collection[str]) -> Item:
     twin = next((one for one in free.values() if _at_once(one.now, theirs)), None)
     exact = twin is not None and all(twin.now[name] == theirs[name] for name in UNIQUE)
     may_add = () if exact else (Action.ADD,)
@@ -195,7 +193,11 @@ def _alone(
         return Item(state=State.LEFT_OUT, key=key, theirs=theirs, actions=(Action.LEAVE, *may_add))
     if twin is None:
         return Item(
-            state=State.NEW, key=key, theirs=theirs, actions=(Action.ADD, Action.LEAVE), differs=True
+            state=State.NEW,
+            key=key,
+            theirs=theirs,
+            actions=(Action.ADD, Action.LEAVE),
+            differs=True,
         )
     del free[twin.pk]
     link = () if twin.source else (Action.LINK,)

@@ -50,9 +50,7 @@ def occurrences(
     days = {one for one in left_out if not isinstance(one, datetime)}
     times = {wall(one) for one in left_out}
     return [
-        one
-        for one in _some(iter(found), window)
-        if one not in times and one.date() not in days
+        one for one in _some(iter(found), window) if one not in times and one.date() not in days
     ]
 
 
@@ -75,7 +73,11 @@ def _rule(rule: Any, starts: datetime, wall: Wall, window: Window, budget: list[
     ends = window[1]
     if (until := _first(parts.pop("UNTIL", None))) is not None:
         # A day without a time is counted in.
-        at = wall(until) if isinstance(until, datetime) else wall(until) + timedelta(days=1, seconds=-1)
+        at = (
+            wall(until)
+            if isinstance(until, datetime)
+            else wall(until) + timedelta(days=1, seconds=-1)
+        )
         ends = min(at, ends)
     often = str(_first(parts.get("FREQ"))).upper()
     text = type(rule)(parts).to_ical().decode()

@@ -87,7 +87,9 @@ def short(text: str, longest: int = LONGEST_NAME) -> str:
 
 def each_once(rows: Iterable[Row]) -> list[Row]:
     """A name stands on the same days once, whatever the source thinks."""
-    found = {(row.name, row.first_on, row.last_on, row.kind, row.starts, row.ends): row for row in rows}
+    found = {
+        (row.name, row.first_on, row.last_on, row.kind, row.starts, row.ends): row for row in rows
+    }
     return sorted(found.values(), key=lambda row: (row.first_on, row.last_on, row.name))
 
 

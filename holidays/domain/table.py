@@ -35,13 +35,9 @@ KINDS = {
     "working day": WORKING_DAY,
     "arbeitstag": WORKING_DAY,
 }
-WEEKDAYS = {
-    name: number % 7
-    for number, name in enumerate(
-        "monday tuesday wednesday thursday friday saturday sunday "
-        "montag dienstag mittwoch donnerstag freitag samstag sonntag".split()
-    )
-}
+ENGLISH = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+GERMAN = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
+WEEKDAYS = {name: number for names in (ENGLISH, GERMAN) for number, name in enumerate(names)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +126,13 @@ def _problems(line: Line) -> Iterator[Problem]:
         if line.as_weekday is None:
             yield refuse("works_like", "a working day needs it: whose weekday’s hours count.")
         if line.starts or line.ends:
-            yield refuse("from" if line.starts else "until", "a working day counts whole; leave it empty.")
+            yield refuse(
+                "from" if line.starts else "until", "a working day counts whole; leave it empty."
+            )
     elif line.as_weekday is not None:
-        yield refuse("works_like", "only a working day has it; write that as kind, or leave it empty.")
+        yield refuse(
+            "works_like", "only a working day has it; write that as kind, or leave it empty."
+        )
 
 
 def _row(line: Line) -> Row:

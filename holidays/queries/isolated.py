@@ -86,7 +86,9 @@ def found(
                         "category": category,
                         "name": name,
                         "key": without_estimated(own, name),
-                        "names": {one: theirs[day] for one, theirs in names.items() if day in theirs},
+                        "names": {
+                            one: theirs[day] for one, theirs in names.items() if day in theirs
+                        },
                         "starts": starts(english.get(day, "")) if category == HALF_DAY else None,
                     }
                 )

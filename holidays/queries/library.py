@@ -135,7 +135,9 @@ def _ask(question: Mapping[str, Any]) -> Any:
             timeout=SECONDS,
             check=True,
             # Secrets stand in the environment; of it a Python needs no more than this.
-            env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+            env={
+                name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ
+            },
         )
         return json.loads(done.stdout)
     except subprocess.TimeoutExpired as error:
