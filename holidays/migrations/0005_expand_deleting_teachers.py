@@ -28,7 +28,7 @@ END $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("holidays", "0002_expand_closures")]
+    dependencies = [("holidays", "0004_expand_differences")]
 
     operations = [
         migrations.AlterField(
