@@ -148,6 +148,7 @@ def plug_detectors() -> None:
     asked and nothing moved by itself; what it found before stays open for the office."""
     from enrollment import detectors
     from holidays.queries import displaced as holidays
+    from holidays.queries import inconsistencies
     from scheduling.operations import displaced
     from scheduling.queries.elsewhere import offers
 
@@ -164,6 +165,8 @@ def plug_detectors() -> None:
     )
     # Its master is scheduling: whenever holidays are on, that may move and offer.
     detectors.register(_gated(on_holiday, HOLIDAYS))
+    for detector in inconsistencies.DETECTORS:
+        detectors.register(_gated(detector, HOLIDAYS))
 
 
 def _gated(detector: "Detector", flag: str) -> "Detector":
@@ -175,6 +178,7 @@ def _gated(detector: "Detector", flag: str) -> "Detector":
         find=through(detector.find),
         resolve=through(detector.resolve),
         offers=through(detector.offers),
+        links=through(detector.links),
     )
 
 

@@ -16,7 +16,7 @@ OFFICE = {
         "unitdone",
     ),
     "scheduling": ("availabilityrule", "availabilityexception", "timeoff", "bookingpolicy"),
-    "holidays": ("holiday",),
+    "holidays": ("holiday", "region", "teacherregion"),
 }
 ACTIONS = ("view", "add", "change", "delete")
 
@@ -40,6 +40,13 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
+        # Where holidays come from. To import is to add an import; to take one back is to change it.
+        ("holidays", "view_holidaysource"),
+        ("holidays", "change_holidaysource"),
+        ("holidays", "delete_holidaysource"),
+        ("holidays", "view_holidayimport"),
+        ("holidays", "add_holidayimport"),
+        ("holidays", "change_holidayimport"),
         # Who waits for what; to remove somebody gives back what is held for them.
         ("scheduling", "view_waitlistentry"),
         ("scheduling", "delete_waitlistentry"),

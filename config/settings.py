@@ -93,6 +93,10 @@ CELERY_BEAT_SCHEDULE = {
         # An interval of a week would begin anew with every restart. The rows make it once a week.
         "schedule": crontab(minute="0", hour="6"),
     },
+    "compare-holidays": {
+        "task": "holidays.tasks.look_for_differences",
+        "schedule": crontab(minute="45", hour="4"),
+    },
     "fill-waitlist": {"task": "scheduling.tasks.fill_waitlist", "schedule": 30.0},
 }
 

@@ -44,6 +44,11 @@ class Words(Protocol):
         """A sentence for the office, from the conflict's facts; what it names may be gone by now."""
 
 
+class Links(Protocol):
+    def __call__(self, *, conflict: "Conflict") -> Sequence[tuple[str, str]] | None:
+        """Where it can be mended: what the link says, and its address."""
+
+
 class Resolve(Protocol):
     def __call__(self, *, conflict: "Conflict", now: datetime) -> str | None:
         """The safe rule, in a transaction of its own. It locks what it changes, in the order of all
@@ -65,7 +70,7 @@ class Offers(Protocol):
 class Detector:
     """offers: better ones than those from lessons and live holds alone. displaces: what it names are
     lessons that stand where they should not; before something is saved, the office sees those that
-    would come to (`operations.impact`)."""
+    would come to (`operations.impact`). links: for what no choice about a lesson mends."""
 
     kind: str
     title: Text
@@ -73,6 +78,7 @@ class Detector:
     words: Words
     resolve: Resolve | None = None
     offers: Offers | None = None
+    links: Links | None = None
     displaces: bool = False
 
 

@@ -161,6 +161,7 @@ class ConflictPage:
             "opts": self.admin.opts,
             "title": self.admin.title_of(self.conflict),
             "words": self.admin.words_of(self.conflict),
+            "links": self.admin.links_of(self.conflict),
             "conflict": self.conflict,
             "is_open": self.is_open,
             "is_kept": self.conflict.status == ConflictStatus.DISMISSED,

@@ -1,5 +1,6 @@
 """Conflicts: what contradicts itself, and what the office does about it. Never gated."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -82,6 +83,12 @@ class ConflictAdmin(ModelAdmin):
         if detector is None:
             return gettext("What found this is not there any more, and cannot say what it means.")
         return detector.words(conflict=conflict)
+
+    def links_of(self, conflict: Conflict) -> Sequence[tuple[str, str]]:
+        detector = detectors.get(conflict.kind)
+        if detector is None or detector.links is None:
+            return ()
+        return detector.links(conflict=conflict) or ()
 
     @admin.display(description=_("conflict"), ordering="kind")
     def what(self, conflict: Conflict) -> str:

@@ -25,7 +25,7 @@ Displaced = dict[int, list[tuple[str, Detector]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A lesson that stands right before, and wrong after."""
+    """A lesson that stands wrong after, for a reason that it had not before."""
 
     lesson: Lesson
     why: str
@@ -45,9 +45,8 @@ class Impact:
         # What could not be asked before says nothing about the change.
         both = asked & self._asked
         new = {
-            pk: [(why, one) for why, one in found if one.kind in both]
+            pk: [(why, one) for why, one in found if one.kind in both - self._known(pk)]
             for pk, found in after.items()
-            if pk not in self._before
         }
         rows = Lesson.objects.select_related(
             "course", "teacher__user", "student__user", "enrollment"
@@ -56,6 +55,11 @@ class Impact:
             Hit(lesson=lesson, why=new[lesson.pk][0][0], detector=new[lesson.pk][0][1])
             for lesson in rows.filter(pk__in=[pk for pk, found in new.items() if found])
         ]
+
+    def _known(self, lesson: int) -> set[str]:
+        """Why it stood wrong before. Whoever plans by hand for a teacher without hours still wants to
+        know what a holiday hits."""
+        return {one.kind for _why, one in self._before.get(lesson, ())}
 
     def _displaced(self) -> tuple[set[str], Displaced]:
         asked: set[str] = set()

@@ -60,6 +60,38 @@ class Closure:
         )
 
 
+def share_time(one: Closure, other: Closure) -> bool:
+    """Whether somebody finds both on one day, at the same hours."""
+    days = one.first_on <= other.last_on and other.first_on <= one.last_on
+    hours = one.starts < other.ends and other.starts < one.ends
+    return days and hours and share_people(one, other)
+
+
+def share_people(one: Closure, other: Closure) -> bool:
+    return _meet(one.teachers, other.teachers) and _meet(one.courses, other.courses)
+
+
+def _meet(some: frozenset[int] | None, others: frozenset[int] | None) -> bool:
+    """None is everybody."""
+    if some is None or others is None:
+        return some != frozenset() and others != frozenset()
+    return not some.isdisjoint(others)
+
+
+def contradictory(one: Closure, other: Closure) -> bool:
+    """A closed day that is to be worked on, or one kind twice for the same people, said differently."""
+    days = one.first_on <= other.last_on and other.first_on <= one.last_on
+    if not days or not share_people(one, other):
+        return False
+    if (one.as_weekday is None) != (other.as_weekday is None):
+        return one.is_whole or other.is_whole
+    return one.kind == other.kind and _said(one) != _said(other)
+
+
+def _said(one: Closure) -> tuple[str, int, int, int | None]:
+    return one.name.casefold(), one.starts, one.ends, one.as_weekday
+
+
 def concerning(
     closures: Collection[Closure], *, teacher: int, course: int | None
 ) -> Iterator[Closure]:

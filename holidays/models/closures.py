@@ -11,6 +11,9 @@ from enrollment.models import Course, Teacher
 from holidays.models.regions import Region
 from holidays.models.sources import HolidaySource
 
+# Nothing is entered twice that is the same in all of these.
+ONCE = ("name", "first_on", "last_on", "kind", "scope", "region", "starts", "ends")
+
 
 class Weekday(models.IntegerChoices):
     MONDAY = 0, _("Monday")
@@ -132,8 +135,16 @@ class Holiday(models.Model):
                     "Name the region if it closes for teachers in a region, and only then."
                 ),
             ),
+            # Which hours count is the teacher's; what closes one course leaves them alone.
+            models.CheckConstraint(
+                name="holiday_working_day_of_teachers",
+                condition=~Q(kind="working_day", scope="courses"),
+                violation_error_message=_(
+                    "A working day instead counts for the school, a region or teachers."
+                ),
+            ),
             models.UniqueConstraint(
-                fields=["name", "first_on", "last_on", "kind", "scope", "region", "starts", "ends"],
+                fields=list(ONCE),
                 name="holiday_once",
                 nulls_distinct=False,
                 violation_error_message=_("This holiday is already entered."),
@@ -156,20 +167,53 @@ class Holiday(models.Model):
         return str(names.get(translation.get_language() or "") or self.name)
 
     def clean(self) -> None:
-        if self.first_on and self.last_on and self.last_on < self.first_on:
-            raise ValidationError({"last_on": _("The last day is not before the first.")})
-        if self.starts and self.ends and self.ends <= self.starts:
-            raise ValidationError({"ends": _("The end is after the beginning.")})
+        wrong = self._wrong()
+        if wrong:
+            raise ValidationError(wrong)
         if self._already_entered():
             raise ValidationError(
                 {"name": _("“%(name)s” is already entered for these days.") % {"name": self.name}}
             )
 
+    def _wrong(self) -> dict[str, Any]:
+        """By field, what to do about it."""
+        wrong: dict[str, Any] = {}
+        if self.first_on and self.last_on and self.last_on < self.first_on:
+            wrong["last_on"] = _("The last day is not before the first.")
+        if self.starts and self.ends and self.ends <= self.starts:
+            wrong["ends"] = _("The end is after the beginning.")
+        return wrong | (self._wrong_swap() if self.kind == self.Kind.WORKING_DAY else self._swap())
+
+    def _swap(self) -> dict[str, Any]:
+        if self.as_weekday is None:
+            return {}
+        return {"as_weekday": _("Only a working day instead works like another. Leave this empty.")}
+
+    def _wrong_swap(self) -> dict[str, Any]:
+        wrong: dict[str, Any] = {}
+        if self.as_weekday is None:
+            wrong["as_weekday"] = _("Say whose weekly hours count on this day.")
+        for name in ("starts", "ends"):
+            if getattr(self, name) is not None:
+                wrong[name] = _("A working day instead is a whole day. Leave this empty.")
+        if self.scope == self.Scope.COURSES:
+            wrong["scope"] = _("A working day instead counts for the school, a region or teachers.")
+        return wrong
+
     def _already_entered(self) -> bool:
-        columns = ("name", "first_on", "last_on", "kind", "scope", "region", "starts", "ends")
-        same = {name: getattr(self, name) for name in columns}
+        same = {name: getattr(self, name) for name in ONCE}
         found = Holiday.objects.filter(
             **{name: value for name, value in same.items() if value is not None},
             **{f"{name}__isnull": True for name, value in same.items() if value is None},
         )
         return found.exclude(pk=self.pk).exists()
+
+
+def _leave_to_the_database(field: Any, side: str) -> None:
+    """A teacher or a course that is deleted takes its rows along by the foreign key's own ON DELETE
+    CASCADE (migration 0005). Django's would ask the table first, and it may have been archived."""
+    field.through._meta.get_field(side).remote_field.on_delete = models.DO_NOTHING
+
+
+_leave_to_the_database(Holiday.teachers, "teacher")
+_leave_to_the_database(Holiday.courses, "course")

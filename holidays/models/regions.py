@@ -55,8 +55,9 @@ class Region(models.Model):
 class TeacherRegion(models.Model):
     """Where a teacher lives, when it is not where the school is."""
 
+    # The foreign key itself deletes this with its teacher (migration 0005), also from an archive.
     teacher = models.OneToOneField(
-        Teacher, on_delete=models.CASCADE, related_name="+", verbose_name=_("teacher")
+        Teacher, on_delete=models.DO_NOTHING, related_name="+", verbose_name=_("teacher")
     )
     region = models.ForeignKey(
         Region, on_delete=models.PROTECT, related_name="teachers", verbose_name=_("region")

@@ -30,6 +30,10 @@ class HolidaySource(models.Model):
         related_name="+",
         verbose_name=_("closes for teachers in"),
     )
+    # What the library says otherwise than what was imported, found at night: {"years": [2026, 2027],
+    # "version": "0.109", "counts": {"new": 1}, "names": ["…"]}; None: nothing.
+    difference = models.JSONField(_("difference"), null=True, blank=True, editable=False)
+    compared_at = models.DateTimeField(_("compared"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("source of holidays")
@@ -50,7 +54,7 @@ class HolidayImport(models.Model):
     """One import, and what it changed, so that it can be taken back.
 
     changes: one object for each holiday: {"id": 7, "before": {…} or null, "after": {…} or null},
-    with the columns as `holidays.operations` writes them.
+    with the columns as `holidays.operations` writes them. Without an id it was left out: {"key": "…"}.
     """
 
     source = models.ForeignKey(

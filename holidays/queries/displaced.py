@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, pgettext
@@ -35,17 +35,37 @@ ByDay = dict[date, list[Closure]]
 
 def lessons_on_closed_days(*, now: datetime, lessons: Collection[int] | None) -> list[Finding]:
     """Planned lessons to come that touch closed time of their teacher's calendar. Two queries."""
+    return [
+        Finding(
+            kind=ON_HOLIDAY,
+            key=f"{lesson.pk}@{int(lesson.starts_at.timestamp())}:{lesson.teacher_id}",
+            lessons=(lesson.pk,),
+            enrollment=lesson.enrollment_id,
+            student=lesson.student_id,
+            teacher=lesson.teacher_id,
+            facts={"starts": int(lesson.starts_at.timestamp()), "note": closed[0].name},
+        )
+        for lesson, closed in standing_on_closed_days(now=now, lessons=lessons)
+    ]
+
+
+def standing_on_closed_days(
+    *, now: datetime, lessons: Collection[int] | None
+) -> Iterator[tuple[Lesson, Sequence[Closure]]]:
+    """Each with what closes its time."""
     first, last = now.date() - ZONES, now.date() + AHEAD
     by_day = _by_day(closures(first=first, last=last), first=first, last=last)
     if not by_day:
-        return []
+        return
     near = (around(first, last) for first, last in runs(by_day))
     coming = Lesson.objects.filter(
         reduce(or_, near), status=LessonStatus.PLANNED, period__endswith__gt=now
     )
     if lessons is not None:
         coming = coming.filter(pk__in=lessons)
-    return list(_found(coming.select_related("teacher").order_by("period", "pk"), by_day))
+    for lesson in coming.select_related("teacher").order_by("period", "pk"):
+        if closed := closing(lesson, by_day):
+            yield lesson, closed
 
 
 def around(first: date, last: date) -> Q:
@@ -62,21 +82,6 @@ def _by_day(found: Iterable[Closure], *, first: date, last: date) -> ByDay:
             for day in one.days(first=first, last=last):
                 by_day[day].append(one)
     return by_day
-
-
-def _found(lessons: QuerySet[Lesson], by_day: ByDay) -> Iterator[Finding]:
-    for lesson in lessons:
-        closed = closing(lesson, by_day)
-        if closed:
-            yield Finding(
-                kind=ON_HOLIDAY,
-                key=f"{lesson.pk}@{int(lesson.starts_at.timestamp())}:{lesson.teacher_id}",
-                lessons=(lesson.pk,),
-                enrollment=lesson.enrollment_id,
-                student=lesson.student_id,
-                teacher=lesson.teacher_id,
-                facts={"starts": int(lesson.starts_at.timestamp()), "note": closed[0].name},
-            )
 
 
 def closing(lesson: Lesson, by_day: ByDay) -> Sequence[Closure]:

@@ -29,7 +29,7 @@ from enrollment.models import (
 )
 from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
-from holidays.models import Holiday
+from holidays.models import Holiday, Region, TeacherRegion
 from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
@@ -202,9 +202,11 @@ def build() -> School:
     holiday = Holiday.objects.create(
         name="Summer", first_on=date(2026, 7, 1), last_on=date(2026, 7, 2)
     )
+    region = Region.objects.create(country="DE", is_school=True)
+    lives = TeacherRegion.objects.create(teacher=teacher, region=region)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    units = (unit, ticked, conflict, credit)
+    units = (unit, ticked, conflict, credit, region, lives)
     hours = (other_day, time_off, policy, waits, feed)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(

@@ -244,6 +244,9 @@ OFFICE_PAGES = [
     office("admin:enrollment_lesson_week", GET, staff=200),
     office("admin:enrollment_lesson_day", GET, staff=200),
     office("admin:enrollment_teacher_week", GET, staff="/admin/enrollment/lesson/week/"),
+    office("admin:holidays_holiday_year", GET, staff=200),
+    office("admin:holidays_holiday_several", GET, staff=200),
+    office("admin:holidays_holiday_several", POST, staff=422),
     office("admin:scheduling_bookingpolicy_counts", GET, staff=200, query="?teacher={teacher}&course={course_id}"),
     # Conflicts: looked for at once, kept or settled.
     office("admin:enrollment_conflict_look_again", POST, staff="/admin/"),
@@ -294,6 +297,8 @@ MODELS = {
     "enrollment_unitdone":      ("l",    "l",    "l"),     # ticked and taken back at the enrollment
     "enrollment_user":          ("l",    "lac",  "lac"),   # erased, never deleted
     "holidays_holiday":         ("lacd", "lacd", "lacd"),
+    "holidays_region":          ("lacd", "lacd", "lacd"),
+    "holidays_teacherregion":   ("lacd", "lacd", "lacd"),
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),

@@ -122,6 +122,8 @@ FIRST: dict[str, LiteralString] = {
     "enrollment.unitdone": "SELECT min(id) FROM enrollment_unitdone",
     "enrollment.user": "SELECT min(user_id) FROM enrollment_student",
     "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
+    "holidays.region": "SELECT min(id) FROM holidays_region",
+    "holidays.teacherregion": "SELECT min(id) FROM holidays_teacherregion",
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",

@@ -389,6 +389,7 @@ def test_a_holiday(office: Client, rule: AvailabilityRule, plan: Plan) -> None:
     monday = coming_monday()
     late = plan(at(monday, 19))
     data = {"name": "Whit Monday", "first_on": monday.isoformat(), "last_on": monday.isoformat()}
+    data |= {"kind": "public", "scope": "school"}
     url = reverse("admin:holidays_holiday_add")
     response = office.post(url, data)
     content = text(response)

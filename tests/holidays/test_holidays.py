@@ -1,24 +1,26 @@
 """Holidays: which days they close, what is refused, who sees them."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test import Client
-from django.urls import reverse
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollment.models import Course, Student, Teacher, User
+from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from holidays.domain.days import days_between
-from holidays.models import Holiday
+from holidays.models import Holiday, Region, TeacherRegion
 from holidays.queries.closures import closures
-from holidays.queries.holidays import holidays_between
+from holidays.queries.mine import closures_for
 from scheduling.models import AvailabilityRule
 from scheduling.queries.availability import free_slots, moment
+from tests.conftest import make_teacher
 from tests.scheduling.conftest import NOW
 
 DAY = timedelta(days=1)
@@ -117,6 +119,78 @@ class TestPages:
         assert [str(one) for one in page.context["holidays"]] == ["Over", "Today", "Next year"]
         assert page.status_code == 200
 
+    def test_only_what_concerns_the_reader(
+        self, client: Client, student: Student, teacher: Teacher, course: Course, admin: User
+    ) -> None:
+        other, spain = make_teacher("other@school.example"), Region.objects.create(country="ES")
+        Teacher.objects.filter(pk=other.pk).update(display_name="Ben Olsen")
+        choir = Course.objects.create(title="Choir", slug="choir")
+        Enrollment.objects.create(student=student, course=course, teacher=teacher)
+        TeacherRegion.objects.create(teacher=other, region=spain)
+        for name, fields, teachers, courses in (
+            ("All", {}, [], []),
+            ("Half", {"starts": time(12), "note": "Concert."}, [], []),
+            ("Swap", {"kind": "working_day", "as_weekday": 0}, [], []),
+            ("Hers", {"scope": "teachers"}, [teacher, other], []),
+            ("His", {"scope": "teachers"}, [other], []),
+            ("Violin", {"scope": "courses"}, [], [course]),
+            ("Sing", {"scope": "courses"}, [], [choir]),
+            ("Spain", {"scope": "region", "region": spain}, [], []),
+        ):
+            one = Holiday.objects.create(name=name, first_on=EASTER[0], last_on=EASTER[0], **fields)
+            one.teachers.set(teachers)
+            one.courses.set(courses)
+
+        def read(user: User) -> tuple[dict[str, str], str]:
+            client.force_login(user)
+            with time_machine.travel(NOW, tick=False):
+                page = client.get("/holidays/")
+            return {one.name: one.whom for one in page.context["holidays"]}, page.content.decode()
+
+        everybody = {"All": "", "Half": "", "Swap": ""}
+        violin = {"Violin": "only for Violin for beginners"}
+        students, page = read(student.user)
+        assert students == everybody | violin | {"Hers": "only with Marta Rossi"}
+        for words in ("closed from 12:00", "Concert.", "works like a Monday", "school"):
+            assert words in page
+        assert "Ben Olsen" not in page
+        assert read(teacher.user)[0] == everybody | violin | {"Hers": "for you"}
+        his = {"Hers": "for you", "His": "for you", "Spain": "for you"}
+        assert read(other.user)[0] == everybody | his
+        shown, page = read(admin)
+        assert len(shown) == 8
+        assert shown["Spain"] == "only for teachers in ES"
+        # Whoever a lesson is planned with.
+        start = datetime(2026, 4, 1, 9, tzinfo=UTC)
+        Lesson.objects.create(
+            course=course,
+            teacher=other,
+            student=student,
+            period=DateTimeTZRange(start, start + DAY),
+            zone="UTC",
+            local_on=start.date(),
+            local_start=time(9),
+        )
+        assert read(student.user)[0]["Hers"] == "only with Ben Olsen, Marta Rossi"
+
+    def test_in_the_readers_language_and_few_queries(
+        self, student: Student, django_assert_max_num_queries: Any
+    ) -> None:
+        for number in range(30):
+            Holiday.objects.create(
+                name=f"Day {number}",
+                names={"de": f"Tag {number}"},
+                first_on=EASTER[0],
+                last_on=EASTER[0],
+            )
+        user = User.objects.get(pk=student.user_id)
+        with translation.override("de"), django_assert_max_num_queries(6):
+            found = closures_for(user=user, first=EASTER[0], last=EASTER[1])
+        assert found[7].name.startswith("Tag ")
+        office = User.objects.create_superuser("office@school.example", "correct horse")
+        with translation.override("de"), django_assert_max_num_queries(6):
+            assert len(closures_for(user=office, first=EASTER[0], last=EASTER[1])) == 30
+
     def test_nothing_entered(self, client: Client, student: Student) -> None:
         client.force_login(student.user)
         assert "No holidays are entered" in client.get("/holidays/").content.decode()
@@ -128,20 +202,3 @@ class TestPages:
         for user in (student.user, teacher.user, staff):
             client.force_login(user)
             assert client.get("/holidays/").status_code == 200
-
-    def test_the_admin_warns_of_an_overlap_and_names_it(self, client: Client, admin: User) -> None:
-        client.force_login(admin)
-        add = reverse("admin:holidays_holiday_add")
-        Holiday.objects.create(name="Break", first_on=EASTER[0], last_on=EASTER[1])
-        fields = {
-            "name": "Easter Monday",
-            "first_on": "2026-04-06",
-            "last_on": "2026-04-06",
-            "kind": "public",
-            "scope": "school",
-        }
-        saved = client.post(add, fields, follow=True)
-        assert "also covered by: Break" in saved.content.decode()
-        assert holidays_between(first=EASTER[1], last=EASTER[1]).count() == 2
-        again = client.post(add, fields)
-        assert "is already entered for these days" in again.content.decode()

@@ -25,6 +25,7 @@ from enrollment.models import (
     User,
 )
 from enrollment.operations.tokens import make_token
+from holidays.models import Holiday, Region, TeacherRegion
 from rollback import runner
 from rollback.models import EnrollmentDraft, Flag, NoReminders
 from scheduling.models import (
@@ -143,6 +144,12 @@ def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
         reason="Marta's knee",
     )
     BookingPolicy.objects.create(teacher=teacher, buffer_after=10)
+    region = Region.objects.create(country="DE", subdivision="BY")
+    TeacherRegion.objects.create(teacher=teacher, region=region)
+    away = Holiday.objects.create(
+        name="Marta's training", first_on=now.date(), last_on=now.date(), scope="teachers"
+    )
+    away.teachers.add(teacher)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     flag.users.add(teacher.user)
     runner.roll_back(

@@ -111,6 +111,8 @@ def test_a_teachers_copy(
     assert hours["different_hours"][0]["note"] == "Marta plays in Graz"
     assert hours["time_off"][0]["reason"] == "Marta's knee"
     assert hours["booking_policies"] == [{"course": None, "buffer_after": 10}]
+    assert copy["closures"]["region"] == "DE-BY"
+    assert copy["closures"]["closures_of_yours"][0]["name"] == "Marta's training"
     assert copy["features"]["early_features"] == ["ENABLE_CALENDAR_DISPLAY"]
     assert copy["features"]["flag_changes"][0]["reason"] == "wrong times"
     assert "Vogel" not in json.dumps(copy)

@@ -39,11 +39,39 @@ WITH policy AS (
   SELECT generate_series((first AT TIME ZONE %(zone)s::text)::date - 9,
                          (last AT TIME ZONE %(zone)s::text)::date + 9, interval '1 day')::date AS on_day
     FROM asked
+), lives AS (
+  -- Where the teacher does, or else where the school is.
+  SELECT country, subdivision FROM holidays_region
+   WHERE CASE WHEN EXISTS (SELECT FROM holidays_teacherregion WHERE teacher_id = %(teacher)s::bigint)
+              THEN id IN (SELECT region_id FROM holidays_teacherregion
+                           WHERE teacher_id = %(teacher)s::bigint)
+              ELSE is_school END
+), closure AS (
+  SELECT h.*
+    FROM holidays_holiday h LEFT JOIN holidays_region r ON r.id = h.region_id
+   WHERE h.scope = 'school'
+      OR h.scope = 'region' AND EXISTS (
+           SELECT FROM lives WHERE lives.country = r.country
+                               AND (r.subdivision = '' OR r.subdivision = lives.subdivision))
+      OR h.scope = 'teachers' AND EXISTS (
+           SELECT FROM holidays_holiday_teachers
+            WHERE holiday_id = h.id AND teacher_id = %(teacher)s::bigint)
+      OR h.scope = 'courses' AND EXISTS (
+           SELECT FROM holidays_holiday_courses
+            WHERE holiday_id = h.id AND course_id = %(course)s::bigint)
+), worked AS (
+  -- The weekday whose hours count; of several swaps the last one's.
+  SELECT on_day,
+         coalesce((SELECT as_weekday::int FROM closure
+                    WHERE kind = 'working_day' AND on_day BETWEEN first_on AND last_on
+                    ORDER BY first_on DESC, last_on DESC, name DESC, id DESC LIMIT 1),
+                  extract(isodow FROM on_day)::int - 1) AS as_weekday
+    FROM day
 ), hours AS (
   SELECT on_day, starts, ends, ends_next_day
-    FROM day JOIN scheduling_availabilityrule rule
+    FROM worked JOIN scheduling_availabilityrule rule
       ON teacher_id = %(teacher)s::bigint
-     AND weekday = extract(isodow FROM on_day) - 1
+     AND weekday = as_weekday
      AND on_day <@ daterange(valid_from, valid_until, '[]')
      AND (every_weeks = 1
           OR (date_trunc('week', on_day)::date - date_trunc('week', valid_from)::date) / 7
@@ -92,9 +120,13 @@ WITH policy AS (
   HAVING count(*) < max(seats) AND NOT bool_or(student_id = %(student)s::bigint)
 ), away AS (
   SELECT coalesce(range_agg(period), '{}') AS periods
-    FROM (SELECT tstzrange(at_local(on_day, '00:00', %(zone)s), at_local(on_day + 1, '00:00', %(zone)s))
-                 AS period
-            FROM day JOIN holidays_holiday ON on_day BETWEEN first_on AND last_on
+    FROM (SELECT tstzrange(begins, over) AS period
+            FROM day JOIN closure ON kind <> 'working_day' AND on_day BETWEEN first_on AND last_on,
+                 LATERAL (SELECT at_local(on_day, coalesce(starts, '00:00'), %(zone)s) AS begins,
+                                 at_local(on_day + (ends IS NULL)::int, coalesce(ends, '00:00'), %(zone)s)
+                                   AS over) at
+           -- From 02:00 to 03:00 on a night that leaves that hour out.
+           WHERE begins < over
            UNION ALL
           SELECT period FROM scheduling_timeoff WHERE teacher_id = %(teacher)s::bigint
            UNION ALL

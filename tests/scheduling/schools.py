@@ -8,7 +8,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from hypothesis import strategies as st
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher
-from holidays.models import Holiday
+from holidays.models import Holiday, Region, TeacherRegion
 from scheduling.models import AvailabilityException, AvailabilityRule, BookingPolicy, TimeOff
 from tests.conftest import make_student, make_teacher
 
@@ -44,7 +44,8 @@ class School:
     rules: list[dict[str, Any]]
     exceptions: list[dict[str, Any]]
     time_off: list[tuple[int, int]]
-    holidays: list[tuple[int, int]]
+    holidays: list[dict[str, Any]]
+    lives: str
     lessons: list[dict[str, Any]]
     policies: list[tuple[str, dict[str, int]]]
 
@@ -139,6 +140,19 @@ lines = st.fixed_dictionaries(
 ).map(lambda said: said or {"step_minutes": 15})
 
 
+# Of a whole day, of a part of it, or a day that works like another.
+parts_of_days = st.sampled_from([(None, None), (None, None), (time(12), None), (None, time(2, 30))])
+closures = st.fixed_dictionaries(
+    {
+        "first": st.integers(-2, 6),
+        "more": st.integers(0, 1),
+        "part": parts_of_days | st.tuples(st.just(time(1)), st.sampled_from([time(3), time(23)])),
+        "as_weekday": st.none() | st.none() | st.integers(0, 6),
+        "whom": st.sampled_from(
+            ["school", "school", "teacher", "others", "course", "other_course", "DE", "DE-BY", "ES"]
+        ),
+    }
+)
 absences = st.tuples(st.integers(-DAY, 4 * DAY), st.sampled_from([90, 1, DAY]))
 
 
@@ -157,7 +171,9 @@ def schools(draw: st.DrawFn) -> School:
         rules=draw(st.lists(rules, min_size=4, max_size=12)),
         exceptions=draw(st.lists(exceptions, max_size=5)),
         time_off=draw(st.lists(absences, max_size=2)),
-        holidays=draw(st.lists(st.tuples(st.integers(-2, 6), st.integers(0, 1)), max_size=2)),
+        holidays=draw(st.lists(closures, max_size=4)),
+        # The teacher, or the school for who has no region.
+        lives=draw(st.sampled_from(["nowhere", "DE", "DE-BY", "school in DE-BY", "ES"])),
         lessons=draw(st.lists(lessons, min_size=10, max_size=24)),
         policies=draw(
             st.lists(
@@ -188,10 +204,7 @@ def save(school: School) -> Saved:
         )
         for start, long in school.time_off
     )
-    Holiday.objects.bulk_create(
-        Holiday(name=f"Day {n}", first_on=_day(school, first), last_on=_day(school, first + more))
-        for n, (first, more) in enumerate(school.holidays)
-    )
+    _save_holidays(school, saved)
     BookingPolicy.objects.bulk_create(
         BookingPolicy(
             course=saved.course if level in ("course", "both") else None,
@@ -206,6 +219,44 @@ def save(school: School) -> Saved:
 
 def _day(school: School, days: int) -> date:
     return school.on + timedelta(days=days)
+
+
+def _save_holidays(school: School, saved: Saved) -> None:
+    regions = {
+        code: Region.objects.create(
+            country=code[:2],
+            subdivision=code[3:],
+            is_school=school.lives == f"school in {code}",
+        )
+        for code in ("DE", "DE-BY", "ES")
+    }
+    if school.lives in regions:
+        TeacherRegion.objects.create(teacher=saved.teacher, region=regions[school.lives])
+    for number, one in enumerate(school.holidays):
+        swap = one["as_weekday"] is not None
+        starts, ends = (None, None) if swap else one["part"]
+        whom = "school" if swap and "course" in one["whom"] else one["whom"]
+        holiday = Holiday.objects.create(
+            name=f"Day {number}",
+            kind="working_day" if swap else "other",
+            first_on=_day(school, one["first"]),
+            last_on=_day(school, one["first"] + one["more"]),
+            starts=starts,
+            ends=ends,
+            as_weekday=one["as_weekday"],
+            scope=_scope(whom),
+            region=regions.get(whom),
+        )
+        if whom == "teacher":
+            holiday.teachers.add(saved.teacher)
+        elif whom == "course":
+            holiday.courses.add(saved.course)
+
+
+def _scope(whom: str) -> str:
+    """Those of others name nobody here."""
+    scopes = {"school": "school", "teacher": "teachers", "others": "teachers"}
+    return scopes.get(whom, "courses" if "course" in whom else "region")
 
 
 def _save_hours(school: School, teacher: Teacher) -> None:

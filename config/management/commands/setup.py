@@ -22,6 +22,7 @@ from config.local import place
 from config.local.check import check_reachable
 from config.local.sample import FLAGS, LOGINS, PASSWORD
 from config.zones import zone_data
+from holidays.operations.sample import show_closures
 from scheduling.operations.sample import show_more
 
 
@@ -82,6 +83,7 @@ class Command(BaseCommand):
                 call_command("import_school", folder)
                 _create_logins()
                 show_more(email=LOGINS[1].email, now=timezone.now())
+                show_closures(email=LOGINS[1].email, now=timezone.now())
                 for flag in FLAGS:
                     call_command(
                         *("rollback", "set", flag, "100"), reason="sample school", stdout=StringIO()
