@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("holidays", "0002_expand_closures")]
+    dependencies = [("holidays", "0003_expand_calendar_changes")]
 
     operations = [
         migrations.AddField(

@@ -78,7 +78,7 @@ def _concerts(today: date) -> Iterator[dict[str, Any]]:
 def _trainings(today: date) -> Iterator[dict[str, Any]]:
     for days in range(3 * 7, LOOKED_AT * 7):
         on = today + days * DAY
-        if on.weekday() < 5:  # noqa: PLR2004 - from Monday to Friday
+        if on.weekday() < 5:
             yield {
                 "name": "Teacher training",
                 "names": {"de": "Fortbildung"},
