@@ -87,7 +87,8 @@ def picker_for(
     first = now.astimezone(zone).date()
     last = moment(known.horizon.ends - 1).astimezone(zone).date() if known else first
     on = _day(asked, wanted, list(by_day), zone=zone, first=first, last=last)
-    month = picker.month_of(on or (asked.month if _is_within(asked.month, first, last) else first))
+    asked_month = asked.month if _is_within(asked.month, first, last) else None
+    month = picker.month_of(on or asked_month or first)
     # Where nothing is free at all, there is no month to choose: all of them say why.
     months = [month] if periods else picker.months(first, last)
     reasons = _reasons(known, months, last)
