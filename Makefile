@@ -35,7 +35,7 @@ style: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 
 types: $(VENV)/dev.stamp
-	$(BIN)/mypy --strict .
+	$(BIN)/python -m mypy --strict .
 
 floors: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache

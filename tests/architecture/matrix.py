@@ -298,7 +298,7 @@ def writes() -> list[tuple[Any, ...]]:
                 WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND relname <> ALL(%s) ORDER BY 1""",
             [list(MAY_CHANGE)],
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def snapshot() -> dict[str, str]:

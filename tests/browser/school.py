@@ -173,7 +173,9 @@ def _supervisor(var: Path, database_url: str) -> Iterator[str]:
     supervisor.start()
     assert supervisor.process is not None
     try:
-        yield _said_once_open(supervisor)
+        said = _said_once_open(supervisor)
+        _wait_for_sockets(supervisor)
+        yield said
     finally:
         _end(supervisor.process, var)
 
@@ -197,6 +199,15 @@ def _said_once_open(supervisor: Child) -> str:
             raise AssertionError(f"The school did not start. It said:\n{said}{_logs(supervisor)}")
         time.sleep(0.05)
     return said
+
+
+def _wait_for_sockets(supervisor: Child) -> None:
+    """They come a moment after the pages, and a page that cannot reach them says so."""
+    log = supervisor.log.parent / "log" / "sockets.log"
+    deadline = time.monotonic() + START_SECONDS
+    while not log.exists() or "Uvicorn running on" not in _plain(log):
+        assert time.monotonic() < deadline, f"no sockets:{_logs(supervisor)}"
+        time.sleep(0.05)
 
 
 def _plain(log: Path) -> str:

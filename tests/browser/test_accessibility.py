@@ -106,6 +106,19 @@ def test_a_new_token(visit: Visit) -> None:
     assert not problems_here(student)
 
 
+def test_one_row_that_differs_in_a_long_list_is_looked_at(visit: Visit) -> None:
+    """Of what is the same only a few are; and all are there again afterwards."""
+    admin = visit(LOGINS["superuser"], **CALM)
+    admin.go("/admin/enrollment/user/")
+    rows = admin.page.locator("#result_list > tbody")
+    assert rows.count() > 50
+    assert not problems_here(admin)
+    rows.last.locator("a").first.evaluate("link => { link.style.color = '#ccc' }")
+    [found] = problems_here(admin)
+    assert "color-contrast" in found
+    assert rows.evaluate_all("all => all.every(row => row.checkVisibility())")
+
+
 def are_accessible(person: Person, *paths: str) -> None:
     found = [problem for path in paths for problem in problems(person, path)]
     assert not found, "\n".join(found)
