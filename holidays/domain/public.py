@@ -62,7 +62,7 @@ def _days(
     found: Sequence[Mapping[str, Any]], languages: Sequence[str]
 ) -> tuple[list[tuple[Day, list[date]]], list[str]]:
     """By what they are called; and the names of half days of which nobody says when they begin."""
-    taken: set[tuple[str, str, str | None]] = set()
+    taken: set[tuple[str, str, time | None]] = set()
     days: dict[tuple[Any, ...], tuple[Day, list[date]]] = {}
     guessed: dict[str, None] = {}
     for one in found:
@@ -71,7 +71,7 @@ def _days(
         if half and not one["starts"]:
             guessed[one["name"]] = None
         # A holiday of the state and of its banks is one holiday; the category asked for first counts.
-        if (key := (one["day"], one["name"], at and at.isoformat())) in taken:
+        if (key := (one["day"], one["name"], at)) in taken:
             continue
         taken.add(key)
         day = Day(
