@@ -1,6 +1,6 @@
 """What the page shows on which a student chooses the first lesson: a month, and the times of a day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -82,83 +82,107 @@ def picker_for(
     teacher, known, periods = teacher_with_slots(
         [asked.teacher] if asked.teacher else teachers, student=student, course=course, now=now
     )
-    zone = ZoneInfo(student.zone)
-    by_day = _by_day(periods, zone)
-    first = now.astimezone(zone).date()
-    last = moment(known.horizon.ends - 1).astimezone(zone).date() if known else first
-    on = _day(asked, wanted, list(by_day), zone=zone, first=first, last=last)
-    asked_month = asked.month if _is_within(asked.month, first, last) else None
-    month = picker.month_of(on or asked_month or first)
-    # Where nothing is free at all, there is no month to choose: all of them say why.
-    months = [month] if periods else picker.months(first, last)
-    reasons = _reasons(known, months, last)
-    shown = [
-        picker.weeks(
-            one,
-            free={day: len(of) for day, of in by_day.items()},
-            why={day.day: (day.why, day.note) for day in reasons if day.why},
-            first=first,
-            last=last,
-            chosen=on,
-        )
-        for one in months
-    ]
-    days = [day for weeks in shown for week in weeks for day in week if day]
+    free = _Free(student, teacher, known, periods, now=now)
+    on = _day(asked, wanted, free)
+    months, days, reasons = _months(free, on, asked)
     gone = gone_from(periods, wanted)
-    theirs = ZoneInfo(teacher.zone) if teacher else zone
-    times = by_day.get(on, []) if on else []
+    times = free.by_day.get(on, []) if on else []
     if gone is not None:
         times = nearest(periods, wanted=int(gone.timestamp()), count=ALTERNATIVES)
-    taken = _taken(known, reasons, days, zone=zone) if known else []
+    taken = _taken(known, reasons, days, zone=free.zone) if known else []
+    month = months[0]
     return Picker(
         teachers=teachers,
         teacher=teacher,
-        zone=zone,
+        zone=free.zone,
         minutes=known.policy.lesson_minutes if known else course.lesson_minutes,
-        first=first,
-        last=last,
+        first=free.first,
+        last=free.last,
         month=month,
-        weeks=shown[0],
+        weeks=_weeks(free, month, reasons, on),
         day=next((day for day in days if day.chosen), None),
-        days=offer.by_day(times, zone=zone, theirs=theirs),
-        next_free=picker.next_day(by_day, after=on or max(first, month - DAY)),
+        days=free.arranged(times),
+        next_free=picker.next_day(free.by_day, after=on or max(free.first, month - DAY)),
         any_free=bool(periods),
         gone=gone,
-        kept=_kept(asked.slot, periods, times, zone=zone, theirs=theirs),
+        kept=_kept(asked.slot, free, times),
         closed=picker.grouped(days),
-        taken=offer.by_day(taken, zone=zone, theirs=theirs),
+        taken=free.arranged(taken),
         awaited=awaited_by(student, course, teacher) if taken else frozenset(),
     )
 
 
-def _by_day(periods: Sequence[Period], zone: ZoneInfo) -> Mapping[date, list[Period]]:
-    found: dict[date, list[Period]] = {}
-    for period in periods:
-        found.setdefault(datetime.fromtimestamp(period[0], zone).date(), []).append(period)
-    return found
+class _Free:
+    """What is free, by the dates of the student's calendar. first, last: those that can be booked."""
+
+    def __init__(
+        self,
+        student: Student,
+        teacher: Teacher | None,
+        known: Availability | None,
+        periods: Sequence[Period],
+        *,
+        now: datetime,
+    ) -> None:
+        self.zone = ZoneInfo(student.zone)
+        self.theirs = ZoneInfo(teacher.zone) if teacher else self.zone
+        self.known, self.periods = known, periods
+        self.first = now.astimezone(self.zone).date()
+        ends = moment(known.horizon.ends - 1) if known else now
+        self.last = ends.astimezone(self.zone).date()
+        self.by_day: dict[date, list[Period]] = {}
+        for period in periods:
+            self.by_day.setdefault(self.date_of(period), []).append(period)
+
+    def date_of(self, period: Period) -> date:
+        return datetime.fromtimestamp(period[0], self.zone).date()
+
+    def has(self, day: date) -> bool:
+        """It can be booked, whether or not anything is free."""
+        return self.first <= day <= self.last
+
+    def has_month(self, month: date | None) -> bool:
+        return month is not None and picker.month_of(self.first) <= month <= self.last
+
+    def arranged(self, periods: Sequence[Period]) -> list[offer.Day]:
+        return offer.by_day(periods, zone=self.zone, theirs=self.theirs)
 
 
-def _day(
-    asked: Asked,
-    wanted: datetime | None,
-    free: Sequence[date],
-    *,
-    zone: ZoneInfo,
-    first: date,
-    last: date,
-) -> date | None:
+def _months(
+    free: _Free, on: date | None, asked: Asked
+) -> tuple[list[date], list[PickDay], list[DayReasons]]:
+    """The shown month, all its days, and what its days lack. Where nothing is free at all there is no
+    month to choose: all of them say why."""
+    month = picker.month_of(
+        on or (asked.month if asked.month and free.has_month(asked.month) else free.first)
+    )
+    months = [month] if free.periods else picker.months(free.first, free.last)
+    reasons = _reasons(free.known, months, free.last)
+    weeks = [week for one in months for week in _weeks(free, one, reasons, on)]
+    return months, [day for week in weeks for day in week if day], reasons
+
+
+def _weeks(
+    free: _Free, month: date, reasons: Sequence[DayReasons], on: date | None
+) -> list[list[PickDay | None]]:
+    return picker.weeks(
+        month,
+        free={day: len(of) for day, of in free.by_day.items()},
+        why={day.day: (day.why, day.note) for day in reasons if day.why},
+        first=free.first,
+        last=free.last,
+        chosen=on,
+    )
+
+
+def _day(asked: Asked, wanted: datetime | None, free: _Free) -> date | None:
     """Whose times are shown. Of a month alone, its first day with any; None: it has none."""
-    if asked.day and first <= asked.day <= last:
+    if asked.day and free.has(asked.day):
         return asked.day
-    if _is_within(asked.month, first, last):
-        return next((day for day in free if picker.month_of(day) == asked.month), None)
-    if wanted and first <= wanted.astimezone(zone).date() <= last:
-        return wanted.astimezone(zone).date()
-    return free[0] if free else None
-
-
-def _is_within(month: date | None, first: date, last: date) -> bool:
-    return month is not None and picker.month_of(first) <= month <= last
+    if free.has_month(asked.month):
+        return next((day for day in free.by_day if picker.month_of(day) == asked.month), None)
+    chosen = wanted.astimezone(free.zone).date() if wanted else None
+    return chosen if chosen and free.has(chosen) else next(iter(free.by_day), None)
 
 
 def _reasons(known: Availability | None, months: Sequence[date], last: date) -> list[DayReasons]:
@@ -184,17 +208,11 @@ def _taken(
     ]
 
 
-def _kept(
-    chosen: datetime | None,
-    periods: Sequence[Period],
-    times: Sequence[Period],
-    *,
-    zone: ZoneInfo,
-    theirs: ZoneInfo,
-) -> offer.Slot | None:
+def _kept(chosen: datetime | None, free: _Free, times: Sequence[Period]) -> offer.Slot | None:
+    """Of another day than the one that is shown, and still free."""
     if chosen is None:
         return None
-    found = [period for period in periods if period[0] == chosen.timestamp()]
+    found = [period for period in free.periods if period[0] == chosen.timestamp()]
     if not found or found[0] in times:
         return None
-    return offer.slot(found[0], zone=zone, theirs=theirs)
+    return offer.slot(found[0], zone=free.zone, theirs=free.theirs)

@@ -117,9 +117,10 @@ def _show(
     posted: dict[str, Any] = form.cleaned_data if form else {}
     own_teacher = posted.get("teacher") or known.teacher
     chosen = posted.get("slot") or known.starts_at or known.lost
-    day = asked["day"] or asked["month"]
     # Whoever looks around is not told again and again that an old choice is gone.
-    looks_around = not form and bool(day or asked["teacher"] not in (None, own_teacher))
+    looks_around = not form and bool(
+        asked["day"] or asked["month"] or asked["teacher"] not in (None, own_teacher)
+    )
     teacher = posted.get("teacher") or asked["teacher"] or own_teacher
     offer = picker_for(
         student=student,
