@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import create_connection
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
@@ -85,6 +86,14 @@ class School:
         finally:
             for one in found:
                 one.resume()
+            self.wait_for_sockets()
+
+    def wait_for_sockets(self) -> None:
+        """A page that comes before them tries again, but the browser calls that an error."""
+        deadline = time.monotonic() + START_SECONDS
+        while not any(map(_takes_connections, self._processes("uvicorn"))):
+            assert time.monotonic() < deadline, "the sockets' server does not start"
+            time.sleep(0.05)
 
     def _processes(self, program: str) -> list[psutil.Process]:
         """Those of this school: they know its folder."""
@@ -140,7 +149,17 @@ def running() -> Iterator[School]:
             var=Path(folder),
         )
         school.let_everybody_log_in()
+        school.wait_for_sockets()
         yield school
+
+
+def _takes_connections(server: psutil.Process) -> bool:
+    words = server.cmdline()
+    try:
+        with create_connection(("127.0.0.1", int(words[words.index("--port") + 1])), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_a_time_that_goes_while_it_is_chosen_is_said(school: School, visit: Visi
     student.go(f"/calendar/choose/{course.slug}/")
     page.evaluate("window.isStillThere = true")
     times = page.locator("#times input[name=slot]")
-    teacher = int(page.locator("input[type=hidden][name=teacher]").input_value())
+    teacher = int(page.locator("input[name=teacher][data-with=slot]").input_value())
     chosen = times.first
     chosen.check(force=True)
     gone = page.get_by_text("has just been taken")
@@ -122,20 +122,22 @@ def test_a_time_that_goes_while_it_is_chosen_is_said(school: School, visit: Visi
 
 
 def _book(school: School, teacher: int, slot: str) -> None:
-    """By some student of the sample who has no lessons."""
-    school.change(
+    """By some student of the sample who has time then."""
+    made = school.rows(
         """INSERT INTO enrollment_lesson
              (course_id, teacher_id, student_id, period, local_on, local_start, zone, status)
-           SELECT c.id, %s, s.id,
-                  tstzrange(%s::timestamptz, %s::timestamptz + interval '5 minutes'),
-                  '2030-01-01', '10:00', 'UTC', 'planned'
-             FROM enrollment_course c, enrollment_student s
-            WHERE NOT EXISTS (SELECT FROM enrollment_lesson l WHERE l.student_id = s.id)
-            ORDER BY s.id DESC LIMIT 1""",
+           SELECT c.id, %s, s.id, wanted, '2030-01-01', '10:00', 'UTC', 'planned'
+             FROM enrollment_course c, enrollment_student s,
+                  tstzrange(%s::timestamptz, %s::timestamptz + interval '5 minutes') AS wanted
+            WHERE NOT EXISTS (SELECT FROM enrollment_lesson l
+                               WHERE l.student_id = s.id AND l.period && wanted)
+            ORDER BY s.id DESC LIMIT 1
+           RETURNING id""",
         teacher,
         slot,
         slot,
     )
+    assert made
 
 
 def _nothing_is_taken_from_who_is_in_the_middle_of_it(page: Page, set_status: Any) -> None:

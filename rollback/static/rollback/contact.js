@@ -73,6 +73,8 @@ export class Contact {
     if (socket !== this.#socket) return;
     this.#socket = null;
     if (code >= 4000) this.#wait = LONGEST;
+    // Never heard anything: then what may have changed since the page was read is asked for.
+    if (!this.#live && this.#wait === SHORTEST) this.#askIn(around(FIRST_ASK));
     setTimeout(() => this.#socket ?? this.#open(), around(this.#wait));
     this.#wait = Math.min(this.#wait * 2, LONGEST);
     this.#lost();

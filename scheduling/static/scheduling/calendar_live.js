@@ -160,8 +160,9 @@ class CalendarLive {
 
   #inWords(at) {
     const isToday = at.toDateString() === new Date().toDateString();
-    const style = isToday ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" };
-    const clock = { ...style, timeZone: this.#place.dataset.zone || undefined };
+    const date = isToday ? {} : { day: "numeric", month: "long" };
+    const clock = { ...date, hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    clock.timeZone = this.#place.dataset.zone || undefined;
     return new Intl.DateTimeFormat(document.documentElement.lang, clock).format(at);
   }
 }
