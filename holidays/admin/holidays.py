@@ -51,7 +51,6 @@ class HolidayAdmin(ImpactAdmin, ModelAdmin):
         ("source", admin.RelatedOnlyFieldListFilter),
         ("region", admin.RelatedOnlyFieldListFilter),
     )
-    list_filter_submit = False
     list_select_related = ("region", "source")
     list_per_page = 50
     search_fields = ("name", "names", "note", "teachers__display_name", "courses__title")
@@ -134,7 +133,12 @@ class HolidayAdmin(ImpactAdmin, ModelAdmin):
     @display(
         description=gettext_lazy("kind"),
         ordering="kind",
-        label={"public": "info", "school_break": "success", "working_day": "warning"},
+        label={
+            "public": "info",
+            "school_break": "success",
+            "other": "danger",
+            "working_day": "warning",
+        },
     )
     def what_kind(self, holiday: Holiday) -> tuple[str, str]:
         return holiday.kind, holiday.get_kind_display()

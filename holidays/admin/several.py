@@ -1,7 +1,7 @@
 """Several closures at once: typed or pasted as lines, looked at, and entered together or not at all."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import forms
@@ -168,7 +168,8 @@ class SeveralForm(forms.Form):
 def _lines(text: str, years: int) -> tuple[list[Line], list[str]]:
     """With those of further years; and what is wrong, in words."""
     lines, errors = read(text)
-    wrong, found = [_words(one) for one in errors], {}
+    wrong = [_words(one) for one in errors]
+    found: dict[tuple[date, date, str], Line] = {}
     for line in lines:
         try:
             for one in in_years(line, years):

@@ -28,11 +28,11 @@ def enter(
     :raises IntegrityError: one is entered already; nothing was written.
     """
     made = Holiday.objects.bulk_create(holidays)
-    for link, pks in (
-        (Holiday.teachers.through, [("teacher_id", one.pk) for one in teachers]),
-        (Holiday.courses.through, [("course_id", one.pk) for one in courses]),
-    ):
-        link.objects.bulk_create(
-            link(holiday_id=holiday.pk, **{name: pk}) for holiday in made for name, pk in pks
-        )
+    of_teachers, of_courses = Holiday.teachers.through, Holiday.courses.through
+    of_teachers.objects.bulk_create(
+        of_teachers(holiday=one, teacher=teacher) for one in made for teacher in teachers
+    )
+    of_courses.objects.bulk_create(
+        of_courses(holiday=one, course=course) for one in made for course in courses
+    )
     return made

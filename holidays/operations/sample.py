@@ -56,7 +56,7 @@ def show_closures(*, email: str, now: datetime) -> None:
 def _public(year: int, region: Region, *, now: datetime) -> None:
     for (month, day), (name, german) in PUBLIC.items():
         on = date(year, month, day)
-        kind = {"kind": Holiday.Kind.PUBLIC, "scope": Holiday.Scope.REGION, "region": region}
+        kind: Any = {"kind": Holiday.Kind.PUBLIC, "scope": Holiday.Scope.REGION, "region": region}
         _enter(now=now, name=name, names={"de": german}, first_on=on, last_on=on, **kind)
 
 

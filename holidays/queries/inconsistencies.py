@@ -185,7 +185,8 @@ def words_without_public(*, conflict: "Conflict") -> str:
         "%(region)s has no public holidays in %(year)d, so that lessons are offered on them. Import "
         "or enter them; keep it as it is, if there are none."
     )
-    return words % conflict.facts
+    said: str = words % conflict.facts
+    return said
 
 
 def links_without_public(*, conflict: "Conflict") -> list[tuple[str, str]]:
@@ -222,7 +223,8 @@ def words_without_next_year(*, conflict: "Conflict") -> str:
         "“%(title)s” had this year’s holidays, and those of %(year)d are not imported yet. Lessons "
         "can be booked ahead, also on them: import the next year."
     )
-    return words % conflict.facts
+    said: str = words % conflict.facts
+    return said
 
 
 def links_without_next_year(*, conflict: "Conflict") -> list[tuple[str, str]]:

@@ -107,6 +107,8 @@ def _whom(one: Closure, mine: Mine) -> str:
         return words % {"names": _names(mine.courses, one.courses)}
     if one.teachers is None:
         return ""
+    if one.kind == Holiday.Kind.PUBLIC and one.teachers.issuperset(mine.teachers):
+        return ""
     others = {pk: name for pk, name in mine.teachers.items() if pk != mine.me}
     if one.teachers.isdisjoint(others):
         return gettext("for you")

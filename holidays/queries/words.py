@@ -1,6 +1,6 @@
 """Closures in words: which days, which part of them, for whom."""
 
-from datetime import date, time, timedelta
+from datetime import date, time
 
 from django.utils.dates import WEEKDAYS
 from django.utils.formats import date_format
@@ -71,9 +71,4 @@ def _seconds(at: time | None, *, otherwise: int) -> int:
 
 
 def _clock(seconds: int) -> str:
-    return date_format(time.min.replace(**_hour_and_minute(seconds)), "H:i")
-
-
-def _hour_and_minute(seconds: int) -> dict[str, int]:
-    past = timedelta(seconds=seconds)
-    return {"hour": past.seconds // 3600, "minute": past.seconds // 60 % 60}
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}"

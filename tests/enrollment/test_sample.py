@@ -18,6 +18,10 @@ from enrollment.operations.sample_school import write_sample_school
 from enrollment.queries.courses import with_places
 from enrollment.sample import timetable
 from enrollment.sample.timetable import School
+from holidays.models import Holiday
+from holidays.operations.sample import show_closures
+from holidays.queries import inconsistencies
+from holidays.queries.displaced import lessons_on_closed_days
 from tests.enrollment.school_files import NOW
 from tests.enrollment.test_export import MODELS, export
 from tests.enrollment.test_import import everything
@@ -141,6 +145,7 @@ def test_it_comes_in_quickly_and_twice_changes_nothing(folder: Path, tmp_path: P
     )
     check_the_known_people()
     check_the_edges()
+    check_the_closures()
     check_the_way_there_and_back(tmp_path)
 
 
@@ -173,3 +178,18 @@ def check_the_edges() -> None:
     assert min(left) == 0
     assert courses.filter(opens_on__gt=TODAY).count() == 1
     assert courses.filter(closes_on__lt=TODAY).count() == 1
+
+
+def check_the_closures() -> None:
+    """Of each kind and scope one, and no lesson stands on any of them."""
+    show_closures(email="teacher@school.example", now=NOW)
+    kinds = {"public", "school_break", "other", "working_day"}
+    assert set(Holiday.objects.values_list("kind", flat=True)) == kinds
+    assert set(Holiday.objects.values_list("scope", flat=True)) == {"school", "region", "teachers"}
+    assert Holiday.objects.filter(starts__isnull=False).exclude(note="").exists()
+    years = {TODAY.year, TODAY.year + 1}
+    assert {one.first_on.year for one in Holiday.objects.all()} >= years
+    assert list(lessons_on_closed_days(now=NOW, lessons=None)) == []
+    swap = Holiday.objects.get(kind="working_day")
+    assert not Lesson.objects.filter(status="planned", local_on=swap.first_on).exists()
+    assert not any(one.find(now=NOW, lessons=None) for one in inconsistencies.DETECTORS)

@@ -35,7 +35,7 @@ def test_one_is_entered_and_the_other_told_so() -> None:
             return offices[number].post(SEVERAL, {**lines, "step": "save"})
         return offices[number].post(ADD, typed())
 
-    answers = at_once(*(lambda number=number: press(number) for number in range(4)))
+    answers: list[Any] = at_once(*(lambda number=number: press(number) for number in range(4)))
     assert Holiday.objects.count() == 1
     assert sorted(one.status_code for one in answers) in (
         [200, 200, 302, 422],
@@ -47,7 +47,8 @@ def test_one_is_entered_and_the_other_told_so() -> None:
 
 def test_an_import_that_was_faster_is_no_error_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks for no lock, and may commit between the form's check and the writing."""
-    office, came = logged_in("office"), []
+    office = logged_in("office")
+    came: list[Holiday] = []
     real = page.HolidayAdmin.save_model
 
     def late(self: Any, request: Any, obj: Any, *args: Any) -> None:
@@ -75,4 +76,9 @@ def test_the_database_refuses_whoever_asks_nobody() -> None:
             return "refused" if "holiday_once" in str(error) else str(error)
         return "entered"
 
-    assert sorted(at_once(*[enter] * 4)) == ["entered", "refused", "refused", "refused"]
+    assert sorted(str(one) for one in at_once(*[enter] * 4)) == [
+        "entered",
+        "refused",
+        "refused",
+        "refused",
+    ]
