@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -49,9 +49,11 @@ def test_from_a_taken_time_to_the_lesson(school: School, visit: Visit) -> None:
 
     school.change(
         "UPDATE enrollment_lesson SET status = 'cancelled', expires_at = NULL"
-        " WHERE teacher_id = %s::bigint AND period @> %s::timestamptz",
+        " WHERE teacher_id = %s::bigint AND period && tstzrange(%s, %s)",
         int(teacher),
-        datetime.fromisoformat(slot),
+        # Whatever stands in its way, also a lesson that begins later, or ends close before.
+        datetime.fromisoformat(slot) - timedelta(hours=1),
+        datetime.fromisoformat(slot) + timedelta(hours=2),
     )
     _wait_for_offer(school, email)
     mail = only_mail_to(school, email)
