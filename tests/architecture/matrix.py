@@ -207,7 +207,9 @@ def build() -> School:
     units = (unit, ticked, conflict, credit)
     hours = (other_day, time_off, policy, waits)
     closures = (source, imported)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *closures)}
+    things = {
+        row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *closures)
+    }
     return School(
         people=people,
         things=things

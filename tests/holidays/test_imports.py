@@ -20,8 +20,9 @@ from holidays.admin import import_pages
 from holidays.domain.rows import PUBLIC, WORKING_DAY, Note, Reading, Row, numbered
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region
 from holidays.operations import differences
-from holidays.queries.library import LibraryFailed, Wanted
+from holidays.queries.library import LibraryFailed, Place, Wanted
 from holidays.tasks import look_for_differences
+from scheduling.models import AvailabilityRule
 from tests.conftest import make_user
 from tests.holidays.test_calendar_files import FILES
 from tests.scheduling.conftest import NOW
@@ -77,6 +78,14 @@ def now() -> Iterator[datetime]:
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Library:
     made = Library()
+    germany = Place(
+        code="DE",
+        name="Germany",
+        subdivisions=(("BY", "Bayern"),),
+        categories=("public", "school"),
+        years=(1990, 2100),
+    )
+    monkeypatch.setattr(import_pages, "places", lambda: [germany])
     monkeypatch.setattr(import_pages, "public_holidays", made)
     monkeypatch.setattr(differences, "public_holidays", made)
     return made
@@ -298,7 +307,7 @@ class TestLibrary:
         assert list(page.context["form"].errors) == [field]
 
     def test_a_library_that_fails_is_said_in_words(
-        self, office: Client, monkeypatch: pytest.MonkeyPatch
+        self, office: Client, library: Library, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(_wanted: Any) -> None:
             raise LibraryFailed("slow")
@@ -349,6 +358,8 @@ class TestConfirming:
     def test_lessons_on_closed_time_are_shown_and_become_conflicts(
         self, office: Client, library: Library, teacher: Teacher, student: Student, course: Course
     ) -> None:
+        # A lesson that stood wrong before is not hit by the import.
+        AvailabilityRule.objects.create(teacher=teacher, weekday=4, starts="16:00", ends="18:00")
         enrollment = Enrollment.objects.create(student=student, course=course, teacher=teacher)
         lesson: Lesson = plan_by_hand(
             enrollment=enrollment, teacher=teacher, on=date(2026, 3, 20), at=time(16), now=NOW
