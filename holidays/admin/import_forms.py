@@ -97,14 +97,12 @@ class LibraryForm(YearsForm):
         ]
 
     @property
-    def subdivision(self) -> str:
+    def part(self) -> str:
         return str(self.cleaned_data.get("subdivision") or "")
 
     @property
     def region(self) -> tuple[str, str] | None:
-        return (
-            (self.place.code, self.subdivision) if self.cleaned_data["closes"] == REGION else None
-        )
+        return (self.place.code, self.part) if self.cleaned_data["closes"] == REGION else None
 
 
 class FileForm(YearsForm):
@@ -161,9 +159,10 @@ class FileForm(YearsForm):
 
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > MOST_BYTES:
+        size = file.size or 0
+        if size > MOST_BYTES:
             words = _("This file has %(size)s; at most %(most)s can be imported.")
-            sizes = {"size": filesizeformat(file.size), "most": filesizeformat(MOST_BYTES)}
+            sizes = {"size": filesizeformat(size), "most": filesizeformat(MOST_BYTES)}
             raise forms.ValidationError(words % sizes)
         data = file.read()
         file.seek(0)

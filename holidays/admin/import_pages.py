@@ -26,7 +26,7 @@ from holidays.admin.import_words import (
 )
 from holidays.domain import ics, table
 from holidays.domain.rows import Reading
-from holidays.models import HolidaySource
+from holidays.models import HolidaySource, Region
 from holidays.operations import waiting
 from holidays.operations.imports import Collides, Draft, PlanChanged, import_holidays
 from holidays.queries.imports import next_year, sources, years_of
@@ -108,7 +108,7 @@ def country(admin: ModelAdmin, request: HttpRequest, code: str) -> HttpResponse:
 def _library(request: HttpRequest, form: LibraryForm, place: Place) -> str | None:
     """The token of what waits; None after saying in the form why nothing does."""
     categories = tuple(form.cleaned_data["categories"])
-    where = place.called(form.subdivision)
+    where = place.called(form.part)
     kinds = joined(category_in_words(one) for one in categories)
     whom = f" [{'-'.join(part for part in form.region if part)}]" if form.region else ""
     draft = Draft(
@@ -117,7 +117,7 @@ def _library(request: HttpRequest, form: LibraryForm, place: Place) -> str | Non
         years=form.years,
         rows=(),
         country=place.code,
-        subdivision=form.subdivision,
+        subdivision=form.part,
         categories=categories,
         region=form.region,
     )
@@ -167,7 +167,7 @@ def again(admin: ModelAdmin, request: HttpRequest, object_id: str) -> HttpRespon
         country=source.country,
         subdivision=source.subdivision,
         categories=tuple(source.categories),
-        region=source.region and (source.region.country, source.region.subdivision),
+        region=codes_of(source.region),
     )
     try:
         reading = read_library(draft)
@@ -237,10 +237,10 @@ def _file(request: HttpRequest, form: FileForm) -> tuple[str | None, dict[str, A
     draft = Draft(
         kind=kind,
         title=source.title if source else form.cleaned_data["title"],
-        source=source and source.pk,
+        source=source.pk if source else None,
         years=form.years,
         rows=(),
-        region=region and (region.country, region.subdivision),
+        region=codes_of(region),
     )
     return keep(request, draft, reading), None
 
@@ -289,6 +289,10 @@ def preview(admin: ModelAdmin, request: HttpRequest, token: str) -> HttpResponse
     admin.log_addition(request, done, [{"added": {"name": "holidays", "object": str(done)}}])
     messages.success(request, _("Imported. Here is what was changed, and it can be undone."))
     return redirect(url("change", done.pk))
+
+
+def codes_of(region: Region | None) -> tuple[str, str] | None:
+    return (region.country, region.subdivision) if region else None
 
 
 def _places() -> tuple[str, list[Place]]:

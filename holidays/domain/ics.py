@@ -84,14 +84,13 @@ def read(data: bytes, wishes: Wishes, *, file_name: str = "") -> Reading:
     """:raises NotCalendar:"""
     notes: list[Note] = []
     rows: list[Row] = []
+    budget = [BUDGET]
     for calendar in _calendars(data):
         clock = _zone(str(calendar.get("X-WR-TIMEZONE", ""))) or ZoneInfo(wishes.zone)
-        rows += _rows(_Reader(clock, wishes, notes), calendar.walk("VEVENT"))
+        rows += _rows(_Reader(clock, wishes, notes, budget), calendar.walk("VEVENT"))
         if len(rows) > MOST_ROWS:
             raise NotCalendar("too_many", most=str(MOST_ROWS))
-    return Reading(
-        rows=tuple(each_once(rows)), notes=tuple(dict.fromkeys(notes)), version=file_name
-    )
+    return Reading(rows=tuple(each_once(rows)), notes=_each_once(notes), version=file_name)
 
 
 def _calendars(data: bytes) -> list[Any]:
@@ -128,9 +127,9 @@ def _rows(reader: "_Reader", components: Iterable[Any]) -> Iterator[Row]:
 class _Reader:
     """One calendar's events, on wall clocks."""
 
-    def __init__(self, clock: tzinfo, wishes: Wishes, notes: list[Note]) -> None:
+    def __init__(self, clock: tzinfo, wishes: Wishes, notes: list[Note], budget: list[int]) -> None:
         self.clock, self.wishes, self.notes = clock, wishes, notes
-        self.budget = [BUDGET]
+        self.budget = budget
 
     def event(self, component: Any) -> Event | None:
         name = short(str(component.get("SUMMARY", "")))
@@ -265,6 +264,10 @@ def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
             ends=until,
             note=event.note,
         )
+
+
+def _each_once(notes: Iterable[Note]) -> tuple[Note, ...]:
+    return tuple({(one.code, *one.values.values()): one for one in notes}.values())
 
 
 def _whole(starts: datetime, ends: datetime) -> tuple[datetime, datetime]:

@@ -28,8 +28,6 @@ KINDS = {
     HALF_DAY: PUBLIC,
     "school": SCHOOL_BREAK,
 }
-# The library names what is free, not what is worked instead.
-WORKING_NAME = "Working day instead"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +46,13 @@ class Day:
 
 
 def reading(
-    answer: Mapping[str, Any], *, years: Sequence[int], languages: Sequence[str], version: str
+    answer: Mapping[str, Any], *, years: Sequence[int], working: Mapping[str, str], version: str
 ) -> Reading:
-    """languages: ours, the first one being that of `name`."""
+    """working: by our languages, the first one being that of `name`, what a working day instead is
+    called: the library names what is free."""
+    languages = list(working)
     days, guessed = _days(answer["days"], languages)
-    rows = [*_runs(days), *_working(answer["working"])]
+    rows = [*_runs(days), *_working(answer["working"], working)]
     rows.sort(key=lambda row: (row.first_on, row.last_on, row.name))
     notes = [*_notes(answer, years=years), *_guessed(guessed)]
     return Reading(rows=numbered(rows), notes=tuple(notes), version=version)
@@ -62,7 +62,7 @@ def _days(
     found: Sequence[Mapping[str, Any]], languages: Sequence[str]
 ) -> tuple[list[tuple[Day, list[date]]], list[str]]:
     """By what they are called; and the names of half days of which nobody says when they begin."""
-    taken: set[tuple[str, str, str | None]] = set()
+    taken: set[tuple[str, str, time | None]] = set()
     days: dict[tuple[Any, ...], tuple[Day, list[date]]] = {}
     guessed: dict[str, None] = {}
     for one in found:
@@ -71,7 +71,7 @@ def _days(
         if half and not one["starts"]:
             guessed[one["name"]] = None
         # A holiday of the state and of its banks is one holiday; the category asked for first counts.
-        if (key := (one["day"], one["name"], at and at.isoformat())) in taken:
+        if (key := (one["day"], one["name"], at)) in taken:
             continue
         taken.add(key)
         day = Day(
@@ -106,13 +106,15 @@ def _runs(days: Sequence[tuple[Day, Sequence[date]]]) -> Iterator[Row]:
                 )
 
 
-def _working(found: Sequence[tuple[str, int | None]]) -> Iterator[Row]:
+def _working(found: Sequence[tuple[str, int | None]], called: Mapping[str, str]) -> Iterator[Row]:
+    own, *others = called
     for day, weekday in found:
         if weekday is not None:
             on = date.fromisoformat(day)
             yield Row(
                 key=f"working:{day}",
-                name=WORKING_NAME,
+                name=called[own],
+                names={language: called[language] for language in others},
                 kind=WORKING_DAY,
                 first_on=on,
                 last_on=on,

@@ -331,13 +331,13 @@ def _known_source(
     """:raises PlanChanged: it was deleted meanwhile."""
     found = draft.source
     if found is None and draft.kind == HolidaySource.Kind.LIBRARY and (region or not draft.region):
-        same = same_library_source(
+        same_one = same_library_source(
             country=draft.country,
             subdivision=draft.subdivision,
             categories=draft.categories,
             region=region,
         )
-        found = same and same.pk
+        found = same_one.pk if same_one else None
     if found is None:
         return None
     rows = HolidaySource.objects.select_for_update() if lock else HolidaySource.objects.all()

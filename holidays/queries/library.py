@@ -14,6 +14,8 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import translation
+from django.utils.translation import gettext
 
 from holidays.domain import public
 from holidays.domain.rows import Reading
@@ -110,10 +112,16 @@ def public_holidays(wanted: Sequence[Wanted]) -> list[Reading]:
         for one in wanted
     ]
     answer = _ask({"holidays": asked})
+    working = {language: _working(language) for language in languages}
     return [
-        public.reading(found, years=one.years, languages=languages, version=answer["version"])
+        public.reading(found, years=one.years, working=working, version=answer["version"])
         for one, found in zip(wanted, answer["holidays"], strict=True)
     ]
+
+
+def _working(language: str) -> str:
+    with translation.override(language):
+        return gettext("Working day instead")
 
 
 def our_languages() -> list[str]:

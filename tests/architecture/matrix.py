@@ -29,7 +29,7 @@ from enrollment.models import (
 )
 from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
-from holidays.models import Holiday, Region, TeacherRegion
+from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
 from rollback.models import EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
@@ -202,11 +202,16 @@ def build() -> School:
     )
     region = Region.objects.create(country="DE", is_school=True)
     lives = TeacherRegion.objects.create(teacher=teacher, region=region)
+    source = HolidaySource.objects.create(kind="csv", title="Breaks")
+    imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    units = (unit, ticked, conflict, credit, region, lives)
+    units = (unit, ticked, conflict, credit)
     hours = (other_day, time_off, policy, waits)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
+    closures = (source, imported, region, lives)
+    things = {
+        row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *closures)
+    }
     return School(
         people=people,
         things=things
@@ -219,6 +224,9 @@ def build() -> School:
             "teacher": str(teacher.pk),
             "rule": str(rule.pk),
             "exception": str(other_day.pk),
+            "source": str(source.pk),
+            "preview": "nothing",
+            "code": "DE",
             "time_off": str(time_off.pk),
             "entry": str(waits.pk),
             "booking": str(lesson.pk),

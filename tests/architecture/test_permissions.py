@@ -238,6 +238,24 @@ OFFICE_PAGES = [
     office("admin:enrollment_conflict_changelist", POST, staff=200, data={"action": "keep_selected", "_selected_action": "{conflict}"}),
     office("admin:enrollment_conflict_changelist", POST, staff=200, data={"action": "cancel_selected", "_selected_action": "{conflict}"}),
     office("admin:enrollment_conflict_change", POST, staff="/admin/", data={"step": "keep", "reason": "x", "lesson-{lesson}-what": "keep"}),
+    # Importing holidays, and taking an import back.
+    office("admin:holidays_holidayimport_start", GET, staff=200),
+    office("admin:holidays_holidayimport_start", GET, staff=422, query="?country=XX"),
+    office("admin:holidays_holidayimport_country", GET, staff=200),
+    office("admin:holidays_holidayimport_country", GET, staff=404, things={"code": "XX"}),
+    office("admin:holidays_holidayimport_country", POST, staff=422),
+    office("admin:holidays_holidayimport_file", GET, staff=200),
+    office("admin:holidays_holidayimport_file", GET, staff=200, query="?source={source}"),
+    office("admin:holidays_holidayimport_file", POST, staff=422),
+    office("admin:holidays_holidayimport_again", GET, staff=405),
+    # From a file; the library would be asked instead.
+    office("admin:holidays_holidayimport_again", POST, staff="/admin/holidays/holidayimport/file/"),
+    # Nothing waits.
+    office("admin:holidays_holidayimport_preview", GET, staff="/admin/holidays/holidayimport/start/"),
+    office("admin:holidays_holidayimport_preview", POST, staff="/admin/holidays/holidayimport/start/"),
+    office("admin:holidays_holidayimport_undo", GET, staff=200),
+    office("admin:holidays_holidayimport_undo", POST, staff="/admin/holidays/holidayimport/"),
+    office("admin:holidays_holidayimport_undo", GET, staff=404, things={"object_id": "nothing"}),
     # Reading a conversation takes a reason.
     office("admin:enrollment_thread_change", POST, staff=200, data={"reason": "a complaint"}),
     office("admin:enrollment_apitoken_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{digest}"}),
@@ -282,6 +300,8 @@ MODELS = {
     "holidays_holiday":         ("lacd", "lacd", "lacd"),
     "holidays_region":          ("lacd", "lacd", "lacd"),
     "holidays_teacherregion":   ("lacd", "lacd", "lacd"),
+    "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
+    "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),

@@ -53,13 +53,15 @@ NO_PAGE = {
     "admin:search": "part of a page; the test of the office's search opens it",
     "admin:autocomplete": "for the script, in JSON",
     "admin:enrollment_conflict_look_again": "a button",
+    "admin:holidays_holidayimport_again": "a button",
     "admin:view_on_site": "leads on; no model of ours uses it",
     "admin:enrollment_user_copy_data": "a file",
     "admin:enrollment_enrollment_plan_lesson": "leads on, to the lesson's form",
     "admin:enrollment_teacher_week": "leads on, to the week",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
 }
-# Opened by tests of test_accessibility.py, test_accessible_office.py and test_api_page.py.
+# Opened by tests of test_accessibility.py, test_accessible_office.py, test_api_page.py and
+# test_holiday_import.py.
 BY_HAND = {
     "api-docs",
     "scheduling:details",
@@ -68,6 +70,7 @@ BY_HAND = {
     "admin:rollback_enrollmentdraft_delete_unreadable",
     "admin/(?P<url>.*)$",
     "admin:logout",
+    "admin:holidays_holidayimport_preview",
 }
 LEAD_ON = ("_process_import", "/<path:object_id>/")
 

@@ -17,6 +17,11 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO holidays_holiday (name, first_on, last_on, note)
        SELECT 'Snow', current_date + 40, current_date + 41, 'If it snows.'
         WHERE NOT EXISTS (SELECT FROM holidays_holiday)""",
+    """INSERT INTO holidays_holidaysource (kind, title, country, subdivision, categories)
+       SELECT 'csv', 'Breaks', '', '', '[]' WHERE NOT EXISTS (SELECT FROM holidays_holidaysource)""",
+    """INSERT INTO holidays_holidayimport (source_id, first_year, last_year, version, changes)
+       SELECT min(id), 2026, 2026, 'breaks.csv', '[]' FROM holidays_holidaysource
+        WHERE NOT EXISTS (SELECT FROM holidays_holidayimport)""",
     """INSERT INTO enrollment_apitoken (digest, token_key, created, expiry, name, user_id)
        SELECT repeat('a', 128), 'aaaaaaaaaaaaaaa', now(), now() + interval '1 day', 'A script', id
          FROM enrollment_user WHERE email = 'student@school.example'
@@ -120,6 +125,8 @@ FIRST: dict[str, LiteralString] = {
     "holidays.holiday": "SELECT min(id) FROM holidays_holiday",
     "holidays.region": "SELECT min(id) FROM holidays_region",
     "holidays.teacherregion": "SELECT min(id) FROM holidays_teacherregion",
+    "holidays.holidayimport": "SELECT min(id) FROM holidays_holidayimport",
+    "holidays.holidaysource": "SELECT min(id) FROM holidays_holidaysource WHERE kind = 'csv'",
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
@@ -130,6 +137,7 @@ FIRST: dict[str, LiteralString] = {
 }
 FIXED = {
     "app_label": "enrollment",
+    "code": "DE",
     "key": "1-key",
     "month": "12",
     "uidb36": "1",
@@ -162,6 +170,7 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         "teacher": teacher,
         "scheduling.availabilityrule": rule,
         "rule": rule,
+        "source": found["holidays.holidaysource"],
         "rollback.enrollmentdraft": draft,
         "course": slug,
         "token": Signer(salt="rollback.reminders", sep=".").sign(student),
