@@ -400,7 +400,7 @@ def test_every_page_has_a_language_a_skip_link_and_no_inline_code(
 ) -> None:
     for url in ("/", "/courses/violin/", "/accounts/login/", "/accounts/signup/"):
         text = page(client, url)
-        assert '<html lang="en">' in text
+        assert '<html lang="en" dir="ltr">' in text
         assert 'href="#main"' in text
         assert "style=" not in text
         assert "<script>" not in text
@@ -409,7 +409,7 @@ def test_every_page_has_a_language_a_skip_link_and_no_inline_code(
 def test_the_language_can_be_changed(client: Client, course: Course) -> None:
     response = client.post("/i18n/setlang/", {"language": "de", "next": "/"}, follow=True)
     text = response.content.decode()
-    assert '<html lang="de">' in text
+    assert '<html lang="de" dir="ltr">' in " ".join(text.split())
     assert "Finden Sie Ihren Kurs" in text
 
 

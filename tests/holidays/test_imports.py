@@ -510,6 +510,7 @@ class TestDifferences:
         library.change("Eid", "2026-03-20", first_on=date(2026, 3, 21), last_on=date(2026, 3, 21))
         assert look_for_differences() == 1
         source.refresh_from_db()
+        assert source.difference is not None
         assert source.difference["counts"] == {"changed": 1}
         page = office.get(reverse("admin:holidays_holidaysource_changelist") + "?differs=yes")
         assert "1 holiday" in words(page)

@@ -169,7 +169,7 @@ def test_a_library_that_fails_says_why(
     def run(*_args: Any, **_more: Any) -> None:
         raise error
 
-    monkeypatch.setattr(library.subprocess, "run", run)
+    monkeypatch.setattr("subprocess.run", run)
     with pytest.raises(LibraryFailed) as failed:
         public_holidays([Wanted(country="DE", years=(2026,))])
     assert failed.value.reason == reason

@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import path
 from websockets.sync.client import ClientConnection, connect
 
+from config.local.ports import next_free
 from enrollment.models import User
 from enrollment.socket_login import SocketLogin
 from rollback.doors.sockets import Changes, FeaturesSocket, SocketDoor
@@ -46,7 +47,8 @@ def served(*stops: Callable[[], Any], **sockets: Any) -> Iterator[str]:
     router = URLRouter([path(route, app) for route, app in routes.items()])
     inner = SocketLogin(SocketDoor(router, changes), origins=[settings.SITE_URL])
     app = ProtocolTypeRouter({"websocket": inner, "lifespan": LetGo(*stops)})
-    port = ports.of_our_own(19_700)
+    # Two may be served at a time.
+    port = next_free(ports.of_our_own(19_700))
     config = uvicorn.Config(app, port=port, log_level="warning", ws="websockets-sansio")
     serving = uvicorn.Server(config)
     thread = threading.Thread(target=serving.run, daemon=True)

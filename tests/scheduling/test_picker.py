@@ -13,7 +13,7 @@ from scheduling.domain import picker
 from scheduling.domain.reasons import Why
 from scheduling.models import AvailabilityRule, BookingPolicy
 from tests.conftest import make_student
-from tests.scheduling.conftest import MakeLesson
+from tests.scheduling.conftest import MakeLesson, everybody_closed
 from tests.scheduling.steps import CHOOSE, FIRST, SECOND, choose, slots_on
 
 pytestmark = [
@@ -138,8 +138,7 @@ def test_two_students_want_one_time_and_the_second_sees_the_nearest(
 def test_a_closed_day_says_why_wherever_it_is_asked_for(
     as_student: Client, course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    closed = {date(2026, 1, 19): "Snow"}
-    monkeypatch.setattr(sockets, "_closed_days", lambda *_args: closed)
+    monkeypatch.setattr(sockets, "_closures", everybody_closed({date(2026, 1, 19): "Snow"}))
     page = as_student.get(CHOOSE, {"day": "2026-01-19"})
     assert "Closed: Snow." in cells(page)["2026-01-19"]
     assert '<small class="note" aria-hidden="true">Snow</small>' in cells(page)["2026-01-19"]
