@@ -112,8 +112,12 @@ def _row(item: Item, action: Action) -> dict[str, Any]:
         "name": words["name"],
         "names": words["names"],
         "days": words["days"],
-        "times": words["times"],
-        "kind": joined([words["kind"], words["as_weekday"] and _like(words["as_weekday"])]),
+        # A day that is worked closes nothing.
+        "closes": joined(
+            [words["kind"], _like(words["as_weekday"])]
+            if words["as_weekday"]
+            else [words["times"], words["kind"]]
+        ),
         "cells": differences(item.known.now, item.theirs) if item.known and item.theirs else [],
         "twin": item.state is State.TWICE and item.known and in_words(item.known.now)["name"],
         "twin_source": item.known.source if item.known else "",

@@ -75,9 +75,13 @@ class HolidaySourceAdmin(ModelAdmin):
 
     @display(description=gettext_lazy("what the source says now"))
     def difference_in_words(self, source: HolidaySource) -> str:
+        if source.compared_at is None:
+            return "–"
         return difference_in_words(source) or _("Nothing else than what was imported.")
 
     @display(description=gettext_lazy("import again"))
     def import_again(self, source: HolidaySource) -> str:
         place = f"{url('start')}#source-{source.pk}"
-        return format_html('<a href="{}">{}</a>', place, _("On the page of imports"))
+        return format_html(
+            '<a class="office-button" href="{}">{}</a>', place, _("On the page of imports")
+        )
