@@ -10,6 +10,8 @@ const mend = () => {
   document.querySelectorAll(".help-tooltip[aria-label]").forEach((sign) => (sign.role = "img"));
   document.querySelectorAll(".material-symbols-outlined").forEach(hideIcon);
   document.querySelectorAll(".select2-container").forEach(nameSelect);
+  // Above the boxes that delete a row stands nothing: no header, then.
+  document.querySelectorAll("thead th:not([role])").forEach((cell) => cell.textContent.trim() || (cell.role = "cell"));
   // A page with a title of its own has the trail above it, not a second title.
   const [trail, title] = document.querySelectorAll("#main h1");
   if (title) trail.role = "none";
