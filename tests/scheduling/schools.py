@@ -144,12 +144,12 @@ lines = st.fixed_dictionaries(
 parts_of_days = st.sampled_from([(None, None), (None, None), (time(12), None), (None, time(2, 30))])
 closures = st.fixed_dictionaries(
     {
-        "first": st.integers(-2, 6),
+        "first": st.integers(-1, 4),
         "more": st.integers(0, 1),
         "part": parts_of_days | st.tuples(st.just(time(1)), st.sampled_from([time(3), time(23)])),
         "as_weekday": st.none() | st.none() | st.integers(0, 6),
         "whom": st.sampled_from(
-            ["school", "school", "teacher", "others", "course", "other_course", "DE", "DE-BY", "ES"]
+            ["school", "teacher", "others", "course", "other_course", "DE", "DE-BY", "DE-BY", "ES"]
         ),
     }
 )
@@ -171,9 +171,9 @@ def schools(draw: st.DrawFn) -> School:
         rules=draw(st.lists(rules, min_size=4, max_size=12)),
         exceptions=draw(st.lists(exceptions, max_size=5)),
         time_off=draw(st.lists(absences, max_size=2)),
-        holidays=draw(st.lists(closures, max_size=4)),
+        holidays=draw(st.lists(closures, min_size=1, max_size=5)),
         # The teacher, or the school for who has no region.
-        lives=draw(st.sampled_from(["nowhere", "DE", "DE-BY", "school in DE-BY", "ES"])),
+        lives=draw(st.sampled_from(["DE-BY", "school in DE-BY", "DE", "ES", "nowhere"])),
         lessons=draw(st.lists(lessons, min_size=10, max_size=24)),
         policies=draw(
             st.lists(
