@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 
 from rollback.domain.timings import CLASSES, Timings, class_of, summed
 from rollback.models import TimingMinute
@@ -38,6 +38,15 @@ SUM = """
      WHERE feature = %s AND kind = %s AND minute >= %s AND minute < %s AND one > 0
      GROUP BY place
 """
+
+# The errors stand behind the last class.
+SUM_ALL = """
+    SELECT feature, kind, place, sum(one)::bigint FROM rollback_timingminute AS t,
+           unnest(t.counts || t.errors) WITH ORDINALITY AS u(one, place)
+     WHERE minute >= %s AND minute < %s AND one > 0
+     GROUP BY feature, kind, place
+"""
+LOCK = "SET LOCAL lock_timeout = '200ms'"
 
 _lock = threading.Lock()
 _timer: threading.Timer | None = None
@@ -70,13 +79,18 @@ def timings(*, feature: str, kind: str, since: datetime, until: datetime) -> Tim
 
 
 def all_timings(*, since: datetime, until: datetime) -> Mapping[tuple[str, str], Timings]:
-    """By feature and kind; one query, in which a day is some thousand rows."""
-    rows = TimingMinute.objects.filter(minute__gte=since, minute__lt=until)
+    """By feature and kind, in one query. Nothing where they cannot be read at once: the table may be
+    locked, archived or not there yet, and the switchboard's page must not wait for it."""
     added: dict[tuple[str, str], list[int]] = {}
-    for feature, kind, counts, errors in rows.values_list("feature", "kind", "counts", "errors"):
-        there = added.setdefault((feature, kind), [0] * (CLASSES + 1))
-        for place, one in enumerate((*counts, errors)):
-            there[place] += one
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(LOCK)
+            cursor.execute(SUM_ALL, [since, until])
+            for feature, kind, place, number in cursor.fetchall():
+                added.setdefault((feature, kind), [0] * (CLASSES + 1))[place - 1] = number
+    except Error as error:
+        log.warning("timings.not_read", error=str(error))
+        return {}
     return {key: summed(counts[:-1], counts[-1]) for key, counts in added.items()}
 
 

@@ -51,7 +51,6 @@ class FlagAdmin(WhoPage):
         # One count for the whole page, not one for each row and column.
         self._numbers = exposure.numbers()
         self._latches = incidents.latches()
-        self._timings = timings.today(now=timezone.now())
         flags: QuerySet[Flag] = super().get_queryset(request).select_related("requires")
         return flags
 
@@ -59,6 +58,7 @@ class FlagAdmin(WhoPage):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         context = {**(extra_context or {}), **processes.context()}
+        self._timings = timings.today(now=timezone.now())
         page: HttpResponse = super().changelist_view(request, context)
         return page
 

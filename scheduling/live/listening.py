@@ -72,7 +72,7 @@ class Listener:
     def _tell(self, payload: str) -> None:
         try:
             self.hub.tell(changes.read(payload))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             # Anybody who may log in to the database may say anything there.
             log.warning("calendar.not_understood", error=str(error))
 

@@ -67,13 +67,14 @@ class Relayed(Listener):
             await heard.subscribe(self._channel)
             async for message in heard.listen():
                 if message["type"] == "message":
-                    self._hear_relayed(message["data"].decode())
+                    self._hear_relayed(message["data"])
 
-    def _hear_relayed(self, payload: str) -> None:
+    def _hear_relayed(self, data: bytes) -> None:
         try:
+            payload = data.decode()
             said = json.loads(payload)
             pulse = (str(said["from"]), int(said["complete_from"])) if "from" in said else None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as error:
             log.warning("calendar.not_understood", error=str(error))
             return
         if pulse is None:

@@ -107,7 +107,16 @@ def _closures(
     )
     # Two sources may name the same day alike; an event is there once.
     for named in dict.fromkeys(found):
-        yield from _events(named, clock=clock, zone=zone)
+        yield from _events(_within(named, now=now), clock=clock, zone=zone)
+
+
+def _within(named: Named, *, now: datetime) -> Named:
+    """Whoever types the year 9999 must not cost every feed three million days. Whole days are one event
+    with a UID made of both ends, so those stay; only the calendar's own last day has no next one."""
+    if named.starts is None or named.ends is None:
+        return named._replace(last_on=min(named.last_on, date.max - DAY))
+    first, last = (now - KEPT).date(), (now + AHEAD).date()
+    return named._replace(first_on=max(named.first_on, first), last_on=min(named.last_on, last))
 
 
 def _who_closes(

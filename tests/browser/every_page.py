@@ -30,6 +30,8 @@ NO_PAGE = {
     "drafts:reminders": "a button",
     "drafts:continue": "leads on, to one of the two flows",
     "drafts:save": "for the script, in JSON",
+    "live:features": "for the script, in JSON",
+    "live:timings": "for the script, which expects no answer",
     "scheduling:delete_hours": "a button; without it it leads back",
     "scheduling:delete_date": "a button; without it it leads back",
     "scheduling:delete_time_off": "a button; without it it leads back",

@@ -20,8 +20,8 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO holidays_holidaysource (kind, title, country, subdivision, categories)
        SELECT 'csv', 'Breaks', '', '', '[]' WHERE NOT EXISTS (SELECT FROM holidays_holidaysource)""",
     """INSERT INTO holidays_holidayimport (source_id, first_year, last_year, version, changes)
-       SELECT min(id), 2026, 2026, 'breaks.csv', '[]' FROM holidays_holidaysource
-        WHERE NOT EXISTS (SELECT FROM holidays_holidayimport)""",
+       SELECT id, 2026, 2026, 'breaks.csv', '[]' FROM holidays_holidaysource
+        WHERE NOT EXISTS (SELECT FROM holidays_holidayimport) ORDER BY id LIMIT 1""",
     """INSERT INTO enrollment_apitoken (digest, token_key, created, expiry, name, user_id)
        SELECT repeat('a', 128), 'aaaaaaaaaaaaaaa', now(), now() + interval '1 day', 'A script', id
          FROM enrollment_user WHERE email = 'student@school.example'

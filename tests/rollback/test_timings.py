@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +18,7 @@ from enrollment.api import throttling
 from enrollment.models import Student, User
 from rollback import live, timings
 from rollback.domain.timings import BOUNDS, CLASSES, class_of, percentile
-from rollback.models import TimingMinute
+from rollback.models import Flag, TimingMinute
 from rollback.tasks import delete_old_timings
 from rollback.timings import BROWSER, SERVER
 from tests.conftest import Switches
@@ -152,6 +152,17 @@ def test_the_switchboards_page_shows_todays(client: Client, admin: User, flag_ro
     client.force_login(admin)
     page = client.get(reverse("admin:rollback_flag_changelist")).content.decode()
     assert re.search(r"\b\d\d ms, 4\d\d ms in browsers", page)
+
+
+@pytest.mark.django_db
+def test_the_switch_needs_no_measured_times(client: Client, admin: User, flag_rows: None) -> None:
+    """Archived, say: the page shows none, and the kill page is there."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE rollback_timingminute RENAME TO gone")
+    client.force_login(admin)
+    assert client.get(reverse("admin:rollback_flag_changelist")).status_code == 200
+    flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
+    assert client.get(reverse("admin:rollback_flag_kill", args=[flag.pk])).status_code == 200
 
 
 @pytest.mark.django_db

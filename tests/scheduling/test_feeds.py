@@ -224,6 +224,17 @@ def test_closed_days_are_in_it_and_take_no_time(
     assert set(events(address)) == set(events(address))
 
 
+@pytest.mark.parametrize("starts", [None, 18 * 3600])
+def test_a_closure_without_end_costs_no_more_than_what_is_shown(
+    student: Student, monkeypatch: pytest.MonkeyPatch, starts: int | None
+) -> None:
+    ends = 24 * 3600 if starts else None
+    endless = Named(date(2020, 1, 1), date.max, "Typo", starts=starts, ends=ends)
+    monkeypatch.setattr(sockets, "named_closures", lambda **_q: [endless])
+    found = [uid for uid in events(address_of(student.user)) if uid.startswith("closure-")]
+    assert len(found) == (90 + 366 + 1 if starts else 1)
+
+
 def test_the_schools_own_closures_in_the_feeds_language(student: Student, teacher: Teacher) -> None:
     day = (timezone.now() + timedelta(days=20)).date()
     parts: tuple[tuple[str, dict[str, Any]], ...] = (
