@@ -169,8 +169,10 @@ class _Reader:
     def times(self, component: Any, event: Event) -> Iterator[datetime]:
         if event.recurs:
             return iter([event.starts])
+        # What began in an earlier year may reach into the first that is asked for.
+        length = event.ends - event.starts
         window = (
-            datetime(self.wishes.years[0], 1, 1),  # noqa: DTZ001 - a wall clock of no zone
+            datetime(self.wishes.years[0], 1, 1) - length,  # noqa: DTZ001 - a wall clock of no zone
             datetime(self.wishes.years[-1] + 1, 1, 1),  # noqa: DTZ001
         )
         try:
@@ -232,7 +234,11 @@ class _Reader:
 
 
 def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
-    """From Friday 14:00 to Monday 8:00: a part, whole days, and a part."""
+    """From Friday 14:00 to Monday 8:00: a part, whole days, and a part.
+
+    Each belongs to the year in which it begins itself, as its row does once it is imported; it is
+    called the same whichever years are asked for.
+    """
     first, last = event.starts.date(), event.ends.date()
     starts: time | None = event.starts.time()
     ends: time | None = event.ends.time()
@@ -240,8 +246,6 @@ def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
         starts = None
     if ends == MIDNIGHT:
         ends, last = None, last - DAY
-    if first.year not in years:
-        return
     pieces: list[tuple[date, date, time | None, time | None]] = []
     if first == last or not (starts or ends):
         pieces.append((first, last, starts, ends))
@@ -254,6 +258,8 @@ def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
         if ends:
             pieces.append((last, last, None, ends))
     for number, (from_on, to_on, at, until) in enumerate(pieces):
+        if from_on.year not in years:
+            continue
         yield Row(
             key=_key(event.uid, recurs, number),
             name=event.name or "–",

@@ -162,6 +162,21 @@ class TestQuirks:
             2029,
         ]
 
+    @pytest.mark.parametrize("rule", [(), ("RRULE:FREQ=YEARLY;COUNT=1",)])
+    def test_each_piece_belongs_to_the_year_it_begins_in(self, rule: tuple[str, ...]) -> None:
+        text = event("DTSTART:20261223T120000", "DTEND:20270107T120000", *rule)
+        both, old, new, newer = (
+            read(text, years=range(*years)).rows
+            for years in ((2026, 2028), (2026, 2027), (2027, 2028), (2028, 2029))
+        )
+        assert [(row.first_on, row.last_on) for row in old] == [
+            (date(2026, 12, 23), date(2026, 12, 23)),
+            (date(2026, 12, 24), date(2027, 1, 6)),
+        ]
+        assert [(row.first_on, row.ends) for row in new] == [(date(2027, 1, 7), time(12))]
+        assert (*old, *new) == both
+        assert not newer
+
     def test_a_series_without_a_title_or_a_name_of_its_own(self) -> None:
         text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260501\nEND:VEVENT\nEND:VCALENDAR\n"
         row = read(text).rows[0]
