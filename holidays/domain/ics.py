@@ -35,10 +35,7 @@ MOST_EVENTS = 5000
 LONGEST = timedelta(days=366)
 DAY = timedelta(days=1)
 MIDNIGHT = time()
-# The machinery of other zones is not needed, and a rule in it may never end.
-ZONE_BLOCK = re.compile(
-    r"^BEGIN:VTIMEZONE\r?$.*?^END:VTIMEZONE\r?$\n?", re.DOTALL | re.MULTILINE | re.I
-)
+ZONE_BEGINS, ZONE_ENDS = "BEGIN:VTIMEZONE", "END:VTIMEZONE"
 KINDS = {
     **dict.fromkeys(
         ("public holiday", "holiday", "holidays", "feiertag", "gesetzlicher feiertag"), PUBLIC
@@ -100,8 +97,9 @@ def _calendars(data: bytes) -> list[Any]:
         raise NotCalendar("no_calendar")
     if len(re.findall(r"^BEGIN:VEVENT", text, re.MULTILINE | re.I)) > MOST_EVENTS:
         raise NotCalendar("too_many_events", most=str(MOST_EVENTS))
+    text = _without_zones(text)
     try:
-        found = Calendar.from_ical(ZONE_BLOCK.sub("", text), multiple=True)
+        found = Calendar.from_ical(text, multiple=True)
     except (ValueError, IndexError, KeyError, AttributeError) as error:
         raise NotCalendar("broken", reason=short(str(error), 200)) from error
     calendars = [one for one in found if one.name == "VCALENDAR"]
@@ -109,6 +107,26 @@ def _calendars(data: bytes) -> list[Any]:
         # The end is missing: the file was cut off.
         raise NotCalendar("cut_off")
     return calendars
+
+
+def _without_zones(text: str) -> str:
+    """The machinery of other zones is not needed, and a rule in it may never end.
+
+    :raises NotCalendar: One does not end, so it is not known what follows it.
+    """
+    kept = []
+    inside = False
+    for line in text.split("\n"):
+        word = line.rstrip().upper()
+        if inside:
+            inside = word != ZONE_ENDS
+        elif word == ZONE_BEGINS:
+            inside = True
+        else:
+            kept.append(line)
+    if inside:
+        raise NotCalendar("broken", reason=ZONE_BEGINS)
+    return "\n".join(kept)
 
 
 def _rows(reader: "_Reader", components: Iterable[Any]) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
@@ -229,6 +230,16 @@ class TestRefused:
         with pytest.raises(ics.NotCalendar) as refused:
             read(text)
         assert refused.value.note.code == code
+
+    def test_zones_that_never_end_take_no_time(self) -> None:
+        zones = "BEGIN:VTIMEZONE\n" * 60_000
+        began = perf_counter()
+        with pytest.raises(ics.NotCalendar) as refused:
+            read(event("DTSTART;VALUE=DATE:20260501", head=zones))
+        assert refused.value.note.code == "broken"
+        ended = event("DTSTART;VALUE=DATE:20260501", head=f"{zones}end:vtimezone\n")
+        assert len(read(ended).rows) == 1
+        assert perf_counter() - began < 1
 
     def test_rules_that_never_match_end_with_their_budget(self) -> None:
         never = "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"
