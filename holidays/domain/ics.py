@@ -1,13 +1,15 @@
 """Calendar files (RFC 5545) as rows: what Google, Outlook and Apple export. Pure.
 
 A timed event closes part of a day on the clock it was written in, whatever zone that is: who writes
-“closed from 14:00” means every wall. Only times in UTC are carried over, to the calendar's own zone.
+“closed from 14:00” means every wall. Only times in UTC are carried over, to the calendar's own zone; those
+of a series (until when, not on) to the zone in which the series begins.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -131,7 +133,9 @@ def _without_zones(text: str) -> str:
 
 def _rows(reader: "_Reader", components: Iterable[Any]) -> Iterator[Row]:
     """Each time of each event; one that stands in for another is read before what it stands in for."""
-    events = [(one, event) for one in components if (event := reader.event(one))]
+    components = list(components)
+    clocks = {_uid(one): reader.clock_of(one) for one in components if "RECURRENCE-ID" not in one}
+    events = [(one, event) for one in components if (event := reader.event(one, clocks))]
     instead = {(event.uid, event.recurs) for _one, event in events if event.recurs}
     for component, event in events:
         if event.cancelled:
@@ -149,7 +153,16 @@ class _Reader:
         self.clock, self.wishes, self.notes = clock, wishes, notes
         self.budget = budget
 
-    def event(self, component: Any) -> Event | None:
+    def clock_of(self, component: Any) -> tzinfo:
+        """The zone it begins in; the calendar's if that is UTC, or none."""
+        try:
+            zone = getattr(component["DTSTART"].dt, "tzinfo", None)
+        except (BrokenCalendarProperty, KeyError, AttributeError):
+            zone = None
+        return self.clock if zone is None or _is_utc(zone) else zone
+
+    def event(self, component: Any, clocks: Mapping[str, tzinfo]) -> Event | None:
+        """clocks: of the series, by uid."""
         name = short(str(component.get("SUMMARY", "")))
         try:
             starts, ends = self._period(component)
@@ -173,14 +186,15 @@ class _Reader:
         if recurs is not None and "RANGE" in recurs.params:
             self._leave_out("from_here_on", name)
             return None
+        clock = clocks.get(_uid(component)) or self.clock_of(component)
         return Event(
-            uid=str(component.get("UID", "")) or f"{name}@{starts.isoformat()}",
+            uid=_uid(component) or f"{name}@{starts.isoformat()}",
             name=name,
             kind=self._kind(component),
             note=self._note(component),
             starts=starts,
             ends=ends,
-            recurs=None if recurs is None else self.wall(recurs.dt),
+            recurs=None if recurs is None else self.wall(recurs.dt, clock),
             cancelled=str(component.get("STATUS", "")).upper() == "CANCELLED",
         )
 
@@ -193,20 +207,21 @@ class _Reader:
             datetime(self.wishes.years[0], 1, 1) - length,  # noqa: DTZ001 - a wall clock of no zone
             datetime(self.wishes.years[-1] + 1, 1, 1),  # noqa: DTZ001
         )
+        wall = partial(self.wall, clock=self.clock_of(component))
         try:
-            return iter(occurrences(component, event.starts, self.wall, window, self.budget))
+            return iter(occurrences(component, event.starts, wall, window, self.budget))
         except TooMuch:
             self._leave_out("too_often", event.name)
         except (BrokenCalendarProperty, ValueError, TypeError, OverflowError, AttributeError):
             self._leave_out("bad_rule", event.name)
         return iter(())
 
-    def wall(self, at: date | datetime) -> datetime:
-        """On the clock it was written in; UTC on the calendar's."""
+    def wall(self, at: date | datetime, clock: tzinfo | None = None) -> datetime:
+        """On the clock it was written in; UTC on this one, or the calendar's."""
         if not isinstance(at, datetime):
             return datetime.combine(at, MIDNIGHT)
         if at.tzinfo is not None and _is_utc(at.tzinfo):
-            return at.astimezone(self.clock).replace(tzinfo=None)
+            return at.astimezone(clock or self.clock).replace(tzinfo=None)
         return at.replace(tzinfo=None)
 
     def _period(self, component: Any) -> tuple[datetime, datetime]:
@@ -304,6 +319,10 @@ def _key(uid: str, recurs: datetime, number: int) -> str:
     if len(uid) > 120:
         uid = uid[:80] + blake2b(uid.encode(), digest_size=12).hexdigest()
     return f"{uid}@{recurs:%Y%m%dT%H%M}" + (f"/{number}" if number else "")
+
+
+def _uid(component: Any) -> str:
+    return str(component.get("UID", ""))
 
 
 def _is_utc(zone: tzinfo) -> bool:

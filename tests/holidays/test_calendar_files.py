@@ -146,6 +146,42 @@ class TestQuirks:
         )
         assert shown(read(text))[0][3] == "15:00"
 
+    @pytest.mark.parametrize(
+        ("lines", "expected"),
+        [
+            (["RRULE:FREQ=DAILY;UNTIL=20260503T050000Z"], ["01 14:00", "02 14:00", "03 14:00"]),
+            (
+                ["RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260502T050000Z"],
+                ["01 14:00", "03 14:00"],
+            ),
+            (["RDATE:20260504T060000Z"], ["01 14:00", "04 15:00"]),
+            # One stands in for the second, though it is written on yet another clock.
+            (
+                [
+                    "RRULE:FREQ=DAILY;COUNT=3",
+                    "DTEND;TZID=Asia/Tokyo:20260501T150000",
+                    "END:VEVENT",
+                    "BEGIN:VEVENT",
+                    "UID:1",
+                    "SUMMARY:Moved",
+                    "RECURRENCE-ID:20260502T050000Z",
+                    "DTSTART;TZID=Europe/Lisbon:20260502T090000",
+                ],
+                ["01 14:00", "02 09:00", "03 14:00"],
+            ),
+        ],
+    )
+    def test_utc_in_a_series_is_meant_on_the_clock_of_the_series(
+        self, lines: list[str], expected: list[str]
+    ) -> None:
+        text = event(
+            "DTSTART;TZID=Asia/Tokyo:20260501T140000",
+            *lines,
+            "DURATION:PT1H",
+            head="X-WR-TIMEZONE:Europe/Berlin\n",
+        )
+        assert [f"{row.first_on:%d} {row.starts:%H:%M}" for row in read(text).rows] == expected
+
     def test_a_rule_until_a_day_counts_that_day(self) -> None:
         text = event("DTSTART;VALUE=DATE:20260501", "RRULE:FREQ=DAILY;UNTIL=20260503")
         assert len(read(text).rows) == 3
