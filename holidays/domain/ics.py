@@ -1,13 +1,15 @@
 """Calendar files (RFC 5545) as rows: what Google, Outlook and Apple export. Pure.
 
 A timed event closes part of a day on the clock it was written in, whatever zone that is: who writes
-“closed from 14:00” means every wall. Only times in UTC are carried over, to the calendar's own zone.
+“closed from 14:00” means every wall. Only times in UTC are carried over, to the calendar's own zone; those
+of a series (until when, not on) to the zone in which the series begins.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import partial
 from hashlib import blake2b
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,10 +37,7 @@ MOST_EVENTS = 5000
 LONGEST = timedelta(days=366)
 DAY = timedelta(days=1)
 MIDNIGHT = time()
-# The machinery of other zones is not needed, and a rule in it may never end.
-ZONE_BLOCK = re.compile(
-    r"^BEGIN:VTIMEZONE\r?$.*?^END:VTIMEZONE\r?$\n?", re.DOTALL | re.MULTILINE | re.I
-)
+ZONE_BEGINS, ZONE_ENDS = "BEGIN:VTIMEZONE", "END:VTIMEZONE"
 KINDS = {
     **dict.fromkeys(
         ("public holiday", "holiday", "holidays", "feiertag", "gesetzlicher feiertag"), PUBLIC
@@ -100,8 +99,9 @@ def _calendars(data: bytes) -> list[Any]:
         raise NotCalendar("no_calendar")
     if len(re.findall(r"^BEGIN:VEVENT", text, re.MULTILINE | re.I)) > MOST_EVENTS:
         raise NotCalendar("too_many_events", most=str(MOST_EVENTS))
+    text = _without_zones(text)
     try:
-        found = Calendar.from_ical(ZONE_BLOCK.sub("", text), multiple=True)
+        found = Calendar.from_ical(text, multiple=True)
     except (ValueError, IndexError, KeyError, AttributeError) as error:
         raise NotCalendar("broken", reason=short(str(error), 200)) from error
     calendars = [one for one in found if one.name == "VCALENDAR"]
@@ -111,9 +111,31 @@ def _calendars(data: bytes) -> list[Any]:
     return calendars
 
 
+def _without_zones(text: str) -> str:
+    """The machinery of other zones is not needed, and a rule in it may never end.
+
+    :raises NotCalendar: One does not end, so it is not known what follows it.
+    """
+    kept = []
+    inside = False
+    for line in text.split("\n"):
+        word = line.rstrip().upper()
+        if inside:
+            inside = word != ZONE_ENDS
+        elif word == ZONE_BEGINS:
+            inside = True
+        else:
+            kept.append(line)
+    if inside:
+        raise NotCalendar("broken", reason=ZONE_BEGINS)
+    return "\n".join(kept)
+
+
 def _rows(reader: "_Reader", components: Iterable[Any]) -> Iterator[Row]:
     """Each time of each event; one that stands in for another is read before what it stands in for."""
-    events = [(one, event) for one in components if (event := reader.event(one))]
+    components = list(components)
+    clocks = {_uid(one): reader.clock_of(one) for one in components if "RECURRENCE-ID" not in one}
+    events = [(one, event) for one in components if (event := reader.event(one, clocks))]
     instead = {(event.uid, event.recurs) for _one, event in events if event.recurs}
     for component, event in events:
         if event.cancelled:
@@ -131,7 +153,16 @@ class _Reader:
         self.clock, self.wishes, self.notes = clock, wishes, notes
         self.budget = budget
 
-    def event(self, component: Any) -> Event | None:
+    def clock_of(self, component: Any) -> tzinfo:
+        """The zone it begins in; the calendar's if that is UTC, or none."""
+        try:
+            zone = getattr(component["DTSTART"].dt, "tzinfo", None)
+        except (BrokenCalendarProperty, KeyError, AttributeError):
+            zone = None
+        return self.clock if zone is None or _is_utc(zone) else zone
+
+    def event(self, component: Any, clocks: Mapping[str, tzinfo]) -> Event | None:
+        """clocks: of the series, by uid."""
         name = short(str(component.get("SUMMARY", "")))
         try:
             starts, ends = self._period(component)
@@ -155,38 +186,42 @@ class _Reader:
         if recurs is not None and "RANGE" in recurs.params:
             self._leave_out("from_here_on", name)
             return None
+        clock = clocks.get(_uid(component)) or self.clock_of(component)
         return Event(
-            uid=str(component.get("UID", "")) or f"{name}@{starts.isoformat()}",
+            uid=_uid(component) or f"{name}@{starts.isoformat()}",
             name=name,
             kind=self._kind(component),
             note=self._note(component),
             starts=starts,
             ends=ends,
-            recurs=None if recurs is None else self.wall(recurs.dt),
+            recurs=None if recurs is None else self.wall(recurs.dt, clock),
             cancelled=str(component.get("STATUS", "")).upper() == "CANCELLED",
         )
 
     def times(self, component: Any, event: Event) -> Iterator[datetime]:
         if event.recurs:
             return iter([event.starts])
+        # What began in an earlier year may reach into the first that is asked for.
+        length = event.ends - event.starts
         window = (
-            datetime(self.wishes.years[0], 1, 1),  # noqa: DTZ001 - a wall clock of no zone
+            datetime(self.wishes.years[0], 1, 1) - length,  # noqa: DTZ001 - a wall clock of no zone
             datetime(self.wishes.years[-1] + 1, 1, 1),  # noqa: DTZ001
         )
+        wall = partial(self.wall, clock=self.clock_of(component))
         try:
-            return iter(occurrences(component, event.starts, self.wall, window, self.budget))
+            return iter(occurrences(component, event.starts, wall, window, self.budget))
         except TooMuch:
             self._leave_out("too_often", event.name)
         except (BrokenCalendarProperty, ValueError, TypeError, OverflowError, AttributeError):
             self._leave_out("bad_rule", event.name)
         return iter(())
 
-    def wall(self, at: date | datetime) -> datetime:
-        """On the clock it was written in; UTC on the calendar's."""
+    def wall(self, at: date | datetime, clock: tzinfo | None = None) -> datetime:
+        """On the clock it was written in; UTC on this one, or the calendar's."""
         if not isinstance(at, datetime):
             return datetime.combine(at, MIDNIGHT)
         if at.tzinfo is not None and _is_utc(at.tzinfo):
-            return at.astimezone(self.clock).replace(tzinfo=None)
+            return at.astimezone(clock or self.clock).replace(tzinfo=None)
         return at.replace(tzinfo=None)
 
     def _period(self, component: Any) -> tuple[datetime, datetime]:
@@ -232,7 +267,11 @@ class _Reader:
 
 
 def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
-    """From Friday 14:00 to Monday 8:00: a part, whole days, and a part."""
+    """From Friday 14:00 to Monday 8:00: a part, whole days, and a part.
+
+    Each belongs to the year in which it begins itself, as its row does once it is imported; it is
+    called the same whichever years are asked for.
+    """
     first, last = event.starts.date(), event.ends.date()
     starts: time | None = event.starts.time()
     ends: time | None = event.ends.time()
@@ -240,8 +279,6 @@ def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
         starts = None
     if ends == MIDNIGHT:
         ends, last = None, last - DAY
-    if first.year not in years:
-        return
     pieces: list[tuple[date, date, time | None, time | None]] = []
     if first == last or not (starts or ends):
         pieces.append((first, last, starts, ends))
@@ -254,6 +291,8 @@ def _parts(event: Event, recurs: datetime, years: range) -> Iterator[Row]:
         if ends:
             pieces.append((last, last, None, ends))
     for number, (from_on, to_on, at, until) in enumerate(pieces):
+        if from_on.year not in years:
+            continue
         yield Row(
             key=_key(event.uid, recurs, number),
             name=event.name or "–",
@@ -280,6 +319,10 @@ def _key(uid: str, recurs: datetime, number: int) -> str:
     if len(uid) > 120:
         uid = uid[:80] + blake2b(uid.encode(), digest_size=12).hexdigest()
     return f"{uid}@{recurs:%Y%m%dT%H%M}" + (f"/{number}" if number else "")
+
+
+def _uid(component: Any) -> str:
+    return str(component.get("UID", ""))
 
 
 def _is_utc(zone: tzinfo) -> bool:

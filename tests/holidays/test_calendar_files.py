@@ -3,6 +3,7 @@
 from datetime import date, datetime, time
 from itertools import islice
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from dateutil.rrule import rrulestr  # type: ignore[import-untyped]
@@ -145,6 +146,42 @@ class TestQuirks:
         )
         assert shown(read(text))[0][3] == "15:00"
 
+    @pytest.mark.parametrize(
+        ("lines", "expected"),
+        [
+            (["RRULE:FREQ=DAILY;UNTIL=20260503T050000Z"], ["01 14:00", "02 14:00", "03 14:00"]),
+            (
+                ["RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260502T050000Z"],
+                ["01 14:00", "03 14:00"],
+            ),
+            (["RDATE:20260504T060000Z"], ["01 14:00", "04 15:00"]),
+            # One stands in for the second, though it is written on yet another clock.
+            (
+                [
+                    "RRULE:FREQ=DAILY;COUNT=3",
+                    "DTEND;TZID=Asia/Tokyo:20260501T150000",
+                    "END:VEVENT",
+                    "BEGIN:VEVENT",
+                    "UID:1",
+                    "SUMMARY:Moved",
+                    "RECURRENCE-ID:20260502T050000Z",
+                    "DTSTART;TZID=Europe/Lisbon:20260502T090000",
+                ],
+                ["01 14:00", "02 09:00", "03 14:00"],
+            ),
+        ],
+    )
+    def test_utc_in_a_series_is_meant_on_the_clock_of_the_series(
+        self, lines: list[str], expected: list[str]
+    ) -> None:
+        text = event(
+            "DTSTART;TZID=Asia/Tokyo:20260501T140000",
+            *lines,
+            "DURATION:PT1H",
+            head="X-WR-TIMEZONE:Europe/Berlin\n",
+        )
+        assert [f"{row.first_on:%d} {row.starts:%H:%M}" for row in read(text).rows] == expected
+
     def test_a_rule_until_a_day_counts_that_day(self) -> None:
         text = event("DTSTART;VALUE=DATE:20260501", "RRULE:FREQ=DAILY;UNTIL=20260503")
         assert len(read(text).rows) == 3
@@ -161,6 +198,21 @@ class TestQuirks:
             2028,
             2029,
         ]
+
+    @pytest.mark.parametrize("rule", [(), ("RRULE:FREQ=YEARLY;COUNT=1",)])
+    def test_each_piece_belongs_to_the_year_it_begins_in(self, rule: tuple[str, ...]) -> None:
+        text = event("DTSTART:20261223T120000", "DTEND:20270107T120000", *rule)
+        both, old, new, newer = (
+            read(text, years=range(*years)).rows
+            for years in ((2026, 2028), (2026, 2027), (2027, 2028), (2028, 2029))
+        )
+        assert [(row.first_on, row.last_on) for row in old] == [
+            (date(2026, 12, 23), date(2026, 12, 23)),
+            (date(2026, 12, 24), date(2027, 1, 6)),
+        ]
+        assert [(row.first_on, row.ends) for row in new] == [(date(2027, 1, 7), time(12))]
+        assert (*old, *new) == both
+        assert not newer
 
     def test_a_series_without_a_title_or_a_name_of_its_own(self) -> None:
         text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20260501\nEND:VEVENT\nEND:VCALENDAR\n"
@@ -214,6 +266,16 @@ class TestRefused:
         with pytest.raises(ics.NotCalendar) as refused:
             read(text)
         assert refused.value.note.code == code
+
+    def test_zones_that_never_end_take_no_time(self) -> None:
+        zones = "BEGIN:VTIMEZONE\n" * 60_000
+        began = perf_counter()
+        with pytest.raises(ics.NotCalendar) as refused:
+            read(event("DTSTART;VALUE=DATE:20260501", head=zones))
+        assert refused.value.note.code == "broken"
+        ended = event("DTSTART;VALUE=DATE:20260501", head=f"{zones}end:vtimezone\n")
+        assert len(read(ended).rows) == 1
+        assert perf_counter() - began < 1
 
     def test_rules_that_never_match_end_with_their_budget(self) -> None:
         never = "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"

@@ -24,7 +24,7 @@ from holidays.queries.library import LibraryFailed, Place, Wanted
 from holidays.tasks import look_for_differences
 from scheduling.models import AvailabilityRule
 from tests.conftest import make_user
-from tests.holidays.test_calendar_files import FILES
+from tests.holidays.test_calendar_files import FILES, event
 from tests.scheduling.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -457,6 +457,23 @@ class TestFiles:
         assert Holiday.objects.get(name="Osterferien").last_on == date(2026, 4, 11)
         refused = choose_file(office, HEAD + "Snow,2026-01-05,,,\n", query=query)
         assert "This source is a calendar file" in words(refused)
+
+    def test_a_break_from_noon_to_noon_over_the_new_year(self, office: Client) -> None:
+        data = event("DTSTART:20261223T120000", "DTEND:20270107T120000")
+        confirm(office, choose_file(office, data, "x.ics"))
+        query = f"?source={HolidaySource.objects.get().pk}"
+        again = choose_file(office, data, "x.ics", query=query)
+        assert {state: len(found) for state, found in shown(again).items()} == {"same": 2}
+        for state in ("new", "same"):
+            page = choose_file(office, data, "x.ics", query=query, first_year=2027, last_year=2027)
+            assert {one: len(found) for one, found in shown(page).items()} == {state: 1}
+            if state == "new":
+                confirm(office, page)
+        assert list(Holiday.objects.order_by("first_on").values_list("first_on", flat=True)) == [
+            date(2026, 12, 23),
+            date(2026, 12, 24),
+            date(2027, 1, 7),
+        ]
 
     def test_a_table(self, office: Client) -> None:
         region = Region.objects.create(country="AT")
