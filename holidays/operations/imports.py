@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from enrollment.models import User
 from enrollment.operations import look_again
@@ -294,6 +294,8 @@ def _undo(change: Mapping[str, Any]) -> bool:
     try:
         with transaction.atomic():
             _restore(row or Holiday(pk=change["id"]), before)
+            # Foreign keys would else be looked at when everything is committed.
+            connection.check_constraints()
     except IntegrityError:
         # The same has been entered anew, or what it belonged to is gone.
         return False

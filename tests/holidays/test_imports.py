@@ -426,6 +426,29 @@ class TestUndo:
         again = office.post(url("undo", done.pk), follow=True)
         assert "undone already" in words(again)
 
+    @pytest.mark.parametrize("choice", ["take", "delete"])
+    def test_what_was_for_a_course_that_is_gone_is_left_and_named(
+        self, office: Client, library: Library, course: Course, choice: str
+    ) -> None:
+        confirm(office, choose_country(office))
+        narrowed = Holiday.objects.get(name="Eid")
+        narrowed.scope = "courses"
+        narrowed.save()
+        narrowed.courses.add(course)
+        if choice == "take":
+            later = date(2026, 3, 21)
+            library.change("Eid", "2026-03-20", first_on=later, last_on=later)
+        else:
+            library.rows = [one for one in library.rows if one.name != "Eid"]
+        library.rows.append(row("Unity", "2026-10-03"))
+        confirm(office, choose_country(office), Eid=choice)
+        course.delete()
+        last = HolidayImport.objects.latest("pk")
+        assert office.get(url("undo", last.pk)).context["left"] == ("Eid",)
+        page = office.post(url("undo", last.pk), follow=True)
+        assert "somebody has changed them since: Eid." in words(page)
+        assert "Unity 2026-10-03" not in names()
+
     def test_undone_years_are_not_imported_and_ask_for_everything_anew(
         self, office: Client, library: Library
     ) -> None:
