@@ -492,6 +492,22 @@ class TestUndo:
         assert shown(page) == {"new": ["New Year", "Eid", "May Day"]}
 
 
+class TestDeletingASource:
+    def test_its_imports_go_with_it_and_its_holidays_stay(
+        self, office: Client, library: Library
+    ) -> None:
+        confirm(office, choose_country(office))
+        source = HolidaySource.objects.get()
+        address = reverse("admin:holidays_holidaysource_delete", args=[source.pk])
+        page = office.get(address)
+        assert not page.context["perms_lacking"]
+        office.post(address, {"post": "yes"})
+        assert not HolidaySource.objects.exists()
+        assert not HolidayImport.objects.exists()
+        assert set(Holiday.objects.values_list("source", flat=True)) == {None}
+        assert Holiday.objects.count() == 3
+
+
 class TestFiles:
     def test_a_calendar_and_its_next_file(self, office: Client) -> None:
         data = (FILES / "google.ics").read_bytes()
