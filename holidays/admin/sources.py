@@ -13,7 +13,7 @@ from unfold.decorators import display
 
 from holidays.admin.import_pages import url
 from holidays.admin.import_words import category_in_words, difference_in_words, joined
-from holidays.models import HolidaySource
+from holidays.models import HolidayImport, HolidaySource
 from holidays.queries.imports import sources, years_of
 
 
@@ -45,6 +45,11 @@ class HolidaySourceAdmin(ModelAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Nobody deletes an import alone; those of a source go with it."""
+        rows, counts, missing, protected = super().get_deleted_objects(objs, request)
+        return rows, counts, missing - {HolidayImport._meta.verbose_name}, protected
 
     @display(description=gettext_lazy("closes for"))
     def closes_for(self, source: HolidaySource) -> str:

@@ -1,5 +1,6 @@
 """Holidays for some teachers, courses or regions, parts of days, working days instead, and where they
-come from. Undoing loses all of that: what closed for some then closes the whole school, all day long.
+come from. Undoing loses all of that: what closed for some then closes the whole school, all day long;
+working days instead are gone, and of holidays with the same name and days only the oldest is left.
 """
 
 import django.core.validators
@@ -7,6 +8,23 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
+
+# The working days, and whatever has the name and the days of one that is older.
+LOST = """
+SELECT id FROM (
+    SELECT id, kind, min(id) FILTER (WHERE kind <> 'working_day')
+                         OVER (PARTITION BY name, first_on, last_on) AS oldest
+      FROM holidays_holiday
+) AS one WHERE kind = 'working_day' OR id <> oldest
+"""
+
+# No table can be altered while its foreign keys wait to be checked.
+FIT_FOR_0001 = f"""
+DELETE FROM holidays_holiday_teachers WHERE holiday_id IN ({LOST});
+DELETE FROM holidays_holiday_courses WHERE holiday_id IN ({LOST});
+DELETE FROM holidays_holiday WHERE id IN ({LOST});
+SET CONSTRAINTS ALL IMMEDIATE;
+"""
 
 
 class Migration(migrations.Migration):
@@ -455,4 +473,6 @@ class Migration(migrations.Migration):
                 name="holiday_source_country_of_library",
             ),
         ),
+        # The last one is undone first.
+        migrations.RunSQL(migrations.RunSQL.noop, FIT_FOR_0001),
     ]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from enrollment.models import User
 from enrollment.operations import look_again
@@ -18,6 +19,18 @@ from holidays.queries.displaced import AHEAD, ZONES, around
 from holidays.queries.imports import columns_of, place_of, planned, same_library_source
 
 Choices = Mapping[str, Action]
+
+# What changes in these is a closure nobody knew before.
+SAYS_WHEN = (
+    "first_on",
+    "last_on",
+    "starts",
+    "ends",
+    "kind",
+    "as_weekday",
+    "scope",
+    "region",
+)
 
 
 class PlanChanged(Exception):
@@ -196,6 +209,8 @@ class _Writer:
             return
         if action is Action.TAKE:
             fill(row, item.theirs or {})
+            if _says_when(columns_of(row)) != _says_when(before):
+                row.known_at = timezone.now()
         if item.state is State.GONE:
             # Kept: from now on it is the school's own.
             row.source, row.source_key, row.imported = None, "", None
@@ -212,6 +227,10 @@ class _Writer:
         row.save(force_insert=True)
         row.refresh_from_db(fields=["known_at"])
         self.changes.append({"id": row.pk, "before": None, "after": snapshot(row, is_new=True)})
+
+
+def _says_when(columns: Columns) -> Columns:
+    return {name: columns[name] for name in SAYS_WHEN}
 
 
 def is_as_imported(item: Item) -> bool:
@@ -261,7 +280,7 @@ def undo(*, pk: int, now: datetime) -> Undone:
         left: list[str] = []
         # Backwards: what was added goes before what was deleted comes back.
         for change in reversed([one for one in done.changes if one["id"]]):
-            if _undo(change):
+            if _undo(change, now):
                 count += 1
             else:
                 left.append((change["after"] or change["before"])["name"])
@@ -282,10 +301,10 @@ def would_leave(*, pk: int, now: datetime) -> tuple[str, ...]:
     return left
 
 
-def _undo(change: Mapping[str, Any]) -> bool:
+def _undo(change: Mapping[str, Any], now: datetime) -> bool:
     before, after = change["before"], change["after"]
     row = Holiday.objects.select_for_update().filter(pk=change["id"]).first()
-    if (snapshot(row) if row else None) != after:
+    if (_entered(snapshot(row)) if row else None) != (after and _entered(after)):
         return False
     if before is None:
         assert row
@@ -293,19 +312,28 @@ def _undo(change: Mapping[str, Any]) -> bool:
         return True
     try:
         with transaction.atomic():
-            _restore(row or Holiday(pk=change["id"]), before)
+            _restore(row or Holiday(pk=change["id"]), before, after, now)
+            # Foreign keys would else be looked at when everything is committed.
+            connection.check_constraints()
     except IntegrityError:
         # The same has been entered anew, or what it belonged to is gone.
         return False
     return True
 
 
-def _restore(row: Holiday, before: Columns) -> None:
+def _entered(columns: Columns) -> Columns:
+    """Without since when: that moves whenever an import is undone, and nobody enters it."""
+    return {name: value for name, value in columns.items() if name != "known_at"}
+
+
+def _restore(row: Holiday, before: Columns, after: Columns | None, now: datetime) -> None:
+    """after: what has been known until now; None: that there is no such holiday."""
     own = ("source", "source_key", "imported", "known_at", "teachers", "courses")
     fill(row, {name: value for name, value in before.items() if name not in own})
     row.source_id = before["source"]
     row.source_key, row.imported = before["source_key"], before["imported"]
-    row.known_at = datetime.fromisoformat(before["known_at"])
+    known_all_along = after is not None and _says_when(after) == _says_when(before)
+    row.known_at = datetime.fromisoformat(before["known_at"]) if known_all_along else now
     row.save()
     row.teachers.set(before["teachers"])
     row.courses.set(before["courses"])

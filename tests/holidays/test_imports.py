@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -387,6 +387,39 @@ class TestConfirming:
             assert client.post(url(name, *args)).status_code == 403
 
 
+# Since when it is known is another matter.
+AS_IT_WAS = [one.attname for one in Holiday._meta.concrete_fields if one.name != "known_at"]
+
+
+def known() -> dict[str, datetime]:
+    return dict(Holiday.objects.values_list("name", "known_at"))
+
+
+class TestKnownSince:
+    """Lessons that were booked before a day was closed were not planned on a closed day."""
+
+    def test_changed_days_are_known_from_the_import_on_and_undone_ones_from_the_undoing_on(
+        self, office: Client, library: Library
+    ) -> None:
+        confirm(office, choose_country(office))
+        first = known()
+        later = date(2026, 3, 21)
+        library.change("Eid", "2026-03-20", first_on=later, last_on=later)
+        library.change("New Year", "2026-01-01", names={"de": "Neujahr"})
+        library.rows = [one for one in library.rows if one.name != "May Day"]
+        imported = NOW + timedelta(days=1)
+        with time_machine.travel(imported, tick=False):
+            confirm(office, choose_country(office))
+        assert known() == {"New Year": first["New Year"], "Eid": imported}
+        undone = NOW + timedelta(days=2)
+        with time_machine.travel(undone, tick=False):
+            office.post(url("undo", HolidayImport.objects.latest("pk").pk))
+        assert known() == {"New Year": first["New Year"], "Eid": undone, "May Day": undone}
+        # The import before can still be undone: nobody has entered anything else.
+        earlier = HolidayImport.objects.earliest("pk")
+        assert office.get(url("undo", earlier.pk)).context["left"] == ()
+
+
 class TestUndo:
     def test_everything_is_as_it_was(
         self, office: Client, library: Library, teacher: Teacher
@@ -398,7 +431,7 @@ class TestUndo:
         kept.scope, kept.imported = "teachers", None
         kept.save()
         kept.teachers.add(teacher)
-        before = list(Holiday.objects.order_by("pk").values())
+        before = list(Holiday.objects.order_by("pk").values(*AS_IT_WAS))
         library.rows = [row("Eid", "2026-03-22"), row("Unity", "2026-10-03")]
         page = choose_country(office)
         assert set(shown(page)) == {"new", "changed", "gone"}
@@ -409,7 +442,7 @@ class TestUndo:
         asked = office.get(url("undo", last.pk))
         assert not asked.context["left"]
         office.post(url("undo", last.pk))
-        assert list(Holiday.objects.order_by("pk").values()) == before
+        assert list(Holiday.objects.order_by("pk").values(*AS_IT_WAS)) == before
         assert list(Holiday.objects.get(name="New Year").teachers.all()) == [teacher]
 
     def test_what_was_edited_since_is_left_and_named(
@@ -426,6 +459,29 @@ class TestUndo:
         again = office.post(url("undo", done.pk), follow=True)
         assert "undone already" in words(again)
 
+    @pytest.mark.parametrize("choice", ["take", "delete"])
+    def test_what_was_for_a_course_that_is_gone_is_left_and_named(
+        self, office: Client, library: Library, course: Course, choice: str
+    ) -> None:
+        confirm(office, choose_country(office))
+        narrowed = Holiday.objects.get(name="Eid")
+        narrowed.scope = "courses"
+        narrowed.save()
+        narrowed.courses.add(course)
+        if choice == "take":
+            later = date(2026, 3, 21)
+            library.change("Eid", "2026-03-20", first_on=later, last_on=later)
+        else:
+            library.rows = [one for one in library.rows if one.name != "Eid"]
+        library.rows.append(row("Unity", "2026-10-03"))
+        confirm(office, choose_country(office), Eid=choice)
+        course.delete()
+        last = HolidayImport.objects.latest("pk")
+        assert office.get(url("undo", last.pk)).context["left"] == ("Eid",)
+        page = office.post(url("undo", last.pk), follow=True)
+        assert "somebody has changed them since: Eid." in words(page)
+        assert "Unity 2026-10-03" not in names()
+
     def test_undone_years_are_not_imported_and_ask_for_everything_anew(
         self, office: Client, library: Library
     ) -> None:
@@ -434,6 +490,22 @@ class TestUndo:
         assert "Import 2026" in words(office.get(url("start")))
         page = office.post(url("again", HolidaySource.objects.get().pk), follow=True)
         assert shown(page) == {"new": ["New Year", "Eid", "May Day"]}
+
+
+class TestDeletingASource:
+    def test_its_imports_go_with_it_and_its_holidays_stay(
+        self, office: Client, library: Library
+    ) -> None:
+        confirm(office, choose_country(office))
+        source = HolidaySource.objects.get()
+        address = reverse("admin:holidays_holidaysource_delete", args=[source.pk])
+        page = office.get(address)
+        assert not page.context["perms_lacking"]
+        office.post(address, {"post": "yes"})
+        assert not HolidaySource.objects.exists()
+        assert not HolidayImport.objects.exists()
+        assert set(Holiday.objects.values_list("source", flat=True)) == {None}
+        assert Holiday.objects.count() == 3
 
 
 class TestFiles:
