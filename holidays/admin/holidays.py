@@ -39,6 +39,11 @@ SAYS_WHEN = frozenset(
 )
 
 
+NAMES = tuple(LANGUAGES)
+# Two in a row: a school may have many.
+PAIRS = tuple(NAMES[place : place + 2] for place in range(0, len(NAMES), 2))
+
+
 @admin.register(Holiday)
 class HolidayAdmin(ImpactAdmin, ModelAdmin):
     form = HolidayForm
@@ -67,7 +72,7 @@ class HolidayAdmin(ImpactAdmin, ModelAdmin):
         (
             gettext_lazy("Name in other languages"),
             {
-                "fields": (tuple(LANGUAGES),),
+                "fields": PAIRS,
                 "description": gettext_lazy(
                     "Where a language is left empty, its readers see the name above."
                 ),
