@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from socket import create_server
 from typing import Any
 
 import uvicorn
@@ -15,11 +16,9 @@ from django.test import Client
 from django.urls import path
 from websockets.sync.client import ClientConnection, connect
 
-from config.local.ports import next_free
 from enrollment.models import User
 from enrollment.socket_login import SocketLogin
 from rollback.doors.sockets import Changes, FeaturesSocket, SocketDoor
-from tests import ports
 
 
 class LetGo:
@@ -47,16 +46,17 @@ def served(*stops: Callable[[], Any], **sockets: Any) -> Iterator[str]:
     router = URLRouter([path(route, app) for route, app in routes.items()])
     inner = SocketLogin(SocketDoor(router, changes), origins=[settings.SITE_URL])
     app = ProtocolTypeRouter({"websocket": inner, "lifespan": LetGo(*stops)})
-    # Two may be served at a time.
-    port = next_free(ports.of_our_own(19_700))
-    config = uvicorn.Config(app, port=port, log_level="warning", ws="websockets-sansio")
-    serving = uvicorn.Server(config)
-    thread = threading.Thread(target=serving.run, daemon=True)
+    serving = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="websockets-sansio"))
+    # Bound by us, so that nobody takes the port in between.
+    listening = create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=serving.run, args=([listening],), daemon=True)
     thread.start()
-    _until(lambda: serving.started)
-    yield f"ws://127.0.0.1:{port}"
-    serving.should_exit = True
-    thread.join(10)
+    try:
+        _until(lambda: serving.started)
+        yield f"ws://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        serving.should_exit = True
+        thread.join(10)
 
 
 def _until(true: Callable[[], bool], within: float = 10) -> None:

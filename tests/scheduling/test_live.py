@@ -1,6 +1,7 @@
 """Open calendars are told of every change: the database's triggers, one listener, real websockets."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -281,6 +282,7 @@ def test_an_import_is_a_few_messages(
 ) -> None:
     with opened(server, teacher.user) as mine:
         assert hello(mine) == NOTHING
+        began = time.monotonic()
         for n in range(200):  # each a transaction of its own
             lesson(
                 student, teacher, course, period=(START + n * LENGTH, START + (n + 1) * LENGTH)
@@ -291,7 +293,8 @@ def test_an_import_is_a_few_messages(
                 messages += 1
         except TimeoutError:
             pass
-        assert 1 <= messages <= 30
+        # One in each pause at most, however long the machine takes.
+        assert 1 <= messages <= min(100, (time.monotonic() - began) / hub.APART + 2)
 
 
 def test_off_the_socket_is_refused_and_closed(server: str, student: Student) -> None:
@@ -351,9 +354,10 @@ def test_what_makes_no_sense_is_refused_with_a_reason(
             with suppress(ConnectionClosed):  # refused before anything was said
                 mine.send(words)
             assert closed(mine) == code, words
-    monkeypatch.setattr(application, "HELLO_SECONDS", 0.1)
-    with opened(server, student.user) as silent:
-        assert closed(silent) == application.SILENT
+    with monkeypatch.context() as patched:
+        patched.setattr(application, "HELLO_SECONDS", 0.1)
+        with opened(server, student.user) as silent:
+            assert closed(silent) == application.SILENT
     monkeypatch.setattr(application, "MOST_WORDS", 2)
     with opened(server, student.user) as talkative:
         assert hello(talkative) == NOTHING
