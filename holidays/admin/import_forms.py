@@ -20,7 +20,7 @@ from enrollment.admin.uploads import KINDS as WRONG_KINDS
 from holidays.admin.import_words import category_in_words
 from holidays.domain.rows import FIRST_YEAR, LAST_YEAR, MOST_YEARS
 from holidays.models import Holiday, HolidaySource, Region
-from holidays.queries.library import Place
+from holidays.queries.countries import Place
 
 MOST_BYTES = 1024 * 1024
 SCHOOL, REGION = "school", "region"

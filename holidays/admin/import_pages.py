@@ -29,8 +29,15 @@ from holidays.domain.rows import Reading
 from holidays.models import HolidaySource, Region
 from holidays.operations import waiting
 from holidays.operations.imports import Collides, Draft, PlanChanged, import_holidays
+from holidays.queries.countries import (
+    LibraryFailed,
+    Place,
+    Wanted,
+    places,
+    public_holidays,
+    version,
+)
 from holidays.queries.imports import next_year, sources, years_of
-from holidays.queries.library import LibraryFailed, Place, Wanted, places, public_holidays, version
 
 MOST_PROBLEMS = 100
 

@@ -7,8 +7,8 @@ from typing import Any
 from holidays.domain.plan import Item, State, news
 from holidays.domain.rows import Reading
 from holidays.models import HolidaySource
+from holidays.queries.countries import Wanted, public_holidays
 from holidays.queries.imports import library_sources, planned, years_of
-from holidays.queries.library import Wanted, public_holidays
 
 # The page names a few; the preview shows them all.
 NAMED = 5

@@ -6,7 +6,7 @@ Never imported by us: in our processes `holidays` is our app. Reads one question
     {"holidays": [{"country": "DE", "subdivision": "BY", "categories": ["public"], "years": [2026, 2027],
                    "languages": ["en", "de"]}, …]}
 
-and answers in JSON. See `holidays.queries.library` for who asks.
+and answers in JSON. See `holidays.queries.countries` for who asks.
 """
 
 import importlib

@@ -20,7 +20,7 @@ from holidays.admin import import_pages
 from holidays.domain.rows import PUBLIC, WORKING_DAY, Note, Reading, Row, numbered
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region
 from holidays.operations import differences
-from holidays.queries.library import LibraryFailed, Place, Wanted
+from holidays.queries.countries import LibraryFailed, Place, Wanted
 from holidays.tasks import look_for_differences
 from scheduling.models import AvailabilityRule
 from tests.conftest import make_user

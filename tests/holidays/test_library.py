@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from holidays.domain.rows import PUBLIC, WORKING_DAY, Reading, Row
-from holidays.queries import library
-from holidays.queries.library import LibraryFailed, Wanted, public_holidays
-from tests.holidays.library import own_dictionaries
+from holidays.queries import countries as library
+from holidays.queries.countries import LibraryFailed, Wanted, public_holidays
+from tests.holidays.dictionaries import own_dictionaries
 
 YEARS = (2025, 2026, 2027, 2028)
 # Twenty countries and more, with their parts.
