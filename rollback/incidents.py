@@ -1,6 +1,7 @@
 """Incidents and their latches: opened, resolved, and what happened to the flags meanwhile."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from rollback import audit
 from rollback.audit import Actor, ChangeRefused
-from rollback.models import FlagChange, Incident, Latch
+from rollback.models import FlagChange, Incident, IncidentEvent, Latch
 
 RESOLVE_AT = "manage.py rollback incident resolve"
 
@@ -28,6 +29,20 @@ def open_with_latches(
     for flag in flags:
         Latch.objects.create(incident=incident, flag_name=flag)
     return incident
+
+
+def record(*, incident: int, kind: str, actor: Actor, **facts: Any) -> IncidentEvent:
+    """Adds a line to the timeline, in the transaction that made it true.
+
+    facts: what JSON holds, and nobody's name: ids.
+    """
+    return IncidentEvent.objects.create(
+        incident_id=incident,
+        kind=kind,
+        actor_id=_known(actor),
+        actor_name=actor.name[:150],
+        payload=facts,
+    )
 
 
 def _known(actor: Actor) -> int | None:
