@@ -200,7 +200,10 @@ class IncidentEvent(models.Model):
 
 
 class AffectedPerson(models.Model):
-    """Whom an incident concerns, frozen when it was declared. reasons: "draft", "lesson", "teacher", "exposed"."""
+    """Whom an incident concerns, frozen when it was declared.
+
+    reasons: "draft", "lesson", "teacher", "exposed".
+    """
 
     incident = models.ForeignKey(
         Incident, on_delete=models.CASCADE, related_name="people", verbose_name=_("incident")

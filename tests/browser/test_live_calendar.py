@@ -145,7 +145,7 @@ def _nothing_is_taken_from_who_is_in_the_middle_of_it(page: Page, set_status: An
     form = FORM
 
     def with_form(route: Route) -> None:
-        # Without the ETag: a question that was under way already may have fetched this state without the form.
+        # Without the ETag: a question under way already may have fetched this state without the form.
         headers = {
             name: it for name, it in route.request.headers.items() if name != "if-none-match"
         }
