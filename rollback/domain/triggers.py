@@ -7,7 +7,7 @@ so they are English here; `Said` holds what a page needs to say them in another 
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,9 @@ from rollback.domain.breaches import (
     worst_since,
 )
 from rollback.domain.evidence import (
+    HELD_TIMES,
+    MOST_HELD,
+    MOST_WINDOW,
     STEP,
     Evidence,
     Finding,
@@ -38,6 +41,8 @@ from rollback.domain.evidence import (
 from rollback.domain.metrics import Method, Slot, Slots, Verdict
 
 __all__ = [
+    "MOST_HELD",
+    "MOST_WINDOW",
     "STEP",
     "Evidence",
     "Finding",
@@ -49,7 +54,10 @@ __all__ = [
     "judge",
     "look_back",
     "malformed",
+    "only_what_counts",
 ]
+
+MOST_REACH = MOST_WINDOW + HELD_TIMES * MOST_HELD
 
 
 def judge(rule: Rule, evidence: Evidence) -> Finding:
@@ -60,6 +68,17 @@ def judge(rule: Rule, evidence: Evidence) -> Finding:
     if method is Method.COUNT:
         return _count(rule, evidence)
     return _METHODS[method](rule, evidence)
+
+
+def only_what_counts(rule: Rule, evidence: Evidence) -> Evidence:
+    """Without what `judge` does not look at; it comes to the same."""
+    reach = look_back(window_seconds=rule.window_seconds, held_seconds=rule.held_seconds)
+    since = evidence.now - timedelta(seconds=min(reach, MOST_REACH) + STEP)
+    return replace(
+        evidence,
+        slots=_overlapping(evidence.slots, since, evidence.now),
+        control=_overlapping(evidence.control, since, evidence.now),
+    )
 
 
 def _unjudgeable(rule: Rule, evidence: Evidence) -> Said | None:
