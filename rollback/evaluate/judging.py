@@ -29,7 +29,7 @@ class Judged:
 def judged(row: Trigger, *, now: datetime) -> Judged:
     rule = triggers.rule_of(row)
     try:
-        evidence = only_what_counts(rule, _evidence(row, rule, now))
+        evidence = only_what_counts(rule, evidence_of(row, rule, now))
         finding = judge(rule, evidence)
     except Exception as error:  # whatever a metric may raise: this trigger alone is not judged
         log.exception("trigger.not_judged", trigger=row.name)
@@ -38,7 +38,7 @@ def judged(row: Trigger, *, now: datetime) -> Judged:
     return Judged(row=row, rule=rule, evidence=evidence, finding=finding)
 
 
-def _evidence(row: Trigger, rule: Rule, now: datetime) -> Evidence:
+def evidence_of(row: Trigger, rule: Rule, now: datetime) -> Evidence:
     if malformed(rule) is not None:
         return Evidence(now=now)
     with transaction.atomic():

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -70,20 +70,17 @@ def _tick(*, by: str, only_if_stale: bool) -> bool:
         began = time.monotonic()
         verdicts = _evaluate(now=_database_clock())
         _beat(by=by, verdicts=verdicts, milliseconds=round((time.monotonic() - began) * 1000))
-        for module, function in (("plans", "advance_due"), ("aftermath", "look")):
-            _on_its_own(f"{module}.{function}", lambda m=module, f=function: _call(m, f, by=by))
-        return True
+    # Not under the lock: a verification takes longer than a tick, and the next one must not wait for it.
+    for module, function in (("plans", "advance_due"), ("aftermath", "look")):
+        _on_its_own(module, function, by=by)
+    return True
 
 
-def _call(module: str, function: str, *, by: str) -> None:
-    getattr(import_module(f"rollback.{module}"), function)(by=by)
-
-
-def _on_its_own(what: str, call: Callable[[], Any]) -> None:
+def _on_its_own(module: str, function: str, *, by: str) -> None:
     try:
-        call()
+        getattr(import_module(f"rollback.{module}"), function)(by=by)
     except Exception:  # one that breaks keeps nobody from judging, stepping down or verifying
-        log.exception("evaluate.broken", what=what)
+        log.exception("evaluate.broken", what=f"{module}.{function}")
 
 
 def _database_clock() -> datetime:
