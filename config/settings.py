@@ -88,6 +88,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.delete_old_timings",
         "schedule": crontab(minute="40", hour="3"),
     },
+    "close-abandoned-sessions": {
+        "task": "rollback.tasks.close_abandoned_sessions",
+        "schedule": 60.0,
+    },
+    "roll-up-samples": {"task": "rollback.tasks.roll_up_samples", "schedule": 3600.0},
+    "delete-old-sessions": {
+        "task": "rollback.tasks.delete_old_sessions",
+        "schedule": crontab(minute="50", hour="3"),
+    },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
         # An interval of a week would begin anew with every restart. The rows make it once a week.

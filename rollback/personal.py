@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
+from rollback.models import (
+    EnrollmentDraft,
+    EnrollmentSession,
+    Flag,
+    FlagChange,
+    Incident,
+    NoReminders,
+)
 from rollback.runner import Actor, ChangeBlocked
 
 
@@ -103,6 +110,27 @@ def _early(user: User) -> Any:
     return Flag.objects.filter(users=user).order_by("name")  # type: ignore[misc]
 
 
+def export_sessions(*, user: User) -> Mapping[str, Any]:
+    found = EnrollmentSession.objects.filter(student__user=user).order_by("started_at", "pk")
+    return {
+        "attempts": list(
+            found.values(
+                "course__title",
+                "began_in",
+                "flow",
+                "furthest_step",
+                "started_at",
+                "changed_at",
+                "finished_at",
+            )
+        )
+    }
+
+
+def erase_sessions(*, user: User, now: datetime) -> None:
+    EnrollmentSession.objects.filter(student__user=user).delete()
+
+
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -122,4 +150,12 @@ FLAGS = Contributor(
     erase=erase_flags,
     concerns=concerns_flags,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS)
+SESSIONS = Contributor(
+    name="enrollment_attempts",
+    kept=_("When you began to enroll in a course, how far you came, and whether you finished"),
+    when_erased=_("Deleted."),
+    covers=frozenset({"rollback.EnrollmentSession"}),
+    export=export_sessions,
+    erase=erase_sessions,
+)
+CONTRIBUTORS = (FLAGS, DRAFTS, SESSIONS)

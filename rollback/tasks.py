@@ -2,7 +2,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import expiry, reminders, timings
+from rollback import expiry, reminders, rollup, sessions, timings
 
 # With the server away each mail would wait for its timeout; beat comes again in ten minutes.
 ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
@@ -25,3 +25,18 @@ def delete_expired_drafts() -> int:
 @shared_task
 def delete_old_timings() -> int:
     return timings.delete_old(now=timezone.now())
+
+
+@shared_task
+def close_abandoned_sessions() -> int:
+    return sessions.close_abandoned(now=timezone.now())
+
+
+@shared_task
+def roll_up_samples() -> str:
+    return str(rollup.roll_up(now=timezone.now()))
+
+
+@shared_task
+def delete_old_sessions() -> int:
+    return sessions.delete_old(now=timezone.now())

@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
-from rollback import registry, switchboard, timings
+from rollback import registry, switchboard, timings, watch
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
 from tests import emptying
@@ -84,11 +84,13 @@ def real_switchboard(transactional_db: Any) -> Iterator[switchboard.Switchboard]
 @pytest.fixture(autouse=True)
 def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is written behind a test's back; `counting.write()` does it when it is asked for."""
+    monkeypatch.setattr(watch.Ring, "_start", lambda ring: None)
     monkeypatch.setattr(counting, "_write_soon", lambda: None)
     monkeypatch.setattr(timings, "_write_soon", lambda: None)
     yield
     counting._counts.clear()
     timings._counts.clear()
+    watch.ring.clear()
 
 
 @pytest.fixture(autouse=True)

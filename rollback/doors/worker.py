@@ -3,12 +3,16 @@
 from typing import Any
 
 from celery import Task
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject, Retry
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from rollback import registry, switchboard
-from rollback.doors import counting
+from rollback import registry, switchboard, watch
+from rollback.domain.metrics import Metric
+from rollback.doors import counting, measuring
+
+# A task says by them how it goes on; it has not failed.
+GOES_ON = (Ignore, Reject, Retry)
 
 
 class FeatureTask(Task):  # type: ignore[type-arg]
@@ -19,7 +23,26 @@ class FeatureTask(Task):  # type: ignore[type-arg]
         if feature is not None and not allowed(feature.flag, kwargs.get("for_user_id")):
             counting.turned_away(feature=feature.flag, door="task", now=timezone.now())
             raise Ignore
-        return super().__call__(*args, **kwargs)
+        with measuring.noting_uses() as uses:
+            try:
+                answer = super().__call__(*args, **kwargs)
+            except GOES_ON:
+                raise
+            except Exception:
+                # The watch: counted, and raised again.
+                _count(feature, uses, failed=True)
+                raise
+        _count(feature, uses, failed=False)
+        return answer
+
+
+def _count(feature: registry.Feature | None, uses: measuring.Uses, *, failed: bool) -> None:
+    """A task is a request of its feature, and uses others as a page does."""
+    flag = feature.flag if feature else ""
+    measuring.count_uses(uses, apart_from=flag)
+    if feature is not None:
+        bad = failed or uses.get(flag, False)
+        watch.count(Metric.REQUESTS, feature=flag, bad=bad)
 
 
 def allowed(flag: str, user_id: int | None) -> bool:
