@@ -78,6 +78,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.compare_zone_data",
         "schedule": crontab(minute="15", hour="4"),
     },
+    # Late it is worth nothing: the next one sees the same and more, and nothing piles up.
+    "evaluate-triggers": {
+        "task": "rollback.tasks.evaluate",
+        "schedule": 10.0,
+        "options": {"expires": 9.0},
+    },
+    "delete-old-judgments": {
+        "task": "rollback.tasks.delete_old_judgments",
+        "schedule": crontab(minute="50", hour="3"),
+    },
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-old-answers": {"task": "scheduling.tasks.delete_old_answers", "schedule": 3600.0},
     "delete-expired-drafts": {

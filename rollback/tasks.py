@@ -1,7 +1,11 @@
+import os
+import socket
+
 from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
+from rollback import evaluate as evaluation
 from rollback import expiry, reminders, rollup, sessions, timings
 
 # With the server away each mail would wait for its timeout; beat comes again in ten minutes.
@@ -40,3 +44,13 @@ def roll_up_samples() -> str:
 @shared_task
 def delete_old_sessions() -> int:
     return sessions.delete_old(now=timezone.now())
+
+
+def evaluate() -> bool:
+    """:returns: whether this process evaluated the triggers; else another one was at it."""
+    return evaluation.tick(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def delete_old_judgments() -> int:
+    return evaluation.delete_old(now=timezone.now())
