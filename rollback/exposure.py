@@ -124,4 +124,8 @@ def _sentence(why: Why) -> str:
         Why.MASTER: _("Its master is off: %(master)s."),
         Why.INSIDE: _("Inside the share of %(share)s %%; goes below %(needed)s %%."),
         Why.EARLY: _("Has it early, at any share above 0 %%."),
+        Why.DRAINING: _(
+            "Keeps it beyond the share of %(share)s %% until the enrollment they are in the middle "
+            "of is finished, or the patience is over."
+        ),
     }[why]
