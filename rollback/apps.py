@@ -1,7 +1,3 @@
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -28,10 +24,7 @@ class RollbackConfig(AppConfig):
     @staticmethod
     def _plug_take_over() -> None:
         """When beat or its worker is gone, whoever writes samples evaluates as well."""
-        from rollback import evaluate
+        from rollback import evaluate, watch
 
-        if find_spec("rollback.watch") is None:
-            return
-        watch: Any = import_module("rollback.watch")
         if evaluate.take_over not in watch.after_write:
             watch.after_write.append(evaluate.take_over)

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from rollback import incidents, runner
+from rollback import incidents, plans, runner
 from rollback.audit import Actor
 from rollback.domain.decisions import Harm, recommend
 from rollback.domain.metrics import Metric, Verdict
@@ -110,7 +109,6 @@ def _kill(judged: Judged, now: datetime) -> Deed:
 
 
 def _plan(judged: Judged, now: datetime) -> Deed:
-    plans: Any = import_module("rollback.plans")
     row, words = judged.row, judged.finding.words
     flags = _may_be_taken(row.flags, now)
     incident = incidents.open_with_latches(
