@@ -5,14 +5,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, TextField
+from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
+from rollback.models import (
+    AffectedPerson,
+    EnrollmentDraft,
+    Flag,
+    FlagChange,
+    Incident,
+    IncidentEvent,
+    NoReminders,
+)
 from rollback.runner import Actor, ChangeBlocked
 
 
@@ -103,6 +111,43 @@ def _early(user: User) -> Any:
     return Flag.objects.filter(users=user).order_by("name")  # type: ignore[misc]
 
 
+def export_incidents(*, user: User) -> Mapping[str, Any]:
+    """Of a timeline what the person wrote: its other facts may be about others."""
+    concerned = AffectedPerson.objects.filter(user=user).order_by("pk")
+    written = IncidentEvent.objects.filter(actor=user).order_by("pk")
+    return {
+        "concerned": list(
+            concerned.values("reasons", title=F("incident__title"), at=F("incident__opened_at"))
+        ),
+        "written": [
+            {"incident": event.incident.title, "at": event.at, "kind": event.kind}
+            | {key: event.payload[key] for key in WRITTEN if key in event.payload}
+            for event in written.select_related("incident")
+        ],
+        "acknowledged": list(
+            Incident.objects.filter(acknowledged_by=user)
+            .order_by("pk")
+            .values("title", "acknowledged_at")
+        ),
+    }
+
+
+WRITTEN = ("text", "reason", "resolution", "root_cause", "lessons")
+
+
+def erase_incidents(*, user: User, now: datetime) -> None:
+    """The timeline stays, by somebody; the chain of its lines is without the name."""
+    AffectedPerson.objects.filter(user=user).delete()
+    IncidentEvent.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_incidents(*, user: User) -> bool:
+    return (
+        AffectedPerson.objects.filter(user=user).exists()
+        or IncidentEvent.objects.filter(actor=user).exists()
+    )
+
+
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -122,4 +167,17 @@ FLAGS = Contributor(
     erase=erase_flags,
     concerns=concerns_flags,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS)
+INCIDENTS = Contributor(
+    name="incidents",
+    kept=_("That an incident of the school concerned you, and what you wrote about one"),
+    when_erased=_(
+        "You are taken off the lists of those concerned; what you wrote stays without your name."
+    ),
+    covers=frozenset(
+        {"rollback.AffectedPerson", "rollback.IncidentEvent", "rollback.IncidentAction"}
+    ),
+    export=export_incidents,
+    erase=erase_incidents,
+    concerns=concerns_incidents,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, DRAFTS)
