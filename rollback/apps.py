@@ -1,7 +1,3 @@
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +8,9 @@ class RollbackConfig(AppConfig):
 
     def ready(self) -> None:
         from enrollment import personal, sockets
-        from rollback import switchboard
+        from enrollment.domain import drawing
+        from rollback import evaluate, switchboard, watch
+        from rollback.domain.charts import CHARTS
         from rollback.doors.context import actions_for, links_for
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
@@ -23,15 +21,8 @@ class RollbackConfig(AppConfig):
         sockets.plug_actions(actions_for)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)
-        self._plug_take_over()
-
-    @staticmethod
-    def _plug_take_over() -> None:
-        """When beat or its worker is gone, whoever writes samples evaluates as well."""
-        from rollback import evaluate
-
-        if find_spec("rollback.watch") is None:
-            return
-        watch: Any = import_module("rollback.watch")
+        for chart in CHARTS:
+            drawing.add(chart)
+        # When beat or its worker is gone, whoever writes samples evaluates as well.
         if evaluate.take_over not in watch.after_write:
             watch.after_write.append(evaluate.take_over)

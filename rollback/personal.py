@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, TextField
+from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
@@ -13,11 +13,13 @@ from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
 from rollback.models import (
+    AffectedPerson,
     EnrollmentDraft,
     EnrollmentSession,
     Flag,
     FlagChange,
     Incident,
+    IncidentEvent,
     NoReminders,
 )
 from rollback.runner import Actor, ChangeBlocked
@@ -129,6 +131,41 @@ def export_sessions(*, user: User) -> Mapping[str, Any]:
 
 def erase_sessions(*, user: User, now: datetime) -> None:
     EnrollmentSession.objects.filter(student__user=user).delete()
+def export_incidents(*, user: User) -> Mapping[str, Any]:
+    """Of a timeline what the person wrote: its other facts may be about others."""
+    concerned = AffectedPerson.objects.filter(user=user).order_by("pk")
+    written = IncidentEvent.objects.filter(actor=user).order_by("pk")
+    return {
+        "concerned": list(
+            concerned.values("reasons", title=F("incident__title"), at=F("incident__opened_at"))
+        ),
+        "written": [
+            {"incident": event.incident.title, "at": event.at, "kind": event.kind}
+            | {key: event.payload[key] for key in WRITTEN if key in event.payload}
+            for event in written.select_related("incident")
+        ],
+        "acknowledged": list(
+            Incident.objects.filter(acknowledged_by=user)
+            .order_by("pk")
+            .values("title", "acknowledged_at")
+        ),
+    }
+
+
+WRITTEN = ("text", "reason", "resolution", "root_cause", "lessons")
+
+
+def erase_incidents(*, user: User, now: datetime) -> None:
+    """The timeline stays, by somebody; the chain of its lines is without the name."""
+    AffectedPerson.objects.filter(user=user).delete()
+    IncidentEvent.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_incidents(*, user: User) -> bool:
+    return (
+        AffectedPerson.objects.filter(user=user).exists()
+        or IncidentEvent.objects.filter(actor=user).exists()
+    )
 
 
 DRAFTS = Contributor(
@@ -158,4 +195,17 @@ SESSIONS = Contributor(
     export=export_sessions,
     erase=erase_sessions,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS, SESSIONS)
+INCIDENTS = Contributor(
+    name="incidents",
+    kept=_("That an incident of the school concerned you, and what you wrote about one"),
+    when_erased=_(
+        "You are taken off the lists of those concerned; what you wrote stays without your name."
+    ),
+    covers=frozenset(
+        {"rollback.AffectedPerson", "rollback.IncidentEvent", "rollback.IncidentAction"}
+    ),
+    export=export_incidents,
+    erase=erase_incidents,
+    concerns=concerns_incidents,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, DRAFTS, SESSIONS)
