@@ -35,6 +35,7 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_flag"),
         ("rollback", "view_flagchange"),
         ("rollback", "view_incident"),
+        ("rollback", "view_verification"),
         # Resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
         ("rollback", "view_enrollmentdraft"),

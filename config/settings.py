@@ -107,6 +107,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.delete_old_sessions",
         "schedule": crontab(minute="50", hour="3"),
     },
+    "take-baselines": {
+        "task": "rollback.tasks.take_baselines",
+        "schedule": crontab(minute="55", hour="3"),
+    },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
         # An interval of a week would begin anew with every restart. The rows make it once a week.
@@ -198,6 +202,7 @@ TEMPLATES = [
 
 # ---------------------------------------------------------------- the switchboard
 FEATURES = "config.features.FEATURES"
+PROBES = "config.probes.PLAN"
 WAFFLE_FLAG_MODEL = "rollback.Flag"
 WAFFLE_FLAG_DEFAULT = False
 WAFFLE_CREATE_MISSING_FLAGS = False
