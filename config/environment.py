@@ -37,6 +37,13 @@ def number(env: environ.Env, name: str, default: int) -> int:
     return int(value)
 
 
+def positive(env: environ.Env, name: str, default: int) -> int:
+    value = text(env, name, str(default))
+    if not (value.isdecimal() and int(value)):
+        raise ImproperlyConfigured(f"{name} is “{value}”; set it to a whole number from 1 up.")
+    return int(value)
+
+
 def percent(env: environ.Env, name: str, default: int) -> int:
     value = text(env, name, str(default))
     if not (value.isdecimal() and int(value) <= 100):
@@ -120,13 +127,15 @@ def database(url: str, *, pooled: bool) -> dict[str, Any]:
         for key, value in parts.items()
         if key not in {"host", "port", "user", "password", "dbname"}
     }
-    options["connect_timeout"] = int(options.get("connect_timeout", 5))
+    # A server that hangs must not keep a page, and the thread that makes it, for long.
+    options["connect_timeout"] = int(options.get("connect_timeout", 3))
+    options.setdefault("tcp_user_timeout", "10000")
     if not pooled:
         options["options"] = f"{options.get('options', '')} {NO_DETOURS}".strip()
         options["server_side_binding"] = True
         options["prepare_threshold"] = 1
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "rollback.database",
         "NAME": parts.get("dbname") or "postgres",
         "USER": parts.get("user") or "",
         "PASSWORD": parts.get("password") or "",

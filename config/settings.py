@@ -49,6 +49,7 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
 DATABASE_POOLED = environment.boolean(env, "DATABASE_POOLED", default=False)
 DATABASES = {"default": environment.database(DATABASE_URL, pooled=DATABASE_POOLED)}
+DATABASE_FAILURES = environment.positive(env, "DATABASE_FAILURES", 3)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = environment.text(env, "CELERY_BROKER_URL", "") or environment.OWN_QUEUE
@@ -166,6 +167,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.security.ContentSecurity",
+    "rollback.doors.lost.LostDatabase",
     "config.fragments.Fragments",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

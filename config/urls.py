@@ -23,4 +23,5 @@ urlpatterns = [
 # Programs get problem+json, people a page.
 handler400 = "enrollment.api.problems.bad_request"
 handler404 = "enrollment.api.problems.not_found"
-handler500 = "enrollment.api.problems.broken"
+# Where the database is lost a page of its own; else as the others.
+handler500 = "rollback.doors.lost.broken"

@@ -59,6 +59,9 @@ def evaluate() -> bool:
 @shared_task
 def delete_old_judgments() -> int:
     return evaluation.delete_old(now=timezone.now())
+
+
+@shared_task
 def take_baselines() -> int:
     """Only while all is well. :returns: how many."""
     try:
