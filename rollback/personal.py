@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
+from rollback.complaints import nobody
+from rollback.models import Complaint, EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
 from rollback.runner import Actor, ChangeBlocked
 
 
@@ -103,6 +104,33 @@ def _early(user: User) -> Any:
     return Flag.objects.filter(users=user).order_by("name")  # type: ignore[misc]
 
 
+def export_reports(*, user: User) -> Mapping[str, Any]:
+    own = Complaint.objects.filter(by=user).order_by("pk")
+    answered = Complaint.objects.filter(done_by=user).order_by("pk")
+    return {
+        "sent": list(
+            own.values("kind", "text", "path", "features", "reported_at", "done_at", "answer")
+        ),
+        "answered": list(answered.values("kind", "answer", "done_at")),
+    }
+
+
+def erase_reports(*, user: User, now: datetime) -> None:
+    """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
+    nor what was answered, which is about them."""
+    for sent in Complaint.objects.select_for_update().filter(by=user):
+        sent.by, sent.reporter, sent.text = None, nobody(), ""
+        sent.answer = (
+            "–" if sent.answer else ""
+        )  # the database wants some word where it was answered
+        sent.save(update_fields=["by", "reporter", "text", "answer"])
+    Complaint.objects.filter(done_by=user).update(done_by_name=f"person {user.pk}")
+
+
+def concerns_reports(*, user: User) -> bool:
+    return Complaint.objects.filter(Q(by=user) | Q(done_by=user)).exists()
+
+
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -122,4 +150,15 @@ FLAGS = Contributor(
     erase=erase_flags,
     concerns=concerns_flags,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS)
+REPORTS = Contributor(
+    name="reports",
+    kept=_("Problems that you reported, with the page and the features that were on for you"),
+    when_erased=_(
+        "Your words and the answers are deleted; that somebody reported something stays."
+    ),
+    covers=frozenset({"rollback.Complaint"}),
+    export=export_reports,
+    erase=erase_reports,
+    concerns=concerns_reports,
+)
+CONTRIBUTORS = (FLAGS, REPORTS, DRAFTS)

@@ -97,6 +97,11 @@ class Switchboard:
             return OFF
         return known.snapshot
 
+    def is_fresh(self) -> bool:
+        """Whether the answers are the database's, and not "off" for want of any."""
+        self.snapshot()
+        return self._pinned is not None or time.monotonic() - self._known.asked_at <= STALE
+
     def start(self) -> None:
         """A cold process waits for its first reading, but not for ever: then it begins with off."""
         with self._starting:
@@ -167,7 +172,7 @@ class Switchboard:
 
     def _take(self, connection: psycopg.Connection[Any]) -> None:
         asked_at = time.monotonic()
-        snapshot = _read(connection)
+        snapshot = read(connection)
         self._accept(_Known(snapshot, asked_at, time.monotonic()))
 
     def _accept(self, reading: _Known) -> None:
@@ -235,7 +240,8 @@ class Switchboard:
         return connection
 
 
-def _read(connection: psycopg.Connection[Any]) -> Snapshot:
+def read(connection: psycopg.Connection[Any]) -> Snapshot:
+    """All flags as they stand in the database now."""
     rows = connection.execute(READ).fetchall()
     if not rows:
         return OFF
