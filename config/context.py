@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from enrollment.queries.messages import unread
 from enrollment.queries.people import student_of, teacher_of
-from rollback.doors.logged import shown_path
+from rollback.doors.addresses import shown_path
 
 
 @dataclass(frozen=True, kw_only=True)

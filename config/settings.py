@@ -365,7 +365,7 @@ structlog.configure(
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"without_keys": {"()": "rollback.doors.logged.WithoutKeys"}},
+    "filters": {"without_keys": {"()": "rollback.doors.addresses.WithoutKeys"}},
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from enrollment.api.throttling import Nobody, add
 from rollback import complaints, switchboard
 from rollback.complaints.forms import ReportForm
-from rollback.doors.logged import shown_address
+from rollback.doors.addresses import shown_address
 from rollback.doors.middleware import SeeOther
 
 LONGEST_PATH = 300
