@@ -38,6 +38,9 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_verification"),
         # Resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
+        # What people reported; to answer, and to enter what somebody said on the phone.
+        ("rollback", "view_complaint"),
+        ("rollback", "change_complaint"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),

@@ -12,8 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
+from rollback.complaints import nobody
 from rollback.models import (
     AffectedPerson,
+    Complaint,
     EnrollmentDraft,
     EnrollmentSession,
     Flag,
@@ -131,6 +133,8 @@ def export_sessions(*, user: User) -> Mapping[str, Any]:
 
 def erase_sessions(*, user: User, now: datetime) -> None:
     EnrollmentSession.objects.filter(student__user=user).delete()
+
+
 def export_incidents(*, user: User) -> Mapping[str, Any]:
     """Of a timeline what the person wrote: its other facts may be about others."""
     concerned = AffectedPerson.objects.filter(user=user).order_by("pk")
@@ -166,6 +170,33 @@ def concerns_incidents(*, user: User) -> bool:
         AffectedPerson.objects.filter(user=user).exists()
         or IncidentEvent.objects.filter(actor=user).exists()
     )
+
+
+def export_reports(*, user: User) -> Mapping[str, Any]:
+    own = Complaint.objects.filter(by=user).order_by("pk")
+    answered = Complaint.objects.filter(done_by=user).order_by("pk")
+    return {
+        "sent": list(
+            own.values("kind", "text", "path", "features", "reported_at", "done_at", "answer")
+        ),
+        "answered": list(answered.values("kind", "answer", "done_at")),
+    }
+
+
+def erase_reports(*, user: User, now: datetime) -> None:
+    """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
+    nor what was answered, which is about them."""
+    for sent in Complaint.objects.select_for_update().filter(by=user):
+        sent.by, sent.reporter, sent.text = None, nobody(), ""
+        sent.answer = (
+            "–" if sent.answer else ""
+        )  # the database wants some word where it was answered
+        sent.save(update_fields=["by", "reporter", "text", "answer"])
+    Complaint.objects.filter(done_by=user).update(done_by_name=f"person {user.pk}")
+
+
+def concerns_reports(*, user: User) -> bool:
+    return Complaint.objects.filter(Q(by=user) | Q(done_by=user)).exists()
 
 
 DRAFTS = Contributor(
@@ -208,4 +239,15 @@ INCIDENTS = Contributor(
     erase=erase_incidents,
     concerns=concerns_incidents,
 )
-CONTRIBUTORS = (INCIDENTS, FLAGS, DRAFTS, SESSIONS)
+REPORTS = Contributor(
+    name="reports",
+    kept=_("Problems that you reported, with the page and the features that were on for you"),
+    when_erased=_(
+        "Your words and the answers are deleted; that somebody reported something stays."
+    ),
+    covers=frozenset({"rollback.Complaint"}),
+    export=export_reports,
+    erase=erase_reports,
+    concerns=concerns_reports,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS)

@@ -105,6 +105,11 @@ class Switchboard:
             return OFF
         return known.snapshot
 
+    def is_fresh(self) -> bool:
+        """Whether the answers are the database's, and not "off" for want of any."""
+        self.snapshot()
+        return self._pinned is not None or time.monotonic() - self._known.asked_at <= STALE
+
     def start(self) -> None:
         """A cold process waits for its first reading, but not for ever: then it begins with off."""
         with self._starting:
@@ -177,7 +182,7 @@ class Switchboard:
     def _take(self, connection: psycopg.Connection[Any]) -> None:
         asked_at = time.monotonic()
         with answers_expected(_hangs):
-            snapshot = _read(connection)
+            snapshot = read(connection)
         trips.connected(by_watch=True)
         self._accept(_Known(snapshot, asked_at, time.monotonic()))
 
@@ -255,7 +260,8 @@ def _hangs(since: float) -> bool:
     return time.monotonic() - since > HUNG
 
 
-def _read(connection: psycopg.Connection[Any]) -> Snapshot:
+def read(connection: psycopg.Connection[Any]) -> Snapshot:
+    """All flags as they stand in the database now."""
     return _snapshot(connection.execute(READ).fetchall())
 
 
