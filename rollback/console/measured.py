@@ -38,11 +38,13 @@ def is_watched(found: Readings) -> bool:
 def verdict_of(watch: Watch, trigger: Trigger) -> str:
     """Empty: not judged. What the evaluator writes is JSON, so anything may stand there."""
     said = _said(watch, trigger).get("verdict")
-    return str(said) if trigger.is_enabled and said in set(Verdict) else ""
+    is_one = isinstance(said, str) and said in set(Verdict)
+    return str(said) if trigger.is_enabled and is_one else ""
 
 
 def _said(watch: Watch, trigger: Trigger) -> Mapping[str, Any]:
-    said = watch.beat.verdicts.get(trigger.name) if watch.beat is not None else None
+    verdicts = watch.beat.verdicts if watch.beat is not None else None
+    said = verdicts.get(trigger.name) if isinstance(verdicts, dict) else None
     return said if isinstance(said, dict) else {}
 
 

@@ -164,7 +164,7 @@ def _processes(now: datetime) -> RollCall | None:
 
 
 def _events(now: datetime) -> Events:
-    lines = IncidentEvent.objects.select_related("incident").order_by("-at", "-pk")
+    lines = IncidentEvent.objects.order_by("-at", "-pk")
     return Events(
         changes=list(FlagChange.objects.order_by("-pk")[:CHANGES]), lines=list(lines[:NEWEST])
     )
