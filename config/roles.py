@@ -75,6 +75,8 @@ ROLES["admin"] = (
     | _all("enrollment", ("user",))
     | {
         ("enrollment", "view_messageaccess"),
+        # The office lowers and kills; only these bring a feature to more people.
+        ("rollback", "raise_flag"),
         # Which groups a person is in is chosen in a list that asks for this one.
         ("auth", "view_group"),
     }
