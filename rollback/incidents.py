@@ -123,7 +123,7 @@ def _create(
         recommendation=_as_facts(recommendation),
         # Who had them is worked out later, by what they were now: a kill waits for no counting.
         before=facts_of_flags(),
-        turned_away=_turned_away(flags),
+        turned_away=_turned_away(),
     )
     return incident
 
@@ -148,19 +148,20 @@ def facts_of_flags() -> dict[str, Any]:
         return {name: json.loads(facts) for name, facts in cursor.fetchall()}
 
 
-def _turned_away(flags: list[str]) -> dict[str, Any]:
-    """How many the doors had turned away before it, on the day (UTC) it began."""
+def _turned_away() -> dict[str, Any]:
+    """How many the doors had turned away before, by feature, on the day (UTC) it began."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT today::text, (SELECT coalesce(sum(turned_away), 0) FROM rollback_doorcount
-                                  WHERE feature = ANY(%s) AND on_date = today)
+            SELECT today::text, (SELECT coalesce(jsonb_object_agg(feature, turned_away), '{}')::text
+                                   FROM (SELECT feature, sum(turned_away) AS turned_away
+                                           FROM rollback_doorcount WHERE on_date = today
+                                          GROUP BY feature) AS doors)
               FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS clock
-            """,
-            [flags],
+            """
         )
-        day, count = cursor.fetchone()
-    return {"day": day, "before": int(count)}
+        day, before = cursor.fetchone()
+    return {"day": day, "before": json.loads(before)}
 
 
 def latch(*, incident: int, flags: Iterable[str]) -> Incident:
@@ -357,11 +358,10 @@ def latches() -> dict[str, Incident]:
     return {latch.flag_name: latch.incident for latch in held.order_by("-incident_id")}
 
 
-def kind_holding(flags: Iterable[str]) -> str:
-    """Of the newest unresolved incident that holds one of them; empty if none does. One query."""
+def holding(flags: Iterable[str]) -> tuple[int, str] | None:
+    """Number and kind of the newest unresolved incident that holds one of them. One query."""
     held = Latch.objects.filter(flag_name__in=list(flags), incident__resolved_at=None)
-    kind = held.order_by("-incident_id").values_list("incident__kind", flat=True).first()
-    return kind or Incident.Kind.OTHER
+    return held.order_by("-incident_id").values_list("incident_id", "incident__kind").first()
 
 
 def timeline(incident: Incident) -> QuerySet[FlagChange]:

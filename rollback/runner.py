@@ -179,8 +179,10 @@ def _kill_and_latch(
 ) -> RolledBack:
     """The latch, the kill and both in the timeline: one transaction, or nothing."""
     held: list[Incident] = []
+    were: dict[str, Any] = {}
 
     def before() -> None:
+        were.update(incidents.facts_of_flags())
         held[:] = [latch()]
 
     def after(changes: list[FlagChange]) -> None:
@@ -189,7 +191,7 @@ def _kill_and_latch(
             kind=IncidentEvent.Kind.KILLED,
             actor=actor,
             flags=names,
-            before={change.flag_name: change.before for change in changes},
+            before=were,
             changes=[change.pk for change in changes],
             reason=reason.strip(),
         )

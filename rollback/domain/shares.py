@@ -174,6 +174,18 @@ class Snapshot:
                 counts[name] += bool(chain) and self._all_on(chain, subject, bucket)
         return counts
 
+    def users_with_any(self, names: Iterable[str], subjects: Iterable[Subject]) -> set[int]:
+        """For whom one of these flags is on. One hash each, not remembered, as in `count_on`."""
+        chains = [chain for chain in map(self.chains.get, names) if chain]
+        found: set[int] = set()
+        for subject in subjects if chains else ():
+            bucket = bucket_of.__wrapped__(self.salt, subject.key)
+            if subject.user_id is not None and any(
+                self._all_on(chain, subject, bucket) for chain in chains
+            ):
+                found.add(subject.user_id)
+        return found
+
     @staticmethod
     def _all_on(chain: tuple[FlagState, ...], subject: Subject, bucket: int) -> bool:
         for state in chain:  # noqa: SIM110 - `all()` with a generator takes twice as long

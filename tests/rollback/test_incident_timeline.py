@@ -1,5 +1,6 @@
 """The timeline: written with each step, chained, only added to, and in the states of the table."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,13 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as HypothesisTestCase
 
+from enrollment.domain.drawing import states_page
 from enrollment.domain.states import check_step
 from enrollment.models import User
 from rollback import incidents, runner
 from rollback.audit import ChangeRefused
 from rollback.domain import decisions
+from rollback.domain.charts import CHARTS
 from rollback.domain.decisions import Harm
 from rollback.domain.incidents import INCIDENT_STEPS, IncidentState
+from rollback.domain.plans import PLAN_STEPS
 from rollback.models import Flag, FlagChange, Incident, IncidentEvent
 from rollback.runner import Actor, actor_of
 from tests.rollback.flag_rows import seed_flags
@@ -64,7 +68,8 @@ def test_a_rollback_writes_what_began_and_what_was_switched_off() -> None:
     assert set(opened.payload["before"]) == set(Flag.objects.values_list("name", flat=True))
     change = FlagChange.objects.get(action="kill")
     assert killed.payload["changes"] == [change.pk]
-    assert killed.payload["before"] == {CALENDAR: change.before}
+    assert killed.payload["before"] == opened.payload["before"]
+    assert killed.payload["before"][CALENDAR] == change.before
 
 
 def test_a_rollback_that_fails_leaves_neither_incident_nor_line() -> None:
@@ -268,3 +273,11 @@ class StatesTest(HypothesisTestCase):
             incident.refresh_from_db()
             check_step(INCIDENT_STEPS, before=before, after=incident.state)
         assert incidents.check_chain(incident) is None
+
+
+@pytest.mark.parametrize("steps", [INCIDENT_STEPS, PLAN_STEPS], ids=["incident", "plan"])
+def test_the_tables_are_drawn(steps: dict[str, frozenset[str]]) -> None:
+    drawn = next(chart for chart in CHARTS if chart.steps is steps)
+    section = states_page().split(f"## {drawn.title}\n")[1].split("\n## ")[0]
+    arrows = set(re.findall(r"^    (\w+) --> (\w+)$", section, re.MULTILINE))
+    assert arrows == {(before, after) for before, afters in steps.items() for after in afters}
