@@ -380,7 +380,7 @@ def test_taking_over_without_a_database_raises_nothing(
     committed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluate.take_over()
-    with connection.cursor() as cursor, pytest.raises(Exception, match="terminat|closed"):
+    with connection.cursor() as cursor, pytest.raises(Exception, match=r"terminat|closed"):
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     evaluate.take_over()  # on a lost connection: said, not raised
     evaluate.take_over()  # and on a new one
