@@ -35,8 +35,12 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_flag"),
         ("rollback", "view_flagchange"),
         ("rollback", "view_incident"),
+        ("rollback", "view_verification"),
         # Resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
+        # What people reported; to answer, and to enter what somebody said on the phone.
+        ("rollback", "view_complaint"),
+        ("rollback", "change_complaint"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
@@ -71,6 +75,8 @@ ROLES["admin"] = (
     | _all("enrollment", ("user",))
     | {
         ("enrollment", "view_messageaccess"),
+        # The office lowers and kills; only these bring a feature to more people.
+        ("rollback", "raise_flag"),
         # Which groups a person is in is chosen in a list that asks for this one.
         ("auth", "view_group"),
     }

@@ -1,5 +1,5 @@
 """Django looks for admin pages here; they live in the console."""
 
-from rollback.console import drafts, flags, incidents, records
+from rollback.console import complaints, drafts, flags, incidents, records, verifications
 
-__all__ = ["drafts", "flags", "incidents", "records"]
+__all__ = ["complaints", "drafts", "flags", "incidents", "records", "verifications"]

@@ -8,7 +8,9 @@ class RollbackConfig(AppConfig):
 
     def ready(self) -> None:
         from enrollment import personal, sockets
-        from rollback import switchboard
+        from enrollment.domain import drawing
+        from rollback import evaluate, switchboard, watch
+        from rollback.domain.charts import CHARTS
         from rollback.doors.context import actions_for, links_for
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
@@ -19,3 +21,8 @@ class RollbackConfig(AppConfig):
         sockets.plug_actions(actions_for)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)
+        for chart in CHARTS:
+            drawing.add(chart)
+        # When beat or its worker is gone, whoever writes samples evaluates as well.
+        if evaluate.take_over not in watch.after_write:
+            watch.after_write.append(evaluate.take_over)

@@ -5,19 +5,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, TextField
+from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
+from rollback.complaints import nobody
 from rollback.models import (
+    AffectedPerson,
+    Complaint,
     EnrollmentDraft,
     EnrollmentSession,
     Flag,
     FlagChange,
     Incident,
+    IncidentEvent,
     NoReminders,
 )
 from rollback.runner import Actor, ChangeBlocked
@@ -131,6 +135,70 @@ def erase_sessions(*, user: User, now: datetime) -> None:
     EnrollmentSession.objects.filter(student__user=user).delete()
 
 
+def export_incidents(*, user: User) -> Mapping[str, Any]:
+    """Of a timeline what the person wrote: its other facts may be about others."""
+    concerned = AffectedPerson.objects.filter(user=user).order_by("pk")
+    written = IncidentEvent.objects.filter(actor=user).order_by("pk")
+    return {
+        "concerned": list(
+            concerned.values("reasons", title=F("incident__title"), at=F("incident__opened_at"))
+        ),
+        "written": [
+            {"incident": event.incident.title, "at": event.at, "kind": event.kind}
+            | {key: event.payload[key] for key in WRITTEN if key in event.payload}
+            for event in written.select_related("incident")
+        ],
+        "acknowledged": list(
+            Incident.objects.filter(acknowledged_by=user)
+            .order_by("pk")
+            .values("title", "acknowledged_at")
+        ),
+    }
+
+
+WRITTEN = ("text", "reason", "resolution", "root_cause", "lessons")
+
+
+def erase_incidents(*, user: User, now: datetime) -> None:
+    """The timeline stays, by somebody; the chain of its lines is without the name."""
+    AffectedPerson.objects.filter(user=user).delete()
+    IncidentEvent.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_incidents(*, user: User) -> bool:
+    return (
+        AffectedPerson.objects.filter(user=user).exists()
+        or IncidentEvent.objects.filter(actor=user).exists()
+    )
+
+
+def export_reports(*, user: User) -> Mapping[str, Any]:
+    own = Complaint.objects.filter(by=user).order_by("pk")
+    answered = Complaint.objects.filter(done_by=user).order_by("pk")
+    return {
+        "sent": list(
+            own.values("kind", "text", "path", "features", "reported_at", "done_at", "answer")
+        ),
+        "answered": list(answered.values("kind", "answer", "done_at")),
+    }
+
+
+def erase_reports(*, user: User, now: datetime) -> None:
+    """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
+    nor what was answered, which is about them."""
+    for sent in Complaint.objects.select_for_update().filter(by=user):
+        sent.by, sent.reporter, sent.text = None, nobody(), ""
+        sent.answer = (
+            "–" if sent.answer else ""
+        )  # the database wants some word where it was answered
+        sent.save(update_fields=["by", "reporter", "text", "answer"])
+    Complaint.objects.filter(done_by=user).update(done_by_name=f"person {user.pk}")
+
+
+def concerns_reports(*, user: User) -> bool:
+    return Complaint.objects.filter(Q(by=user) | Q(done_by=user)).exists()
+
+
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -158,4 +226,28 @@ SESSIONS = Contributor(
     export=export_sessions,
     erase=erase_sessions,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS, SESSIONS)
+INCIDENTS = Contributor(
+    name="incidents",
+    kept=_("That an incident of the school concerned you, and what you wrote about one"),
+    when_erased=_(
+        "You are taken off the lists of those concerned; what you wrote stays without your name."
+    ),
+    covers=frozenset(
+        {"rollback.AffectedPerson", "rollback.IncidentEvent", "rollback.IncidentAction"}
+    ),
+    export=export_incidents,
+    erase=erase_incidents,
+    concerns=concerns_incidents,
+)
+REPORTS = Contributor(
+    name="reports",
+    kept=_("Problems that you reported, with the page and the features that were on for you"),
+    when_erased=_(
+        "Your words and the answers are deleted; that somebody reported something stays."
+    ),
+    covers=frozenset({"rollback.Complaint"}),
+    export=export_reports,
+    erase=erase_reports,
+    concerns=concerns_reports,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS)

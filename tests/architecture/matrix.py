@@ -31,7 +31,7 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import EnrollmentDraft, Flag, FlagChange
+from rollback.models import Complaint, EnrollmentDraft, Flag, FlagChange
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -197,6 +197,9 @@ def build() -> School:
         user=student.user, name="x", lifetime=timedelta(days=1), now=datetime.now(UTC)
     )
     feed, feed_token = make_feed(user=student.user, name="x", language="en", now=datetime.now(UTC))
+    complaint = Complaint.objects.create(
+        kind="broken", text="x", by=student.user, reporter=f"u:{student.user.pk}"
+    )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(
@@ -209,7 +212,7 @@ def build() -> School:
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
-    hours = (other_day, time_off, policy, waits, feed)
+    hours = (other_day, time_off, policy, waits, feed, complaint)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,

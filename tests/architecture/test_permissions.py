@@ -84,6 +84,19 @@ PAGES = [
     # ------------------------------------------------------------ what open pages ask and tell
     Row("live:features", GET, anonymous=200, student=200),
     Row("live:timings", POST, anonymous=204, student=204, data={"feature": "calendar", "ms": "120"}),
+    # ------------------------------------------------------------ what machines ask
+    Row("watch:healthz", GET, anonymous=200, student=200),
+    Row("watch:healthz", POST, anonymous=405, student=405),
+    Row("watch:readyz", GET, anonymous=200, student=200),
+    Row("watch:readyz", POST, anonymous=405, student=405),
+    # Nobody is named who may read them.
+    Row("watch:metrics", GET, anonymous=404, student=404),
+    Row("watch:metrics", POST, anonymous=405, student=405),
+    # ------------------------------------------------------------ reports of problems
+    Row("watch:report", GET, anonymous=200, student=200),
+    Row("watch:report", POST, anonymous=422, student=422),
+    Row("watch:report", POST, anonymous="/report/thanks/", student="/report/thanks/", data={"kind": "slow", "text": "x"}),
+    Row("watch:thanks", GET, anonymous=200, student=200),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
@@ -286,6 +299,12 @@ OFFICE_PAGES = [
     office("admin:rollback_flag_kill_everything", GET, staff=200),
     office("admin:rollback_flag_kill_everything", POST, staff=OFFICE, data={"reason": "x"}),
     office("admin:rollback_flag_who", GET, staff=200),
+    office("admin:rollback_complaint_enter", GET, staff=200),
+    office("admin:rollback_complaint_enter", POST, staff=200),
+    office("admin:rollback_complaint_enter", POST, staff=OFFICE, data={"kind": "slow", "text": "x"}),
+    office("admin:rollback_complaint_give_answer", GET, staff=200),
+    office("admin:rollback_complaint_give_answer", POST, staff=200),
+    office("admin:rollback_complaint_give_answer", POST, staff=OFFICE, data={"words": "x"}),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
@@ -319,6 +338,7 @@ MODELS = {
     "holidays_teacherregion":   ("lacd", "lacd", "lacd"),
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
+    "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
@@ -397,6 +417,9 @@ GET_MAY_WRITE = {
 
 # A POST of these needs no token of ours; each with the reason.
 WITHOUT_CSRF = {
+    "watch:healthz": "Answered before anything else, and only reading.",
+    "watch:readyz": "Answered before anything else, and only reading.",
+    "watch:metrics": "Answered before anything else, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
-from rollback.management import incident_words
+from rollback.management import incident_words, verify_words
 from rollback.models import Flag, FlagChange
 
 NOTHING = "Nothing to change: it was so already."
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         for changing in (share, kill, restore):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
         incident_words.add_arguments(commands)
+        verify_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -49,12 +50,15 @@ class Command(BaseCommand):
         if what == "who":
             self._who(options["who"])
             return
+        if what == "verify":
+            self._verify(options["incident"])
+            return
         try:
             lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
-        if what != "incident" and lines != [NOTHING]:
+        if what not in ("incident", "baseline") and lines != [NOTHING]:
             word = "Off" if what == "kill" else "Changed"
             self._write_processes(processes.wait_for_all(), word=word)
 
@@ -62,6 +66,8 @@ class Command(BaseCommand):
         actor = runner.actor_at_the_terminal()
         if what == "incident":
             return incident_words.answer(options["step"], options, actor=actor)
+        if what == "baseline":
+            return verify_words.baseline()
         common = {"actor": actor, "reason": options["reason"]}
         if what == "set":
             share = _percent(options["share"])
@@ -90,6 +96,15 @@ class Command(BaseCommand):
             )
         self._print(table)
         self._write_processes(found, word=f"Version {found.version}" if found else "")
+
+    def _verify(self, incident: int | None) -> None:
+        try:
+            run, table = verify_words.verify(incident, actor=runner.actor_at_the_terminal())
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+        self._print(table)
+        if not run.passed:
+            raise CommandError("Something failed; the table says what.")
 
     def _who(self, who: str) -> None:
         try:
