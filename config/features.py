@@ -105,8 +105,8 @@ FEATURES = (
             to_draft=True,
         ),
         because={SLOW: SIMPLIFIED},
-        # Its plain list of lessons, and the form that stands for the choice of a time.
-        control=("enrollment:my_lessons", "enrollment:enroll"),
+        # The plain lists of lessons, and the form that stands for the choice of a time.
+        control=("enrollment:my_courses", "enrollment:my_lessons", "enrollment:enroll"),
         loads={Metric.CALENDAR_500_MS: 500.0, Metric.CALENDAR_2_S: 2000.0},
     ),
     Feature(
