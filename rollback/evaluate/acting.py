@@ -118,7 +118,7 @@ def _plan(judged: Judged, now: datetime) -> Deed:
         direction=Plan.Direction.DOWN,
         mode=Plan.Mode.DRAIN,
         flags=flags,
-        steps=_steps(flags),
+        steps=steps_down(flags),
         incident=incident,
         actor=actor_of(row),
         reason=words,
@@ -136,7 +136,7 @@ def _facts(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _steps(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
+def steps_down(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
     """Only downwards from where they are; the last one needs no waiting."""
     highest = max(
         Flag.objects.filter(name__in=flags).values_list("percent", flat=True),  # type: ignore[misc]

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib import import_module
-from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
-from rollback import triggers
+from rollback import metrics, triggers
 from rollback.domain.triggers import Evidence, Finding, Rule, judge, malformed, only_what_counts
 from rollback.models import Trigger
 
@@ -44,8 +42,7 @@ def evidence_of(row: Trigger, rule: Rule, now: datetime) -> Evidence:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [PATIENCE])
-        metrics: Any = import_module("rollback.metrics")
-        found: Evidence = metrics.evidence(
+        found = metrics.evidence(
             metric=rule.metric,
             feature=row.feature,
             window_seconds=rule.window_seconds,

@@ -4,24 +4,26 @@ import math
 import threading
 from datetime import timedelta
 from decimal import Decimal
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
-from rollback import evaluate, incidents, metrics, runner
+from enrollment.models import Course, Student
+from rollback import aftermath, evaluate, incidents, metrics, plans, runner
 from rollback.audit import Actor
 from rollback.domain.metrics import Metric
-from rollback.evaluate import alone, ticking
+from rollback.evaluate import acting, alone, ticking
 from rollback.models import (
     Complaint,
+    EnrollmentSession,
     Flag,
     FlagChange,
     Heartbeat,
     Incident,
     IncidentEvent,
     Judgment,
+    Plan,
     Trigger,
 )
 from tests.rollback.flag_rows import changes, seed_flags
@@ -168,6 +170,39 @@ def test_a_case_is_put_before_a_person_once(clock: Clock) -> None:
     Trigger.objects.update(cooldown_seconds=0)
     clock.tick(seconds=10)
     assert Incident.objects.count() == 1
+
+
+def test_completion_goes_down_step_by_step(clock: Clock, student: Student, course: Course) -> None:
+    only("completion")
+    for flow, finished in ((40, True), (60, False)):
+        ago = clock.now - timedelta(hours=2)
+        EnrollmentSession.objects.bulk_create(
+            EnrollmentSession(
+                student=student, course=course, is_on=True, began_in="new", flow="new",
+                started_at=ago, changed_at=ago, finished_at=ago if finished else None, is_open=False,
+            )
+            for _ in range(flow)
+        )  # fmt: skip
+    clock.tick()
+    plan = Plan.objects.get()
+    assert (plan.direction, plan.mode, plan.flags) == ("down", "drain", [MASTER])
+    assert [step.percent for step in plan.steps.order_by("number")] == [50, 25, 0]
+    assert plan.incident == Incident.objects.get()
+    assert plan.incident.latches.get().flag_name == MASTER
+    assert Flag.objects.get(name=MASTER).percent == 50
+    assert judgments("completion") == [("BREACH", "plan")]
+    # It is told once, and the plan is nobody's business but the plan's.
+    Trigger.objects.update(cooldown_seconds=0)
+    clock.tick(seconds=10)
+    assert Plan.objects.count() == 1
+    assert Incident.objects.count() == 1
+
+
+def test_a_plan_never_begins_above_the_share_of_now(clock: Clock) -> None:
+    runner.set_share(flag=MASTER, percent=Decimal(40), actor=PERSON, reason="careful")
+    assert acting.steps_down([MASTER]) == [(Decimal(25), 300), (Decimal(0), 0)]
+    runner.set_share(flag=MASTER, percent=Decimal(5), actor=PERSON, reason="careful")
+    assert acting.steps_down([MASTER]) == [(Decimal(0), 0)]
 
 
 # --- at most one automatic change in half an hour ---------------------------------------------------
@@ -395,11 +430,8 @@ def test_what_follows_breaks_alone(clock: Clock, monkeypatch: pytest.MonkeyPatch
         seen.append("plans")
         raise ZeroDivisionError
 
-    modules = {
-        "rollback.plans": SimpleNamespace(advance_due=broken),
-        "rollback.aftermath": SimpleNamespace(look=lambda *, by: seen.append(by)),
-    }
-    monkeypatch.setattr(ticking, "import_module", modules.__getitem__)
+    monkeypatch.setattr(plans, "advance_due", broken)
+    monkeypatch.setattr(aftermath, "look", lambda *, by: seen.append(by))
     with transaction.atomic():
         assert evaluate.tick(by="a test")
     assert seen == ["plans", "a test"]
