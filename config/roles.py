@@ -36,6 +36,8 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_flagchange"),
         ("rollback", "view_incident"),
         ("rollback", "view_verification"),
+        ("rollback", "view_trigger"),
+        ("rollback", "view_judgment"),
         # Resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
         # What people reported; to answer, and to enter what somebody said on the phone.
@@ -77,6 +79,8 @@ ROLES["admin"] = (
         ("enrollment", "view_messageaccess"),
         # The office lowers and kills; only these bring a feature to more people.
         ("rollback", "raise_flag"),
+        # When a feature is taken away by itself.
+        ("rollback", "change_trigger"),
         # Which groups a person is in is chosen in a list that asks for this one.
         ("auth", "view_group"),
     }

@@ -23,6 +23,7 @@ from rollback.models import (
     Incident,
     IncidentEvent,
     NoReminders,
+    TriggerVersion,
 )
 from rollback.runner import Actor, ChangeBlocked
 
@@ -199,6 +200,20 @@ def concerns_reports(*, user: User) -> bool:
     return Complaint.objects.filter(Q(by=user) | Q(done_by=user)).exists()
 
 
+def export_triggers(*, user: User) -> Mapping[str, Any]:
+    saved = TriggerVersion.objects.filter(actor=user).order_by("pk")
+    return {"saved": list(saved.values("trigger_name", "version", "rule", "reason", "saved_at"))}
+
+
+def erase_triggers(*, user: User, now: datetime) -> None:
+    """That it was changed and why stays; the database lets the name be taken off, and nothing else."""
+    TriggerVersion.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_triggers(*, user: User) -> bool:
+    return TriggerVersion.objects.filter(actor=user).exists()
+
+
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -250,4 +265,13 @@ REPORTS = Contributor(
     erase=erase_reports,
     concerns=concerns_reports,
 )
-CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS)
+TRIGGERS = Contributor(
+    name="triggers",
+    kept=_("When you changed what features are taken away by, and why"),
+    when_erased=_("The record of the change stays without your name."),
+    covers=frozenset({"rollback.TriggerVersion"}),
+    export=export_triggers,
+    erase=erase_triggers,
+    concerns=concerns_triggers,
+)
+CONTRIBUTORS = (TRIGGERS, INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS)

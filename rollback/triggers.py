@@ -72,7 +72,8 @@ def save(*, wanted: Trigger, seen_version: int, actor: Actor, reason: str) -> Tr
         stands = Trigger.objects.select_for_update().filter(pk=wanted.pk).first()
         if stands is None:
             raise TriggerRefused({"": _("This trigger is not there any more.")})
-        _check_seen(stands, seen_version)
+        if words := _changed(stands, seen_version):
+            raise TriggerRefused({"": words})
         if as_it_stands(stands) == as_it_stands(wanted):
             return None
         wanted.version = stands.version + 1
@@ -87,16 +88,22 @@ def save(*, wanted: Trigger, seen_version: int, actor: Actor, reason: str) -> Tr
         )
 
 
-def _check_seen(stands: Trigger, seen_version: int) -> None:
+def changed_meanwhile(row: Trigger, seen_version: int) -> str:
+    """In words, by whom; empty if nobody has."""
+    stands = Trigger.objects.filter(pk=row.pk).first()
+    return _changed(stands, seen_version) if stands else ""
+
+
+def _changed(stands: Trigger, seen_version: int) -> str:
     if stands.version == seen_version:
-        return
+        return ""
     newest = versions(stands.name)[:1]
     words = _(
         "%(name)s has changed this trigger meanwhile; it is version %(version)s now. Look at what "
         "changed below, then open this page again and enter what you want."
     )
     name = newest[0].actor_name if newest else "–"
-    raise TriggerRefused({"": words % {"name": name, "version": stands.version}})
+    return words % {"name": name, "version": stands.version}
 
 
 def versions(name: str) -> list[TriggerVersion]:
@@ -118,9 +125,9 @@ def wrong_with(row: Trigger) -> Iterator[tuple[str, str]]:
 
 
 def _measure(row: Trigger) -> Iterator[tuple[str, str]]:
-    if row.metric not in Metric:
+    if row.metric not in set(Metric):
         yield "metric", _("There is no such metric; choose one of the list.")
-    elif row.method not in Method:
+    elif row.method not in set(Method):
         yield "method", _("There is no such method; choose one of the list.")
     elif (row.metric in COUNTS) != (row.method == Method.COUNT):
         if row.metric in COUNTS:

@@ -31,7 +31,7 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import Complaint, EnrollmentDraft, Flag, FlagChange
+from rollback.models import Complaint, EnrollmentDraft, Flag, FlagChange, Judgment, Trigger
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -200,6 +200,13 @@ def build() -> School:
     complaint = Complaint.objects.create(
         kind="broken", text="x", by=student.user, reporter=f"u:{student.user.pk}"
     )
+    trigger = Trigger.objects.order_by("pk").first() or Trigger.objects.create(
+        name="x", title="x", metric="requests", method="share above", threshold=0.1,
+        window_seconds=60, min_total=1, action="alert",
+    )  # fmt: skip
+    judgment = Judgment.objects.create(
+        trigger_name=trigger.name, version=1, verdict="OK", words="x", evidence={}
+    )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(
@@ -212,7 +219,7 @@ def build() -> School:
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
-    hours = (other_day, time_off, policy, waits, feed, complaint)
+    hours = (other_day, time_off, policy, waits, feed, complaint, trigger, judgment)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,

@@ -343,6 +343,8 @@ MODELS = {
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
+    "rollback_judgment":        ("l",    "l",    "l"),     # written by the evaluation
+    "rollback_trigger":         ("l",    "lc",   "lc"),    # switched off, never deleted
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),

@@ -29,6 +29,13 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
         WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+    """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,
+                                     is_shadow, judged_at)
+       SELECT 'complaints', 1, 'OK', '0, not more than 5.', '{"rule": {"name": "complaints", "version": 1,
+              "metric": "complaints", "method": "more than", "threshold": 5, "window_seconds": 3600},
+              "now": "2026-11-26T09:00:00+00:00", "slots": [[1795683600, 10, 100, 20]], "control": [],
+              "number": 0.0, "first_at": null, "trouble": ""}', '', '', false, now()
+        WHERE NOT EXISTS (SELECT FROM rollback_judgment)""",
     """INSERT INTO rollback_complaint (kind, text, path, features, reported_at, done_by_name, answer,
                                        by_id, reporter)
        SELECT 'wrong', 'My lesson of Tuesday is shown on Monday.', '/calendar/', '{}', now(), '', '', id,
@@ -144,6 +151,8 @@ FIRST: dict[str, LiteralString] = {
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "rollback.judgment": "SELECT max(id) FROM rollback_judgment",
+    "rollback.trigger": "SELECT min(id) FROM rollback_trigger",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
