@@ -4,12 +4,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
-from rollback.management import incident_words, verify_words
+from rollback.management import incident_words, replay_words, verify_words
 from rollback.models import Flag, FlagChange
 
 NOTHING = "Nothing to change: it was so already."
@@ -42,6 +43,7 @@ class Command(BaseCommand):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
         incident_words.add_arguments(commands)
         verify_words.add_arguments(commands)
+        replay_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -49,6 +51,9 @@ class Command(BaseCommand):
             return
         if what == "who":
             self._who(options["who"])
+            return
+        if what == "replay":
+            self.stdout.write("\n".join(replay_words.answer(options, now=timezone.now())))
             return
         if what == "verify":
             self._verify(options["incident"])
