@@ -5,14 +5,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, TextField
+from django.db.models import F, Func, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
-from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
+from rollback import draining, runner
+from rollback.models import (
+    Draining,
+    EnrollmentDraft,
+    Flag,
+    FlagChange,
+    Incident,
+    NoReminders,
+    Plan,
+    PlanStep,
+)
 from rollback.runner import Actor, ChangeBlocked
 
 
@@ -95,6 +104,37 @@ def concerns_flags(*, user: User) -> bool:
     return acted or _early(user).exists()
 
 
+def export_plans(*, user: User) -> Mapping[str, Any]:
+    begun = Plan.objects.filter(actor=user).order_by("pk")
+    concerning = PlanStep.objects.filter(people__contains=[user.pk], done_at__isnull=False)
+    return {
+        "plans": list(begun.values("direction", "flags", "reason", "created_at", "ended_at")),
+        "features_changed_for_you": list(
+            concerning.order_by("pk").values("plan__direction", "plan__flags", "percent", "done_at")
+        ),
+        "features_kept_longer": list(
+            Draining.objects.filter(user=user).order_by("pk").values("flag_name", "until")
+        ),
+    }
+
+
+def erase_plans(*, user: User, now: datetime) -> None:
+    """How many a step concerned stays, and that one of them was this person does not."""
+    gone = {"people": Func(F("people"), user.pk, function="array_remove")}
+    PlanStep.objects.filter(people__contains=[user.pk]).update(**gone)
+    draining.forget(user=user.pk)
+    Plan.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_plans(*, user: User) -> bool:
+    steps = PlanStep.objects.filter(people__contains=[user.pk])
+    return (
+        Plan.objects.filter(actor=user).exists()
+        or steps.exists()
+        or Draining.objects.filter(user=user).exists()
+    )
+
+
 def _incidents(user: User) -> Any:
     return Incident.objects.filter(Q(opened_by=user) | Q(resolved_by=user)).order_by("pk")
 
@@ -122,4 +162,15 @@ FLAGS = Contributor(
     erase=erase_flags,
     concerns=concerns_flags,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS)
+PLANS = Contributor(
+    name="steps_of_features",
+    kept=_(
+        "When a feature was taken from you or given to you step by step, and the plans you began"
+    ),
+    when_erased=_("You are taken out of the lists; the plans stay without your name."),
+    covers=frozenset({"rollback.Plan", "rollback.PlanStep", "rollback.Draining"}),
+    export=export_plans,
+    erase=erase_plans,
+    concerns=concerns_plans,
+)
+CONTRIBUTORS = (FLAGS, DRAFTS, PLANS)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
-from rollback.management import incident_words
+from rollback.management import incident_words, plan_runner, plan_words
 from rollback.models import Flag, FlagChange
 
 NOTHING = "Nothing to change: it was so already."
@@ -41,6 +41,8 @@ class Command(BaseCommand):
         for changing in (share, kill, restore):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
         incident_words.add_arguments(commands)
+        plan_words.add_arguments(commands)
+        plan_runner.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -49,12 +51,15 @@ class Command(BaseCommand):
         if what == "who":
             self._who(options["who"])
             return
+        if what == "run":
+            self._run(once=options["once"], plan=options["plan"])
+            return
         try:
             lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
-        if what != "incident" and lines != [NOTHING]:
+        if what in ("set", "kill", "restore") and lines != [NOTHING]:
             word = "Off" if what == "kill" else "Changed"
             self._write_processes(processes.wait_for_all(), word=word)
 
@@ -62,6 +67,8 @@ class Command(BaseCommand):
         actor = runner.actor_at_the_terminal()
         if what == "incident":
             return incident_words.answer(options["step"], options, actor=actor)
+        if what in ("plan", "blast"):
+            return plan_words.answer(what, options, actor=actor)
         common = {"actor": actor, "reason": options["reason"]}
         if what == "set":
             share = _percent(options["share"])
@@ -70,6 +77,14 @@ class Command(BaseCommand):
             return _kill(options["flag"], options["incident"], common)
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
+
+    def _run(self, *, once: bool, plan: int | None) -> None:
+        def say(sentence: str) -> None:
+            self.stdout.write(sentence)
+            self.stdout.flush()
+
+        if not plan_runner.Runner(say=say, only=plan).run(once=once):
+            raise CommandError("Nothing was done: the database could not be reached.")
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:
         for sentence in processes.sentences(found, word=word):
