@@ -1,5 +1,5 @@
 """Django looks for admin pages here; they live in the console."""
 
-from rollback.console import drafts, flags, incidents, records
+from rollback.console import drafts, flags, incident_rows, incidents, records
 
-__all__ = ["drafts", "flags", "incidents", "records"]
+__all__ = ["drafts", "flags", "incident_rows", "incidents", "records"]

@@ -16,7 +16,7 @@ NOTHING = "Nothing to change: it was so already."
 
 
 class Command(BaseCommand):
-    help = "Show the flags, set a share, kill or restore; list, show and resolve incidents."
+    help = "Show the flags, set a share, kill or restore; open, work on and export incidents."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
@@ -54,8 +54,9 @@ class Command(BaseCommand):
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
-        if what != "incident" and lines != [NOTHING]:
-            word = "Off" if what == "kill" else "Changed"
+        takes_away = options.get("take_away")
+        if (what != "incident" or takes_away) and lines != [NOTHING]:
+            word = "Off" if what == "kill" or takes_away else "Changed"
             self._write_processes(processes.wait_for_all(), word=word)
 
     def _change(self, what: str, options: dict[str, Any]) -> list[str]:
