@@ -31,7 +31,14 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import Complaint, EnrollmentDraft, Flag, FlagChange
+from rollback.models import (
+    AffectedPerson,
+    Complaint,
+    EnrollmentDraft,
+    Flag,
+    FlagChange,
+    IncidentAction,
+)
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -180,6 +187,10 @@ def build() -> School:
     incident = incidents.open_with_latches(
         title="Wrong times", flags=[], actor=actor_of(root), cause="x"
     )
+    concerned = AffectedPerson.objects.create(
+        incident=incident, user=student.user, reasons=["lesson"]
+    )
+    to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -212,7 +223,7 @@ def build() -> School:
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
-    hours = (other_day, time_off, policy, waits, feed, complaint)
+    hours = (other_day, time_off, policy, waits, feed, complaint, concerned, to_do)
     things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
     return School(
         people=people,

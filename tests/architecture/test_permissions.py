@@ -305,6 +305,20 @@ OFFICE_PAGES = [
     office("admin:rollback_complaint_give_answer", GET, staff=200),
     office("admin:rollback_complaint_give_answer", POST, staff=200),
     office("admin:rollback_complaint_give_answer", POST, staff=OFFICE, data={"words": "x"}),
+    office("admin:rollback_incident_open_by_hand", GET, staff=200),
+    office("admin:rollback_incident_open_by_hand", POST, staff="/admin/rollback/incident/", data={"title": "x", "severity": "3", "cause": "x"}),
+    office("admin:rollback_incident_acknowledge", GET, staff=200),
+    office("admin:rollback_incident_acknowledge", POST, staff="/admin/rollback/incident/"),
+    office("admin:rollback_incident_note", GET, staff=200),
+    office("admin:rollback_incident_note", POST, staff="/admin/rollback/incident/", data={"text": "x"}),
+    office("admin:rollback_incident_decide", GET, staff=200),
+    office("admin:rollback_incident_decide", POST, staff="/admin/rollback/incident/", data={"field": "few-none", "reason": "x"}),
+    office("admin:rollback_incident_take_away", GET, staff=200),
+    office("admin:rollback_incident_take_away", POST, staff="/admin/rollback/incident/", data={"flags": "ENABLE_CALENDAR_DISPLAY", "reason": "x"}),
+    office("admin:rollback_incident_review", GET, staff=200),
+    office("admin:rollback_incident_review", POST, staff=200, data={"root_cause": "x", "lessons": "x"}),
+    office("admin:rollback_incident_print", GET, staff=200),
+    office("admin:rollback_incident_export", GET, staff=200),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
@@ -339,6 +353,8 @@ MODELS = {
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
     "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
+    "rollback_affectedperson":  ("l",    "l",    "l"),
+    "rollback_incidentaction":  ("lc",   "lc",   "lc"),
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),

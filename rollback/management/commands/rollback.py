@@ -23,7 +23,7 @@ NOTHING = "Nothing to change: it was so already."
 
 
 class Command(BaseCommand):
-    help = "Show the flags, set a share, kill or restore; list, show and resolve incidents."
+    help = "Show the flags, set a share, kill or restore; open, work on and export incidents."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
@@ -74,8 +74,9 @@ class Command(BaseCommand):
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
-        if what in ("set", "kill", "restore") and lines != [NOTHING]:
-            word = "Off" if what == "kill" else "Changed"
+        takes_away = what == "kill" or options.get("take_away")
+        if (what in ("set", "restore") or takes_away) and lines != [NOTHING]:
+            word = "Off" if takes_away else "Changed"
             self._write_processes(processes.wait_for_all(), word=word)
 
     def _change(self, what: str, options: dict[str, Any]) -> list[str]:
