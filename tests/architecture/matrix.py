@@ -31,7 +31,7 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import EnrollmentDraft, Flag, FlagChange
+from rollback.models import EnrollmentDraft, Flag, FlagChange, Verification
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -180,6 +180,7 @@ def build() -> School:
     incident = incidents.open_with_latches(
         title="Wrong times", flags=[], actor=actor_of(root), cause="x"
     )
+    verification = Verification.objects.create(incident=incident, by_name="x")
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -208,9 +209,10 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
+    engine = (verification,)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
     hours = (other_day, time_off, policy, waits, feed)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *engine)}
     return School(
         people=people,
         things=things
