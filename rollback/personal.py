@@ -26,6 +26,7 @@ from rollback.models import (
     NoReminders,
     Plan,
     PlanStep,
+    Verification,
 )
 from rollback.runner import Actor, ChangeBlocked
 
@@ -102,6 +103,8 @@ def erase_flags(*, user: User, now: datetime) -> None:
     FlagChange.objects.filter(actor=user).update(actor_name=number)
     Incident.objects.filter(opened_by=user).update(opened_by_name=number)
     Incident.objects.filter(resolved_by=user).update(resolved_by_name=number)
+    # By name alone; it comes before the account, so that the address is still theirs.
+    Verification.objects.filter(by_name=user.get_username()).update(by_name=number)
 
 
 def concerns_flags(*, user: User) -> bool:
@@ -246,7 +249,14 @@ FLAGS = Contributor(
     kept=_("Which new features you were given early, and which you switched for the school"),
     when_erased=_("You are taken off the lists; the record of switching stays without your name."),
     covers=frozenset(
-        {"rollback.Flag_users", "rollback.FlagChange", "rollback.Incident", "rollback.Latch"}
+        {
+            "rollback.Flag_users",
+            "rollback.FlagChange",
+            "rollback.Incident",
+            "rollback.Latch",
+            "rollback.ProbeResult",
+            "rollback.Verification",
+        }
     ),
     export=export_flags,
     erase=erase_flags,

@@ -38,6 +38,7 @@ from rollback.models import (
     Flag,
     FlagChange,
     IncidentAction,
+    Verification,
 )
 from rollback.reminders import off_token
 from rollback.runner import actor_of
@@ -191,6 +192,7 @@ def build() -> School:
         incident=incident, user=student.user, reasons=["lesson"]
     )
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
+    verification = Verification.objects.create(incident=incident, by_name="x")
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -222,9 +224,10 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
+    engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
-    hours = (other_day, time_off, policy, waits, feed, complaint, concerned, to_do)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
+    hours = (other_day, time_off, policy, waits, feed)
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *engine)}
     return School(
         people=people,
         things=things

@@ -359,6 +359,7 @@ MODELS = {
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
+    "rollback_verification":    ("l",    "l",    "l"),     # made by the engine and by the command
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),

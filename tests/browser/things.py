@@ -35,6 +35,18 @@ MADE: tuple[LiteralString, ...] = (
               'u:' || id
          FROM enrollment_user WHERE email = 'student@school.example'
           AND NOT EXISTS (SELECT FROM rollback_complaint)""",
+    """INSERT INTO rollback_verification (incident_id, by_name, started_at, ended_at, passed)
+       SELECT min(id), 'A watch', now(), now(), false FROM rollback_incident
+        WHERE NOT EXISTS (SELECT FROM rollback_verification)""",
+    """INSERT INTO rollback_proberesult (verification_id, probe, passed, words, milliseconds,
+                                          limit_milliseconds, facts)
+       SELECT min(v.id), p.probe, p.passed, p.words, 120, 10000, p.facts::jsonb
+         FROM rollback_verification v, (VALUES
+              ('flow', true, 'list → course → form → sent → confirmed', '{"compared": true}'),
+              ('rows', true, 'There is no baseline yet.', '{"compared": false}'),
+              ('orphans', false, 'Rows whose other half is gone.', '{"compared": true}')
+              ) AS p (probe, passed, words, facts)
+        WHERE NOT EXISTS (SELECT FROM rollback_proberesult) GROUP BY 2, 3, 4, 7""",
     """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)
        SELECT e.id, s.user_id, 'Shall we play the second piece?', now() FROM enrollment_enrollment e
          JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
@@ -144,6 +156,7 @@ FIRST: dict[str, LiteralString] = {
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "rollback.verification": "SELECT min(id) FROM rollback_verification",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
