@@ -262,7 +262,7 @@ def test_every_number_is_the_databases(client: Client, school: None, allowed: No
     assert found["school_flags_version"] == {(): version}
     assert found["school_plans_live"] == {("down", "running"): 1}
     assert found["school_plan_steps"] == {("down", "yes"): 1, ("down", "no"): 2}
-    assert found["school_turned_away_today"] == {(CALENDAR, "page"): 12}
+    assert found["school_turned_away_today"] == {("page", CALENDAR): 12}
     assert found["school_database_losses_last_hour"] == {(): 1}
     assert found["school_database_answers"] == {(): 1}
     assert set(found["school_part_read"].values()) == {1}
