@@ -31,7 +31,7 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import EnrollmentDraft, Flag, FlagChange
+from rollback.models import EnrollmentDraft, Flag, FlagChange, Plan
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -180,6 +180,8 @@ def build() -> School:
     incident = incidents.open_with_latches(
         title="Wrong times", flags=[], actor=actor_of(root), cause="x"
     )
+    # Upwards, so that some of its steps are only for who may raise.
+    plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -235,6 +237,9 @@ def build() -> School:
             "app_label": "enrollment",
             "url": "nothing-here",
             "root": str(root.pk),
+            "incident": str(incident.pk),
+            "plan": str(plan.pk),
+            "step": "pause",
             "unit": str(unit.pk),
             "token": off_token(student),
             "key": token.token_key,

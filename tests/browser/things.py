@@ -29,6 +29,12 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
         WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+    # Over long ago, so that nobody goes on with it.
+    """INSERT INTO rollback_plan (direction, mode, flags, drain_seconds, state, note, actor_name, actor_kind,
+                                  reason, ended_at, lease_owner)
+       SELECT 'down', 'kill', '{ENABLE_CALENDAR_DISPLAY}', 600, 'done', '', 'A watch', 'person',
+              'Too slow.', now(), ''
+        WHERE NOT EXISTS (SELECT FROM rollback_plan)""",
     """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)
        SELECT e.id, s.user_id, 'Shall we play the second piece?', now() FROM enrollment_enrollment e
          JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
@@ -137,6 +143,8 @@ FIRST: dict[str, LiteralString] = {
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "plan": "SELECT min(id) FROM rollback_plan",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
@@ -145,6 +153,7 @@ FIXED = {
     "code": "DE",
     "key": "1-key",
     "month": "12",
+    "step": "pause",
     "uidb36": "1",
     "url": "nothing-here",
     "year": "2026",

@@ -160,9 +160,8 @@ def test_there_are_four_steps_and_no_others(office: Client, step: str) -> None:
 
 def test_a_plan_of_a_latched_flag_belongs_to_its_incident(office: Client) -> None:
     incident = rows.open_incident()
-    office.post(START, {**DOWN, "start": "1"})
-    found = Plan.objects.first()
-    assert found is None or found.incident == incident
+    office.post(START, {**DOWN, "flags": [CALENDAR, MASTER], "start": "1"})
+    assert Plan.objects.get().incident == incident
     assert Incident.objects.count() == 1
 
 
