@@ -31,7 +31,7 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Plan
+from rollback.models import EnrollmentDraft, Flag, FlagChange, Plan, PlanStep
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -182,6 +182,7 @@ def build() -> School:
     )
     # Upwards, so that some of its steps are only for who may raise.
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
+    PlanStep.objects.create(plan=plan, number=1, percent=5)
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")

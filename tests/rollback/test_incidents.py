@@ -149,7 +149,7 @@ def test_an_incidents_page_tells_what_happened(
 
 
 def test_resolving_needs_words_and_then_a_person_may_raise(
-    client: Client, staff: User, incident: Incident
+    client: Client, staff: User, admin: User, incident: Incident
 ) -> None:
     client.force_login(staff)
     shown = client.get(resolve_page(incident.pk)).content.decode()
