@@ -1,6 +1,6 @@
 """What was read, as the console's templates show it: rows of plain values, each in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
