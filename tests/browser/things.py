@@ -28,7 +28,7 @@ MADE: tuple[LiteralString, ...] = (
            ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
-        WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+        WHERE NOT EXISTS (SELECT FROM rollback_incident WHERE resolved_at IS NULL)""",
     # Over long ago, so that nobody goes on with it.
     """INSERT INTO rollback_plan (direction, mode, flags, drain_seconds, state, note, actor_name, actor_kind,
                                   reason, ended_at, lease_owner)
