@@ -38,6 +38,8 @@ from rollback.models import (
     Flag,
     FlagChange,
     IncidentAction,
+    Plan,
+    PlanStep,
     Verification,
 )
 from rollback.reminders import off_token
@@ -193,6 +195,9 @@ def build() -> School:
     )
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
+    # Upwards, so that some of its steps are only for who may raise.
+    plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
+    PlanStep.objects.create(plan=plan, number=1, percent=5)
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -252,6 +257,9 @@ def build() -> School:
             "app_label": "enrollment",
             "url": "nothing-here",
             "root": str(root.pk),
+            "incident": str(incident.pk),
+            "plan": str(plan.pk),
+            "step": "pause",
             "unit": str(unit.pk),
             "token": off_token(student),
             "key": token.token_key,
