@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from rollback import baselines, incidents, processes, verification
 from rollback.audit import Actor
 from rollback.domain.processes import RollCall
-from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch, Verification
+from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch
 
 log = structlog.get_logger(__name__)
 
@@ -51,9 +51,9 @@ def _look_at(incident: Incident, *, by: str) -> None:
     _remember_rows(incident)
     if incident.contained_at is None and not _contain(incident, by=by):
         return
+    incident.refresh_from_db()
     if _asked_lately(incident):
         return
-    incident.refresh_from_db()
     verification.verify(incident=incident, by=by)
     _count_people(incident)
 
@@ -96,7 +96,7 @@ def _off_everywhere(incident: Incident) -> RollCall | None:
     """The flags are read before the roll is called: whoever runs that version or a later one, runs
     them as they were read."""
     names = list(incident.latches.values_list("flag_name", flat=True))
-    if not all(_is_off(flag) for flag in Flag.objects.filter(name__in=names)):  # type: ignore[misc]
+    if not all(_is_off(flag) for flag in Flag.objects.filter(name__in=names)):
         return None
     found = processes.roll_call()
     return None if found is None or found.waiting else found
@@ -123,4 +123,7 @@ def _count_people(incident: Incident) -> None:
 
 
 def _asked_lately(incident: Incident) -> bool:
-    return Verification.objects.filter(incident=incident, ended_at__gt=Now() - AGAIN).exists()
+    """Since it is off everywhere: what was found before says nothing of now."""
+    return incident.verifications.filter(
+        passed=False, ended_at__gt=Now() - AGAIN, started_at__gte=incident.contained_at
+    ).exists()

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, TextField
+from django.db.models import F, Func, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
-from rollback import runner
+from rollback import draining, runner
 from rollback.complaints import nobody
 from rollback.models import (
     AffectedPerson,
     Complaint,
+    Draining,
     EnrollmentDraft,
     EnrollmentSession,
     Flag,
@@ -23,6 +24,9 @@ from rollback.models import (
     Incident,
     IncidentEvent,
     NoReminders,
+    Plan,
+    PlanStep,
+    Verification,
 )
 from rollback.runner import Actor, ChangeBlocked
 
@@ -99,11 +103,44 @@ def erase_flags(*, user: User, now: datetime) -> None:
     FlagChange.objects.filter(actor=user).update(actor_name=number)
     Incident.objects.filter(opened_by=user).update(opened_by_name=number)
     Incident.objects.filter(resolved_by=user).update(resolved_by_name=number)
+    # By name alone; it comes before the account, so that the address is still theirs.
+    Verification.objects.filter(by_name=user.get_username()).update(by_name=number)
 
 
 def concerns_flags(*, user: User) -> bool:
     acted = FlagChange.objects.filter(actor=user).exists() or _incidents(user).exists()
     return acted or _early(user).exists()
+
+
+def export_plans(*, user: User) -> Mapping[str, Any]:
+    begun = Plan.objects.filter(actor=user).order_by("pk")
+    concerning = PlanStep.objects.filter(people__contains=[user.pk], done_at__isnull=False)
+    return {
+        "plans": list(begun.values("direction", "flags", "reason", "created_at", "ended_at")),
+        "features_changed_for_you": list(
+            concerning.order_by("pk").values("plan__direction", "plan__flags", "percent", "done_at")
+        ),
+        "features_kept_longer": list(
+            Draining.objects.filter(user=user).order_by("pk").values("flag_name", "until")
+        ),
+    }
+
+
+def erase_plans(*, user: User, now: datetime) -> None:
+    """How many a step concerned stays, and that one of them was this person does not."""
+    gone = {"people": Func(F("people"), user.pk, function="array_remove")}
+    PlanStep.objects.filter(people__contains=[user.pk]).update(**gone)
+    draining.forget(user=user.pk)
+    Plan.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_plans(*, user: User) -> bool:
+    steps = PlanStep.objects.filter(people__contains=[user.pk])
+    return (
+        Plan.objects.filter(actor=user).exists()
+        or steps.exists()
+        or Draining.objects.filter(user=user).exists()
+    )
 
 
 def _incidents(user: User) -> Any:
@@ -186,8 +223,9 @@ def export_reports(*, user: User) -> Mapping[str, Any]:
 def erase_reports(*, user: User, now: datetime) -> None:
     """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
     nor what was answered, which is about them."""
+    somebody = nobody()  # one for all of them, or an hour's count of people would rise
     for sent in Complaint.objects.select_for_update().filter(by=user):
-        sent.by, sent.reporter, sent.text = None, nobody(), ""
+        sent.by, sent.reporter, sent.text = None, somebody, ""
         sent.answer = (
             "–" if sent.answer else ""
         )  # the database wants some word where it was answered
@@ -212,7 +250,14 @@ FLAGS = Contributor(
     kept=_("Which new features you were given early, and which you switched for the school"),
     when_erased=_("You are taken off the lists; the record of switching stays without your name."),
     covers=frozenset(
-        {"rollback.Flag_users", "rollback.FlagChange", "rollback.Incident", "rollback.Latch"}
+        {
+            "rollback.Flag_users",
+            "rollback.FlagChange",
+            "rollback.Incident",
+            "rollback.Latch",
+            "rollback.ProbeResult",
+            "rollback.Verification",
+        }
     ),
     export=export_flags,
     erase=erase_flags,
@@ -250,4 +295,15 @@ REPORTS = Contributor(
     erase=erase_reports,
     concerns=concerns_reports,
 )
-CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS)
+PLANS = Contributor(
+    name="steps_of_features",
+    kept=_(
+        "When a feature was taken from you or given to you step by step, and the plans you began"
+    ),
+    when_erased=_("You are taken out of the lists; the plans stay without your name."),
+    covers=frozenset({"rollback.Plan", "rollback.PlanStep", "rollback.Draining"}),
+    export=export_plans,
+    erase=erase_plans,
+    concerns=concerns_plans,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS, PLANS)

@@ -232,19 +232,21 @@ def _end(run: Verification) -> Verification:
     passed = len(results) == len(PROBES) and all(result.passed for result in results)
     Verification.objects.filter(pk=run.pk).update(ended_at=Now(), passed=passed)
     run.refresh_from_db()
-    if run.incident_id is not None:
-        _tell_incident(run, results)
+    if run.incident is not None:
+        _tell_incident(run, results, run.incident)
     return run
 
 
-def _tell_incident(run: Verification, results: list[ProbeResult]) -> None:
+def _tell_incident(run: Verification, results: list[ProbeResult], incident: Incident) -> None:
     """The timeline says each change of the outcome, and not every two minutes that it is the same."""
-    incident = Incident.objects.select_for_update(no_key=True).get(pk=run.incident_id)
+    incident = Incident.objects.select_for_update(no_key=True).get(pk=incident.pk)
     is_first = bool(run.passed and incident.contained_at and incident.verified_at is None)
     if is_first:
         Incident.objects.filter(pk=incident.pk).update(verified_at=run.ended_at)
         incident.verified_at = run.ended_at
-    if not is_first and _said_already(run, results):
+    # Before it is off everywhere, a run that passes is a row and says nothing yet.
+    early = run.passed and incident.contained_at is None
+    if early or (not is_first and _said_already(run, results)):
         return
     kind = IncidentEvent.Kind.VERIFIED if run.passed else IncidentEvent.Kind.NOT_VERIFIED
     took = recovery_time(

@@ -63,12 +63,23 @@ def _row(found: Readings, watch: Watch, trigger: Trigger) -> dict[str, Any]:
         "feature": exposure.title(trigger.feature) if trigger.feature else "",
         "verdict": verdict,
         "state": _state(trigger, verdict),
-        "words": said.get("words", "") if verdict else "",
+        "words": _found(said) if verdict else "",
         "value": _value(trigger, said) if verdict else "",
         "threshold": _threshold(trigger),
         "action": _action(trigger),
         "curve": _curve(found, trigger),
     }
+
+
+def _found(said: Mapping[str, Any]) -> str:
+    """In the reader's language where the evaluator has left the sentence and its values apart."""
+    template, values = said.get("template"), said.get("values")
+    if template and isinstance(template, str) and isinstance(values, dict):
+        try:
+            return _(template) % values
+        except (KeyError, TypeError, ValueError):  # a translation, or a row, that does not fit
+            return str(said.get("words", ""))
+    return str(said.get("words", ""))
 
 
 def _state(trigger: Trigger, verdict: str) -> str:

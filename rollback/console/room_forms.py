@@ -113,8 +113,8 @@ class PlanForm(ReasonForm):
 
     def clean_steps(self) -> list[Decimal]:
         """Separated by whatever people write between numbers."""
-        typed = self.cleaned_data["steps"]
-        shares = [_share(one) for one in re.split(r"[\s;→>/]+|,\s*(?!\d*\.)", typed) if one]
+        typed = self.cleaned_data["steps"].replace("%", " ")
+        shares = [_share(one) for one in re.split(r"[\s,;→>/]+", typed) if one]
         if not 0 < len(shares) <= MOST_STEPS:
             words = gettext("Give one to %(most)s shares, such as 50, 25, 0.")
             raise forms.ValidationError(words % {"most": MOST_STEPS})
@@ -148,7 +148,7 @@ class PlanForm(ReasonForm):
 
 def _share(text: str) -> Decimal:
     try:
-        share = Decimal(text.rstrip("%"))
+        share = Decimal(text)
     except InvalidOperation:
         share = Decimal("NaN")
     if not (share.is_finite() and 0 <= share <= HUNDRED and share == round(share, 2)):

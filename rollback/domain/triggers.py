@@ -7,7 +7,7 @@ so they are English here; `Said` holds what a page needs to say them in another 
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,6 @@ from rollback.domain.breaches import (
     LIKELY,
     SURE,
     Counts,
-    Limits,
     at_least,
     at_most,
     breaches,
@@ -38,7 +37,8 @@ from rollback.domain.evidence import (
     look_back,
     malformed,
 )
-from rollback.domain.metrics import Method, Slot, Slots, Verdict
+from rollback.domain.grids import Grid, grid_of, overlapping
+from rollback.domain.metrics import Method, Slots, Verdict
 
 __all__ = [
     "MOST_HELD",
@@ -76,8 +76,8 @@ def only_what_counts(rule: Rule, evidence: Evidence) -> Evidence:
     since = evidence.now - timedelta(seconds=min(reach, MOST_REACH) + STEP)
     return replace(
         evidence,
-        slots=_overlapping(evidence.slots, since, evidence.now),
-        control=_overlapping(evidence.control, since, evidence.now),
+        slots=overlapping(evidence.slots, since, evidence.now),
+        control=overlapping(evidence.control, since, evidence.now),
     )
 
 
@@ -131,7 +131,7 @@ def _sustained(rule: Rule, evidence: Evidence) -> Finding:
     return _finding(Verdict.OK, said, **facts)
 
 
-def _fired(rule: Rule, evidence: Evidence, grid: "_Grid", opened: int) -> Finding:
+def _fired(rule: Rule, evidence: Evidence, grid: "Grid", opened: int) -> Finding:
     total, bad = grid.counts.between(opened, len(grid.counts))
     bound = at_least(bad, total, z=SURE)
     template = gettext_noop(
@@ -162,7 +162,7 @@ def _fired(rule: Rule, evidence: Evidence, grid: "_Grid", opened: int) -> Findin
     )
 
 
-def _not_yet(rule: Rule, grid: "_Grid", opened: int) -> Finding:
+def _not_yet(rule: Rule, grid: "Grid", opened: int) -> Finding:
     total, bad = grid.counts.between(opened, len(grid.counts))
     bound = at_least(bad, total, z=SURE)
     template = gettext_noop(
@@ -174,49 +174,9 @@ def _not_yet(rule: Rule, grid: "_Grid", opened: int) -> Finding:
     return _unknown(said, total=total, bad=bad, rate=bad / total if total else None, bound=bound)
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """The slots as steps of equal length that end with the last one that is over."""
-
-    step: int
-    end: datetime
-    cells: Slots
-    counts: Counts
-    limits: Limits
-
-    def at(self, step: int) -> datetime:
-        return self.end - timedelta(seconds=(len(self.counts) - step) * self.step)
-
-
-def _grid(rule: Rule, evidence: Evidence) -> _Grid | None:
+def _grid(rule: Rule, evidence: Evidence) -> Grid | None:
     reach = look_back(window_seconds=rule.window_seconds, held_seconds=rule.held_seconds)
-    looked = _overlapping(
-        evidence.slots, evidence.now - timedelta(seconds=reach + STEP), evidence.now
-    )
-    step = max((slot.seconds for slot in looked), default=STEP)
-    if step > rule.window_seconds:
-        return None
-    size = math.ceil(reach / step)
-    end = _floor(evidence.now, step)
-    start = end - timedelta(seconds=size * step)
-    total, bad = [0] * size, [0] * size
-    for slot in looked:
-        place = (slot.begins_at - start) // timedelta(seconds=step)
-        if 0 <= place < size:
-            total[place] += slot.total
-            bad[place] += slot.bad
-    cells = [
-        Slot(start + timedelta(seconds=place * step), step, total[place], bad[place])
-        for place in range(size)
-    ]
-    limits = Limits(
-        share=rule.threshold,
-        recent=math.ceil(rule.window_seconds / step),
-        held=math.ceil(rule.held_seconds / step),
-        quiet=max(rule.min_total, 1),
-        min_bad=rule.min_bad,
-    )
-    return _Grid(step, end, cells, Counts.of(total, bad), limits)
+    return grid_of(rule, evidence.slots, now=evidence.now, reach=reach)
 
 
 # --- a share of one window ----------------------------------------------------------------------
@@ -233,7 +193,7 @@ def _below(rule: Rule, evidence: Evidence) -> Finding:
 def _share(rule: Rule, evidence: Evidence, *, limit: float, of_good: bool) -> Finding:
     """limit: of the bad ones. The bound of the good ones is the other end of the same interval."""
     since = evidence.now - timedelta(seconds=rule.window_seconds)
-    cells = _overlapping(evidence.slots, since, evidence.now)
+    cells = overlapping(evidence.slots, since, evidence.now)
     total, bad = sum(cell.total for cell in cells), sum(cell.bad for cell in cells)
     if total < max(rule.min_total, 1):
         return _too_few(rule, total, rule.window_seconds, bad=bad)
@@ -327,32 +287,13 @@ def _both_bad(
 
 
 def _summed(slots: Slots, since: datetime, until: datetime) -> tuple[int, int]:
-    found = _overlapping(slots, since, until)
+    found = overlapping(slots, since, until)
     return sum(slot.total for slot in found), sum(slot.bad for slot in found)
-
-
-def _overlapping(slots: Slots, since: datetime, until: datetime) -> list[Slot]:
-    """In order. Without those that a clock which was set has put into the future, or cannot be."""
-    found = (
-        Slot(slot.begins_at, slot.seconds, slot.total, min(slot.bad, slot.total))
-        for slot in slots
-        if slot.seconds > 0
-        and slot.total > 0
-        and slot.bad >= 0
-        and since < slot.begins_at + timedelta(seconds=slot.seconds)
-        and slot.begins_at < until
-    )
-    return sorted(found, key=lambda slot: (slot.begins_at, slot.seconds))
 
 
 def _first_bad(cells: Slots, counts: Counts, limit: float) -> datetime | None:
     start = worst_since(counts, limit)
     return next((cell.begins_at for cell in cells[start:] if cell.bad), None)
-
-
-def _floor(moment: datetime, step: int) -> datetime:
-    whole = int(moment.timestamp() // step) * step
-    return datetime.fromtimestamp(whole, UTC)
 
 
 def _numbers(total: int, bad: int) -> dict[str, str]:

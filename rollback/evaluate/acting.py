@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from rollback import audit, incidents, runner
+from rollback import incidents, plans, runner
 from rollback.audit import Actor
+from rollback.domain.decisions import Harm, recommend
 from rollback.domain.metrics import Metric, Verdict
 from rollback.evaluate.judging import Judged
-from rollback.models import Flag, FlagChange, Incident, Judgment, Trigger
+from rollback.models import Flag, FlagChange, Incident, Judgment, Plan, Trigger
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +24,10 @@ PAUSE = timedelta(minutes=30)
 STEPS = (Decimal(50), Decimal(25), Decimal(0))
 DWELL_SECONDS = 300
 # What is harmed, for the decision matrix.
-HARM: Mapping[str, str] = {
-    Metric.CONFLICTS: "bookings",
-    Metric.HOLIDAYS: "bookings",
-    Metric.PAYMENTS: "bookings",
+HARM: Mapping[str, Harm] = {
+    Metric.CONFLICTS: Harm.BOOKINGS,
+    Metric.HOLIDAYS: Harm.BOOKINGS,
+    Metric.PAYMENTS: Harm.BOOKINGS,
 }
 
 
@@ -82,9 +82,8 @@ def _alert(judged: Judged, now: datetime) -> Deed:
 
 
 def _case(judged: Judged, now: datetime) -> Deed:
-    decisions: Any = import_module("rollback.domain.decisions")
-    row, finding, open_case = judged.row, judged.finding, getattr(incidents, "open_case")  # noqa: B009
-    incident = open_case(
+    row, finding = judged.row, judged.finding
+    incident = incidents.open_case(
         title=row.title,
         trigger=row.name,
         severity=row.severity,
@@ -92,9 +91,7 @@ def _case(judged: Judged, now: datetime) -> Deed:
         actor=actor_of(row),
         cause=finding.words,
         first_bad_at=finding.first_bad_at,
-        recommendation=decisions.recommend(
-            _share_of_users(row.flags), HARM.get(row.metric, "none")
-        ),
+        recommendation=recommend(_share_of_users(row.flags), HARM.get(row.metric, Harm.NONE)),
     )
     if incident is None:
         raise NotNow(_("An incident of this trigger is open already."))
@@ -112,22 +109,20 @@ def _kill(judged: Judged, now: datetime) -> Deed:
 
 
 def _plan(judged: Judged, now: datetime) -> Deed:
-    plans: Any = import_module("rollback.plans")
     row, words = judged.row, judged.finding.words
     flags = _may_be_taken(row.flags, now)
-    with audit.told(actor=actor_of(row), reason=words, action="plan"):
-        incident = incidents.open_with_latches(
-            title=row.title, flags=flags, actor=actor_of(row), cause=words, **_facts(judged)
-        )
-        plans.start(
-            direction="down",
-            mode="drain",
-            flags=flags,
-            steps=_steps(flags),
-            incident=incident,
-            actor=actor_of(row),
-            reason=words,
-        )
+    incident = incidents.open_with_latches(
+        title=row.title, flags=flags, actor=actor_of(row), cause=words, **_facts(judged)
+    )
+    plans.start(
+        direction=Plan.Direction.DOWN,
+        mode=Plan.Mode.DRAIN,
+        flags=flags,
+        steps=steps_down(flags),
+        incident=incident,
+        actor=actor_of(row),
+        reason=words,
+    )
     return Deed(action=Trigger.Action.PLAN, incident=incident)
 
 
@@ -141,7 +136,7 @@ def _facts(judged: Judged) -> dict[str, Any]:
     }
 
 
-def _steps(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
+def steps_down(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
     """Only downwards from where they are; the last one needs no waiting."""
     highest = max(
         Flag.objects.filter(name__in=flags).values_list("percent", flat=True),  # type: ignore[misc]

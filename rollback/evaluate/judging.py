@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib import import_module
-from typing import Any
 
 import structlog
 from django.db import connection, transaction
 
-from rollback import triggers
+from rollback import metrics, triggers
 from rollback.domain.triggers import Evidence, Finding, Rule, judge, malformed, only_what_counts
 from rollback.models import Trigger
 
@@ -29,7 +27,7 @@ class Judged:
 def judged(row: Trigger, *, now: datetime) -> Judged:
     rule = triggers.rule_of(row)
     try:
-        evidence = only_what_counts(rule, _evidence(row, rule, now))
+        evidence = only_what_counts(rule, evidence_of(row, rule, now))
         finding = judge(rule, evidence)
     except Exception as error:  # whatever a metric may raise: this trigger alone is not judged
         log.exception("trigger.not_judged", trigger=row.name)
@@ -38,14 +36,13 @@ def judged(row: Trigger, *, now: datetime) -> Judged:
     return Judged(row=row, rule=rule, evidence=evidence, finding=finding)
 
 
-def _evidence(row: Trigger, rule: Rule, now: datetime) -> Evidence:
+def evidence_of(row: Trigger, rule: Rule, now: datetime) -> Evidence:
     if malformed(rule) is not None:
         return Evidence(now=now)
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [PATIENCE])
-        metrics: Any = import_module("rollback.metrics")
-        found: Evidence = metrics.evidence(
+        found = metrics.evidence(
             metric=rule.metric,
             feature=row.feature,
             window_seconds=rule.window_seconds,

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from importlib import import_module
 from typing import Any
 
 import structlog
@@ -14,7 +13,7 @@ from django.db import Error, connection, transaction
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
-from rollback import incidents, triggers
+from rollback import aftermath, incidents, plans, triggers
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
@@ -70,20 +69,17 @@ def _tick(*, by: str, only_if_stale: bool) -> bool:
         began = time.monotonic()
         verdicts = _evaluate(now=_database_clock())
         _beat(by=by, verdicts=verdicts, milliseconds=round((time.monotonic() - began) * 1000))
-        for module, function in (("plans", "advance_due"), ("aftermath", "look")):
-            _on_its_own(f"{module}.{function}", lambda m=module, f=function: _call(m, f, by=by))
-        return True
+    # Not under the lock: a verification takes longer than a tick, and the next one must not wait for it.
+    _on_its_own(plans.advance_due, by=by)
+    _on_its_own(aftermath.look, by=by)
+    return True
 
 
-def _call(module: str, function: str, *, by: str) -> None:
-    getattr(import_module(f"rollback.{module}"), function)(by=by)
-
-
-def _on_its_own(what: str, call: Callable[[], Any]) -> None:
+def _on_its_own(what: Callable[..., Any], *, by: str) -> None:
     try:
-        call()
+        what(by=by)
     except Exception:  # one that breaks keeps nobody from judging, stepping down or verifying
-        log.exception("evaluate.broken", what=what)
+        log.exception("evaluate.broken", what=what.__module__)
 
 
 def _database_clock() -> datetime:

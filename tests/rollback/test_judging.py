@@ -292,13 +292,12 @@ def test_judged_tick_by_tick_it_fires_where_the_simulation_says(seed: int) -> No
 
 
 def test_false_rollbacks_are_rare_at_every_traffic() -> None:
-    """G8: at most 0.01 a day at 1 % errors; here 900 days, so at most nine."""
+    """G8: at most 0.01 a day at 1 % errors; here 360 days, so at most three."""
     alarms = {
-        rate: false_alarms(Traffic(rate, 0.01), days=150, seed=1)
+        rate: false_alarms(Traffic(rate, 0.01), days=60, seed=1)
         for rate in (0.05, 0.2, 1, 5, 10, 50)
     }
-    assert sum(alarms.values()) <= 9
-    assert max(alarms.values()) <= 3
+    assert sum(alarms.values()) <= 3
 
 
 @pytest.mark.parametrize("rate", [1, 10])

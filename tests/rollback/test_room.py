@@ -225,6 +225,12 @@ def test_a_plan_shows_its_steps_and_when_the_next_is_due(office: Client) -> None
     assert "due at " in text_of(office)
 
 
+@pytest.mark.usefixtures("well")
+def test_a_plan_without_steps_breaks_nothing(office: Client) -> None:
+    rows.plan(steps=[])
+    assert "Running, 0 of 0 steps done" in text_of(office)
+
+
 # ---------------------------------------------------------------- it brings itself up to date
 
 
