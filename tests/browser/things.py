@@ -29,6 +29,12 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
         WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+    """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
+       SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
+         FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_incidentaction (incident_id, text, who)
+       SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
+       HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
     """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)
        SELECT e.id, s.user_id, 'Shall we play the second piece?', now() FROM enrollment_enrollment e
          JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
@@ -134,6 +140,8 @@ FIRST: dict[str, LiteralString] = {
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
+    "rollback.incidentaction": "SELECT min(id) FROM rollback_incidentaction",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
