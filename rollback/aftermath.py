@@ -1,25 +1,18 @@
 """What follows a rollback by itself: off everywhere, then verified, each written into the timeline."""
 
 from datetime import timedelta
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 import structlog
 from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from rollback import baselines, incidents, processes, verification
+from rollback import affected, baselines, incidents, processes, verification
 from rollback.audit import Actor
 from rollback.domain.processes import RollCall
 from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch
 
 log = structlog.get_logger(__name__)
-
-affected: Any = (
-    import_module("rollback.affected") if find_spec("rollback.affected") else None
-)  # TO BE MERGED: from rollback import affected
 
 # While it fails it is asked again so often; everything else would only add to the trouble.
 AGAIN = timedelta(minutes=2)
@@ -114,8 +107,6 @@ def _is_off(flag: Flag) -> bool:
 
 def _count_people(incident: Incident) -> None:
     """Whom it concerns is frozen once for what was taken away; what it cost is counted again."""
-    if affected is None:
-        return
     with transaction.atomic():
         if not affected.is_frozen(incident):
             affected.freeze(incident)

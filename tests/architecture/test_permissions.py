@@ -387,7 +387,10 @@ MODELS = {
 # fmt: on
 
 # No field of these is required, so a form without anything in it is saved.
-SAVED_WHEN_EMPTY = {("enrollment_makeupcredit", "change", POST)}
+SAVED_WHEN_EMPTY = {
+    ("enrollment_makeupcredit", "change", POST),
+    ("rollback_incidentaction", "change", POST),
+}
 
 
 def pages_of(model: str, may: tuple[str, str, str]) -> list[Row]:

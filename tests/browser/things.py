@@ -53,6 +53,12 @@ MADE: tuple[LiteralString, ...] = (
        SELECT 'down', 'kill', '{ENABLE_CALENDAR_DISPLAY}', 600, 'done', '', 'A watch', 'person',
               'Too slow.', now(), ''
         WHERE NOT EXISTS (SELECT FROM rollback_plan)""",
+    """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
+       SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
+         FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_incidentaction (incident_id, text, who)
+       SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
+       HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
     """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)
        SELECT e.id, s.user_id, 'Shall we play the second piece?', now() FROM enrollment_enrollment e
          JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
@@ -159,6 +165,8 @@ FIRST: dict[str, LiteralString] = {
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
+    "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
+    "rollback.incidentaction": "SELECT min(id) FROM rollback_incidentaction",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
