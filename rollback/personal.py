@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders, Verification
+from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
 from rollback.runner import Actor, ChangeBlocked
 
 
@@ -88,8 +88,6 @@ def erase_flags(*, user: User, now: datetime) -> None:
     FlagChange.objects.filter(actor=user).update(actor_name=number)
     Incident.objects.filter(opened_by=user).update(opened_by_name=number)
     Incident.objects.filter(resolved_by=user).update(resolved_by_name=number)
-    # By name alone; it comes before the account, so that the address is still theirs.
-    Verification.objects.filter(by_name=user.get_username()).update(by_name=number)
 
 
 def concerns_flags(*, user: User) -> bool:

@@ -25,8 +25,7 @@ from django.utils import timezone
 
 import config.urls
 from config.roles import give_permissions
-from enrollment.models import Course, Enrollment, Lesson, User
-from enrollment.operations.erase import erase_person
+from enrollment.models import Course, Enrollment, Lesson
 from rollback import baselines, incidents, timings, verification
 from rollback.audit import Actor
 from rollback.baselines import IncidentOpen
@@ -39,7 +38,7 @@ from rollback.probes.plan import plan
 from rollback.tasks import take_baselines
 from rollback.verification import PROBES, Probe, VerificationRuns, verify, within_limit
 from tests.architecture.matrix import snapshot
-from tests.conftest import Switches, make_student, make_teacher, make_user
+from tests.conftest import Switches, make_student, make_teacher
 from tests.enrollment.crowd import at_once
 from tests.rollback.flag_rows import seed_flags
 
@@ -525,13 +524,11 @@ def test_a_run_whose_process_died_is_closed_by_the_next(monkeypatch: pytest.Monk
     assert (died.passed, died.ended_at is not None) == (False, True)
 
 
-def test_who_asked_is_forgotten_with_the_person() -> None:
-    root = User.objects.create_superuser("root@school.example", "correct horse")
-    boss = make_user("boss@school.example", "admin", is_staff=True)
-    run = Verification.objects.create(by_name=boss.email)
-    erase_person(user=boss, by=root, now=timezone.now())
-    run.refresh_from_db()
-    assert run.by_name == f"person {boss.pk}"
+def test_who_asked_is_kept_by_number(school: Enrollment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "PROBES", PROBES[:1])
+    user = school.student.user
+    assert verify(incident=None, by=user.email).by_name == f"person {user.pk}"
+    assert verify(incident=None, by="the tick").by_name == "the tick"
 
 
 # ---------------------------------------------------------------- the terminal, the night
