@@ -26,7 +26,6 @@ from rollback.models import (
     NoReminders,
     Plan,
     PlanStep,
-    Verification,
 )
 from rollback.runner import Actor, ChangeBlocked
 
@@ -103,8 +102,6 @@ def erase_flags(*, user: User, now: datetime) -> None:
     FlagChange.objects.filter(actor=user).update(actor_name=number)
     Incident.objects.filter(opened_by=user).update(opened_by_name=number)
     Incident.objects.filter(resolved_by=user).update(resolved_by_name=number)
-    # By name alone; it comes before the account, so that the address is still theirs.
-    Verification.objects.filter(by_name=user.get_username()).update(by_name=number)
 
 
 def concerns_flags(*, user: User) -> bool:

@@ -135,7 +135,9 @@ def _compare(
     one: Kept, was: Mapping[str, Any], *, since: datetime
 ) -> tuple[list[str], dict[str, Any]]:
     """:returns: sentences about what is wrong, and the facts of this table."""
-    model, table = one.rows().model, _name(one)
+    model = one.rows().model
+    # As people know it; the facts have the table's own name.
+    table = str(model._meta.verbose_name_plural)
     there = model._base_manager.all()
     deleted, touched = _logged(model, since=since)
     gone = [row for row in _gone(was["ids"], _ids(there)) if row not in deleted]
