@@ -1,5 +1,6 @@
 """Reading the environment: each value checked where it enters, with a sentence that tells what to do."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -77,6 +78,40 @@ def redis_address(env: environ.Env, name: str) -> str:
             f"{name} is “{value}”; set it to an address like redis://localhost:6379/0, or leave it empty."
         )
     return value
+
+
+def metrics_token(env: environ.Env, name: str) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    if value and not (
+        len(value) >= 20 and value.isascii() and value.isprintable() and " " not in value
+    ):
+        raise ImproperlyConfigured(
+            f"{name} must be at least 20 random letters and digits without spaces; make one with "
+            "`openssl rand -hex 24`, or leave it empty."
+        )
+    return value
+
+
+def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
+    """Empty where none is set; an address stands for itself."""
+    found = []
+    for word in words(env, name, []):
+        try:
+            network = ip_network(word)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} names “{word}”, which is no address and no network; set it to ones like "
+                "10.1.2.3, 10.1.0.0/16 or fd00::/8, separated by commas. In a network the part that "
+                "varies is 0."
+            ) from error
+        if network.prefixlen == 0:
+            raise ImproperlyConfigured(
+                f"{name} names “{word}”, which is everybody; name the addresses of who scrapes, or set "
+                "METRICS_TOKEN instead."
+            )
+        found.append(network)
+    return found
 
 
 def zone(env: environ.Env, name: str, default: str) -> str:

@@ -8,6 +8,7 @@ from config.api import ApiPage
 urlpatterns = [
     path("", include("enrollment.urls")),
     path("drafts/", include("rollback.urls")),
+    path("", include("rollback.watch_urls")),
     path("live/", include("rollback.live_urls")),
     path("schedule/", include("scheduling.urls")),
     path("calendar/", include("scheduling.calendar_urls")),

@@ -5,14 +5,29 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, TextField
+from django.db.models import F, Func, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
-from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, FlagChange, Incident, NoReminders
+from rollback import draining, runner
+from rollback.complaints import nobody
+from rollback.models import (
+    AffectedPerson,
+    Complaint,
+    Draining,
+    EnrollmentDraft,
+    EnrollmentSession,
+    Flag,
+    FlagChange,
+    Incident,
+    IncidentEvent,
+    NoReminders,
+    Plan,
+    PlanStep,
+    Verification,
+)
 from rollback.runner import Actor, ChangeBlocked
 
 
@@ -88,11 +103,44 @@ def erase_flags(*, user: User, now: datetime) -> None:
     FlagChange.objects.filter(actor=user).update(actor_name=number)
     Incident.objects.filter(opened_by=user).update(opened_by_name=number)
     Incident.objects.filter(resolved_by=user).update(resolved_by_name=number)
+    # By name alone; it comes before the account, so that the address is still theirs.
+    Verification.objects.filter(by_name=user.get_username()).update(by_name=number)
 
 
 def concerns_flags(*, user: User) -> bool:
     acted = FlagChange.objects.filter(actor=user).exists() or _incidents(user).exists()
     return acted or _early(user).exists()
+
+
+def export_plans(*, user: User) -> Mapping[str, Any]:
+    begun = Plan.objects.filter(actor=user).order_by("pk")
+    concerning = PlanStep.objects.filter(people__contains=[user.pk], done_at__isnull=False)
+    return {
+        "plans": list(begun.values("direction", "flags", "reason", "created_at", "ended_at")),
+        "features_changed_for_you": list(
+            concerning.order_by("pk").values("plan__direction", "plan__flags", "percent", "done_at")
+        ),
+        "features_kept_longer": list(
+            Draining.objects.filter(user=user).order_by("pk").values("flag_name", "until")
+        ),
+    }
+
+
+def erase_plans(*, user: User, now: datetime) -> None:
+    """How many a step concerned stays, and that one of them was this person does not."""
+    gone = {"people": Func(F("people"), user.pk, function="array_remove")}
+    PlanStep.objects.filter(people__contains=[user.pk]).update(**gone)
+    draining.forget(user=user.pk)
+    Plan.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_plans(*, user: User) -> bool:
+    steps = PlanStep.objects.filter(people__contains=[user.pk])
+    return (
+        Plan.objects.filter(actor=user).exists()
+        or steps.exists()
+        or Draining.objects.filter(user=user).exists()
+    )
 
 
 def _incidents(user: User) -> Any:
@@ -101,6 +149,92 @@ def _incidents(user: User) -> Any:
 
 def _early(user: User) -> Any:
     return Flag.objects.filter(users=user).order_by("name")  # type: ignore[misc]
+
+
+def export_sessions(*, user: User) -> Mapping[str, Any]:
+    found = EnrollmentSession.objects.filter(student__user=user).order_by("started_at", "pk")
+    return {
+        "attempts": list(
+            found.values(
+                "course__title",
+                "began_in",
+                "flow",
+                "furthest_step",
+                "started_at",
+                "changed_at",
+                "finished_at",
+            )
+        )
+    }
+
+
+def erase_sessions(*, user: User, now: datetime) -> None:
+    EnrollmentSession.objects.filter(student__user=user).delete()
+
+
+def export_incidents(*, user: User) -> Mapping[str, Any]:
+    """Of a timeline what the person wrote: its other facts may be about others."""
+    concerned = AffectedPerson.objects.filter(user=user).order_by("pk")
+    written = IncidentEvent.objects.filter(actor=user).order_by("pk")
+    return {
+        "concerned": list(
+            concerned.values("reasons", title=F("incident__title"), at=F("incident__opened_at"))
+        ),
+        "written": [
+            {"incident": event.incident.title, "at": event.at, "kind": event.kind}
+            | {key: event.payload[key] for key in WRITTEN if key in event.payload}
+            for event in written.select_related("incident")
+        ],
+        "acknowledged": list(
+            Incident.objects.filter(acknowledged_by=user)
+            .order_by("pk")
+            .values("title", "acknowledged_at")
+        ),
+    }
+
+
+WRITTEN = ("text", "reason", "resolution", "root_cause", "lessons")
+
+
+def erase_incidents(*, user: User, now: datetime) -> None:
+    """The timeline stays, by somebody; the chain of its lines is without the name."""
+    AffectedPerson.objects.filter(user=user).delete()
+    IncidentEvent.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_incidents(*, user: User) -> bool:
+    return (
+        AffectedPerson.objects.filter(user=user).exists()
+        or IncidentEvent.objects.filter(actor=user).exists()
+    )
+
+
+def export_reports(*, user: User) -> Mapping[str, Any]:
+    own = Complaint.objects.filter(by=user).order_by("pk")
+    answered = Complaint.objects.filter(done_by=user).order_by("pk")
+    return {
+        "sent": list(
+            own.values("kind", "text", "path", "features", "reported_at", "done_at", "answer")
+        ),
+        "answered": list(answered.values("kind", "answer", "done_at")),
+    }
+
+
+def erase_reports(*, user: User, now: datetime) -> None:
+    """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
+    nor what was answered, which is about them."""
+    somebody = nobody()  # one for all of them, or an hour's count of people would rise
+    for sent in Complaint.objects.select_for_update().filter(by=user):
+        sent.by, sent.reporter, sent.text = None, somebody, ""
+        sent.answer = (
+            "–" if sent.answer else ""
+        )  # the database wants some word where it was answered
+        sent.save(update_fields=["by", "reporter", "text", "answer"])
+    Complaint.objects.filter(done_by=user).update(done_by_name=f"person {user.pk}")
+
+
+def concerns_reports(*, user: User) -> bool:
+    return Complaint.objects.filter(Q(by=user) | Q(done_by=user)).exists()
 
 
 DRAFTS = Contributor(
@@ -116,10 +250,60 @@ FLAGS = Contributor(
     kept=_("Which new features you were given early, and which you switched for the school"),
     when_erased=_("You are taken off the lists; the record of switching stays without your name."),
     covers=frozenset(
-        {"rollback.Flag_users", "rollback.FlagChange", "rollback.Incident", "rollback.Latch"}
+        {
+            "rollback.Flag_users",
+            "rollback.FlagChange",
+            "rollback.Incident",
+            "rollback.Latch",
+            "rollback.ProbeResult",
+            "rollback.Verification",
+        }
     ),
     export=export_flags,
     erase=erase_flags,
     concerns=concerns_flags,
 )
-CONTRIBUTORS = (FLAGS, DRAFTS)
+SESSIONS = Contributor(
+    name="enrollment_attempts",
+    kept=_("When you began to enroll in a course, how far you came, and whether you finished"),
+    when_erased=_("Deleted."),
+    covers=frozenset({"rollback.EnrollmentSession"}),
+    export=export_sessions,
+    erase=erase_sessions,
+)
+INCIDENTS = Contributor(
+    name="incidents",
+    kept=_("That an incident of the school concerned you, and what you wrote about one"),
+    when_erased=_(
+        "You are taken off the lists of those concerned; what you wrote stays without your name."
+    ),
+    covers=frozenset(
+        {"rollback.AffectedPerson", "rollback.IncidentEvent", "rollback.IncidentAction"}
+    ),
+    export=export_incidents,
+    erase=erase_incidents,
+    concerns=concerns_incidents,
+)
+REPORTS = Contributor(
+    name="reports",
+    kept=_("Problems that you reported, with the page and the features that were on for you"),
+    when_erased=_(
+        "Your words and the answers are deleted; that somebody reported something stays."
+    ),
+    covers=frozenset({"rollback.Complaint"}),
+    export=export_reports,
+    erase=erase_reports,
+    concerns=concerns_reports,
+)
+PLANS = Contributor(
+    name="steps_of_features",
+    kept=_(
+        "When a feature was taken from you or given to you step by step, and the plans you began"
+    ),
+    when_erased=_("You are taken out of the lists; the plans stay without your name."),
+    covers=frozenset({"rollback.Plan", "rollback.PlanStep", "rollback.Draining"}),
+    export=export_plans,
+    erase=erase_plans,
+    concerns=concerns_plans,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS, PLANS)

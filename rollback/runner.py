@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from rollback import audit, incidents, switchboard
 from rollback.audit import Actor, ChangeBlocked, ChangeRefused, actor_at_the_terminal, actor_of
-from rollback.models import Flag, FlagChange, Incident, Switchboard
+from rollback.models import Flag, FlagChange, Incident, IncidentEvent, Switchboard
 
 # Who asks for a change says who asks, and hears a refusal, without knowing the audit's room.
 __all__ = [
@@ -30,6 +30,8 @@ __all__ = [
     "roll_back",
     "set_early",
     "set_share",
+    "set_shares",
+    "take_away",
 ]
 
 log = structlog.get_logger(__name__)
@@ -46,8 +48,25 @@ class RolledBack:
     changes: list[FlagChange]
 
 
-def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list[FlagChange]:
-    """:raises ChangeRefused: also for a killed flag, so that nobody believes it came back."""
+def set_share(
+    *, flag: str, percent: Decimal, actor: Actor, reason: str, plan: int | None = None
+) -> list[FlagChange]:
+    """plan: whose step this is; all steps of one are one decision, and wait for no pause between them.
+
+    :raises ChangeRefused: also for a killed flag, so that nobody believes it came back.
+    """
+    return set_shares(flags=[flag], percent=percent, actor=actor, reason=reason, plan=plan)
+
+
+def set_shares(
+    *,
+    flags: Iterable[str],
+    percent: Decimal,
+    actor: Actor,
+    reason: str,
+    plan: int | None = None,
+) -> list[FlagChange]:
+    """`set_share` for several at once: all of them or, when one is refused, none."""
     _check_percent(percent)
 
     def change(row: Flag) -> None:
@@ -56,13 +75,19 @@ def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list
                 "%(flag)s is killed, so a share has no effect. Restore it first "
                 "(manage.py rollback restore %(flag)s), with a share if it should start smaller."
             )
-            raise ChangeRefused(words % {"flag": flag})
+            raise ChangeRefused(words % {"flag": row.name})
         if percent > row.percent:
-            _check_person(actor, flag)
-        _check_pause(actor, flag)
+            _check_person(actor, row.name)
+        _check_pause(actor, row.name, plan=plan)
         row.percent = percent
 
-    return _change([flag], change, action="set share", actor=actor, reason=reason)
+    action = "set share" if plan is None else step_of(plan)
+    return _change(flags, change, action=action, actor=actor, reason=reason)
+
+
+def step_of(plan: int) -> str:
+    """What the audit says was done, by a step of this plan."""
+    return f"plan {plan}"
 
 
 def _check_percent(percent: Decimal) -> None:
@@ -77,10 +102,12 @@ def _check_person(actor: Actor, flag: str) -> None:
         raise ChangeRefused(f"Raising needs a person. Automatically, {flag} may only be lowered.")
 
 
-def _check_pause(actor: Actor, flag: str) -> None:
-    """One automatic step, then people have time to look at what it did; by the database's clock."""
+def _check_pause(actor: Actor, flag: str, *, plan: int | None = None) -> None:
+    """One automatic decision, then people have time to look at what it did; by the database's clock."""
     since = Now() - AUTOMATIC_PAUSE
     steps = FlagChange.objects.filter(flag_name=flag, actor_kind=FlagChange.Kind.AUTOMATIC)
+    if plan is not None:
+        steps = steps.exclude(action=step_of(plan))
     if actor.automatic and steps.filter(changed_at__gt=since).exists():
         raise ChangeRefused(
             f"{flag} was changed automatically less than 30 minutes ago. Until then only a kill "
@@ -103,6 +130,10 @@ def roll_back(
     actor: Actor,
     reason: str,
     kind: str = Incident.Kind.OTHER,
+    severity: int = Incident.Severity.TWO,
+    trigger: str = "",
+    first_bad_at: datetime | None = None,
+    is_not_the_feature: bool = False,
 ) -> RolledBack:
     """A kill that stays: an incident of this title is opened, and until it is resolved nobody
     can raise the flags, whichever way. Without flags: all of them. kind: decides the words that
@@ -111,32 +142,73 @@ def roll_back(
     :raises ChangeRefused:
     """
     if not incident.strip():
-        raise ChangeRefused("An incident needs a title.")
+        raise ChangeRefused(_("An incident needs a title."))
     names = list(flags) or _names(None)
-    opened: list[Incident] = []
 
-    def latch() -> None:
-        opened[:] = [
-            incidents.open_with_latches(
-                title=incident.strip(), flags=names, actor=actor, cause=reason.strip(), kind=kind
-            )
-        ]
+    def open_it() -> Incident:
+        return incidents.open_with_latches(
+            title=incident.strip(),
+            flags=names,
+            actor=actor,
+            cause=reason.strip(),
+            kind=kind,
+            severity=severity,
+            trigger=trigger,
+            first_bad_at=first_bad_at,
+            is_not_the_feature=is_not_the_feature,
+        )
 
-    changes = _kill(names, actor=actor, reason=reason, before=latch)
-    return RolledBack(incident=opened[0], changes=changes)
+    return _kill_and_latch(names, open_it, actor=actor, reason=reason)
+
+
+def take_away(*, incident: int, flags: Iterable[str] = (), actor: Actor, reason: str) -> RolledBack:
+    """`roll_back` for an incident that is open already: a person has decided so.
+
+    :raises ChangeRefused: also where there is none, or it is resolved
+    """
+    names = list(flags) or _names(None)
+
+    def latch() -> Incident:
+        return incidents.latch(incident=incident, flags=names)
+
+    return _kill_and_latch(names, latch, actor=actor, reason=reason)
+
+
+def _kill_and_latch(
+    names: list[str], latch: Callable[[], Incident], *, actor: Actor, reason: str
+) -> RolledBack:
+    """The latch, the kill and both in the timeline: one transaction, or nothing."""
+    held: list[Incident] = []
+    were: dict[str, Any] = {}
+
+    def before() -> None:
+        were.update(incidents.facts_of_flags())
+        held[:] = [latch()]
+
+    def after(changes: list[FlagChange]) -> None:
+        incidents.record(
+            incident=held[0].pk,
+            kind=IncidentEvent.Kind.KILLED,
+            actor=actor,
+            flags=names,
+            before=were,
+            changes=[change.pk for change in changes],
+            reason=reason.strip(),
+        )
+
+    changes = _kill(names, actor=actor, reason=reason, before=before, after=after)
+    return RolledBack(incident=held[0], changes=changes)
 
 
 def _names(flag: str | None) -> list[str]:
     return [flag] if flag else list(Flag.objects.values_list("name", flat=True))
 
 
-def _kill(
-    names: list[str], *, actor: Actor, reason: str, before: Callable[[], None] = lambda: None
-) -> list[FlagChange]:
+def _kill(names: list[str], **said: Any) -> list[FlagChange]:
     def change(row: Flag) -> None:
         row.everyone = False
 
-    wanted: dict[str, Any] = {"action": "kill", "actor": actor, "reason": reason, "before": before}
+    wanted: dict[str, Any] = {"action": "kill", **said}
     try:
         return _change(names, change, patience="1s", **wanted)
     except ChangeBlocked:
@@ -190,8 +262,9 @@ def _change(
     reason: str,
     patience: str = "3s",
     before: Callable[[], None] = lambda: None,
+    after: Callable[[list[FlagChange]], None] = lambda changes: None,
 ) -> list[FlagChange]:
-    """before: done under the lock, before the first flag is changed.
+    """before, after: done under the lock, before the first flag is changed and with what came of it.
 
     :returns: the audit row of each flag that really changed, written by the database.
     """
@@ -206,7 +279,9 @@ def _change(
             row.save()
         switchboard.after_commit()
         audit.write_now()
-        return list(FlagChange.objects.filter(pk__gt=last).order_by("pk"))
+        changes = list(FlagChange.objects.filter(pk__gt=last).order_by("pk"))
+        after(changes)
+        return changes
 
 
 def _flag(name: str) -> Flag:
@@ -231,6 +306,7 @@ def end_blockers() -> None:
                                     'rollback_flag_users'::regclass,
                                     'rollback_flagchange'::regclass,
                                     'rollback_incident'::regclass,
+                                    'rollback_incidentevent'::regclass,
                                     'rollback_latch'::regclass))
             SELECT a.pid, a.usename, a.application_name FROM pg_stat_activity a
              WHERE a.pid IN (SELECT pid FROM holders)

@@ -41,11 +41,15 @@ HUNG = 3.0  # longer than the server would let a reading take
 VISITOR_COOKIE = "visitor"
 VISITOR_SALT = "rollback.visitor"
 
-# One statement, so that version and flags belong together whatever is written meanwhile.
+# One statement, so that version and flags belong together whatever is written meanwhile. Whose time
+# is over drains no more, by the database's clock and without anybody taking the row away: so it ends
+# with the next reading, or with a snapshot too old to count.
 READ = """
     SELECT s.version, s.salt, f.name, f.percent, f.everyone, f.requires_id, m.name,
            f.staff, f.superusers,
-           coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}')
+           coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}'),
+           ARRAY(SELECT d.user_id FROM rollback_draining d
+                  WHERE d.flag_name = f.name AND d.until > statement_timestamp())
       FROM rollback_switchboard s
       LEFT JOIN rollback_flag f ON true
       LEFT JOIN rollback_flag m ON m.id = f.requires_id
@@ -100,6 +104,11 @@ class Switchboard:
         if time.monotonic() - known.asked_at > STALE:
             return OFF
         return known.snapshot
+
+    def is_fresh(self) -> bool:
+        """Whether the answers are the database's, and not "off" for want of any."""
+        self.snapshot()
+        return self._pinned is not None or time.monotonic() - self._known.asked_at <= STALE
 
     def start(self) -> None:
         """A cold process waits for its first reading, but not for ever: then it begins with off."""
@@ -173,7 +182,7 @@ class Switchboard:
     def _take(self, connection: psycopg.Connection[Any]) -> None:
         asked_at = time.monotonic()
         with answers_expected(_hangs):
-            snapshot = _read(connection)
+            snapshot = read(connection)
         trips.connected(by_watch=True)
         self._accept(_Known(snapshot, asked_at, time.monotonic()))
 
@@ -251,8 +260,19 @@ def _hangs(since: float) -> bool:
     return time.monotonic() - since > HUNG
 
 
-def _read(connection: psycopg.Connection[Any]) -> Snapshot:
-    rows = connection.execute(READ).fetchall()
+def read(connection: psycopg.Connection[Any]) -> Snapshot:
+    """All flags as they stand in the database now."""
+    return _snapshot(connection.execute(READ).fetchall())
+
+
+def read_here() -> Snapshot:
+    """As this transaction sees it, with what it has changed. For whoever works out a change."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(READ)
+        return _snapshot(cursor.fetchall())
+
+
+def _snapshot(rows: list[Any]) -> Snapshot:
     if not rows:
         return OFF
     version, salt = rows[0][0], rows[0][1]
@@ -265,8 +285,9 @@ def _read(connection: psycopg.Connection[Any]) -> Snapshot:
             staff=staff,
             superusers=superusers,
             users=frozenset(users),
+            draining=frozenset(draining),
         )
-        for _, _, name, percent, everyone, master_id, master, staff, superusers, users in rows
+        for _, _, name, percent, everyone, master_id, master, staff, superusers, users, draining in rows
         if name is not None
     }
     return Snapshot(version=version, salt=salt.bytes, flags=flags)
@@ -292,9 +313,11 @@ def is_on(flag: str, who: Any) -> bool:
 
 
 def is_on_for_anyone(flag: str) -> bool:
-    """For work that belongs to no one user: the flag and its masters have a share and no kill."""
+    """For work that belongs to no one user: the flag and its masters have a share, or
+    somebody who drains, and no kill.
+    """
     chain = board.snapshot().chains.get(flag, ())
-    return bool(chain) and all(state.share and not state.killed for state in chain)
+    return bool(chain) and all(state.reaches_somebody() for state in chain)
 
 
 def subject_of(who: Any) -> Subject:

@@ -167,6 +167,8 @@ def _children(
         _child("web", web.split()),
         _child("worker", worker.split(), signal.SIGKILL),
         _child("beat", ["celery", "-A", "config", "beat", "--loglevel", "INFO"], signal.SIGKILL),
+        # Steps of plans go on while worker, beat and broker are down.
+        _child("runner", ["manage", "rollback", "run"]),
     ]
     if socket_port:
         sockets = f"uvicorn --host 127.0.0.1 --port {socket_port} --ws websockets-sansio"

@@ -2,15 +2,20 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
-from rollback.models import Flag
+from rollback.models import Flag, Incident
+
+# What a person may choose: a case to be decided takes nothing away, and so says nothing to people.
+KINDS = [one for one in Incident.Kind.choices if one[0] != Incident.Kind.CASE]
 
 
 class ReasonForm(forms.Form):
@@ -25,6 +30,8 @@ class ReasonForm(forms.Form):
 
 
 class ShareForm(ReasonForm):
+    """most: above it only who may raise may go; None: they may."""
+
     percent = forms.DecimalField(
         label=_("Share in %"),
         min_value=Decimal(0),
@@ -35,6 +42,19 @@ class ShareForm(ReasonForm):
         widget=UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal"}),
     )
     field_order = ("percent", "reason")
+
+    def __init__(self, *args: Any, most: Decimal | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.most = most
+
+    def clean_percent(self) -> Decimal:
+        percent: Decimal = self.cleaned_data["percent"]
+        if self.most is not None and percent > self.most:
+            words = gettext(
+                "Raising is for administrators: ask one. You may go down from %(most)s %%."
+            )
+            raise forms.ValidationError(words % {"most": f"{self.most.normalize():f}"})
+        return percent
 
 
 class KillForm(ReasonForm):
@@ -54,8 +74,22 @@ class KillForm(ReasonForm):
         widget=UnfoldAdminTextInputWidget,
     )
 
+    kind = forms.ChoiceField(
+        label=_("What is wrong"),
+        required=False,
+        choices=KINDS,
+        help_text=_("Decides the words that people read meanwhile."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    field_order = ("reason", "latch", "incident", "kind")
+
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if answers.get("kind") and not answers.get("latch"):
+            words = _(
+                "Tick this to open the incident whose words are shown, or choose “anything else”."
+            )
+            self.add_error("latch", words)
         if answers.get("incident") and not answers.get("latch"):
             self.add_error("latch", _("Tick this to open the incident, or empty its title."))
         answers["incident"] = answers.get("incident") or answers.get("reason", "")[:200]

@@ -19,6 +19,9 @@ EXEMPT = {
     "holidays.Holiday": "Says when is closed; for which teachers is holidays.Holiday_teachers.",
     "holidays.Holiday_courses": "Says for which courses; who teaches one is enrollment.Course_teachers.",
     "rollback.Flag": "Says how many have a feature; who has it early is rollback.Flag_users.",
+    "rollback.Judgment": "What a trigger came to, from counts; which incident it opened.",
+    "rollback.Verification": "Whether the school worked; run for which incident.",
+    "rollback.ProbeResult": "What one probe found, from counts and times.",
     "rollback.Flag_groups": "Waffle's signals need it; it holds no rows and means nothing.",
 }
 

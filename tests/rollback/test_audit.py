@@ -158,7 +158,8 @@ REFUSED = [
     "INSERT INTO rollback_flagchange (flag_name, actor_name, action, reason, before, after)"
     " VALUES ('ENABLE_CALENDAR_DISPLAY', 'me', 'set share', 'x', '{}', '{\"share\": \"100\"}')",
     "SET rollback.may_forget = 'off'; TRUNCATE rollback_flagchange",
-    "SET rollback.may_forget = 'off'; TRUNCATE rollback_latch, rollback_incident",
+    "SET rollback.may_forget = 'off'; TRUNCATE rollback_incident CASCADE",
+    "SET rollback.may_forget = 'off'; TRUNCATE rollback_latch",
     "SET rollback.may_forget = 'off'; TRUNCATE enrollment_user CASCADE",
 ]
 
