@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.axe import check
+from tests.browser.axe import CALM, problems_here
 from tests.browser.enrolling import (
     course_for,
     draft_note,
@@ -32,7 +32,7 @@ def expect_lost(student: Person) -> None:
 @pytest.mark.parametrize("way", ["Send it again", "Back to the form"])
 def test_what_was_sent_is_enrolled_when_it_is_back(school: School, visit: Visit, way: str) -> None:
     email = fresh_student(school)
-    student, course = visit(email), course_for(school, email)
+    student, course = visit(email, **CALM), course_for(school, email)
     student.go(course.original)
     with school.database_lost():
         student.page.locator("[name=note]").fill(TYPED)
@@ -40,7 +40,7 @@ def test_what_was_sent_is_enrolled_when_it_is_back(school: School, visit: Visit,
         expect_lost(student)
         expect(student.page.get_by_role("status")).to_contain_text("looks every few seconds")
         assert student.page.evaluate(KEPT) == 1, "in this browser, too"
-        check(student.page)
+        assert problems_here(student) == []
         # Too early: it is given back once more.
         student.button("Send it again").click()
         expect_lost(student)
@@ -60,7 +60,7 @@ def test_what_was_sent_is_enrolled_when_it_is_back(school: School, visit: Visit,
 def test_a_page_that_was_asked_for_comes_by_itself(school: School, visit: Visit) -> None:
     student = visit(fresh_student(school))
     with school.database_lost():
-        student.go("/my-courses/")
+        student.go("/my/courses/")
         expect_lost(student)
     expect(student.page.get_by_role("heading", name=TITLE)).to_have_count(0)
     expect(student.page.locator("header.site-head")).to_be_visible()
