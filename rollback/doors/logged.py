@@ -76,7 +76,7 @@ def current_id() -> str | None:
 def facts(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
     """Only what is known by now: nothing is asked of the database for it."""
     match = request.resolver_match
-    found = {
+    found: dict[str, Any] = {
         "method": request.method,
         "path": shown_path(request.path, match),
         "status": response.status_code,

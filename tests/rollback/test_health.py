@@ -20,6 +20,12 @@ from rollback.health import asking, ready
 from rollback.health.asking import NoAnswer, ask, rows
 
 
+@pytest.fixture(autouse=True)
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept from one question to the next, unless a test is about that."""
+    monkeypatch.setattr(ready, "KEPT", -1.0)
+
+
 @contextmanager
 def silent_server() -> Iterator[int]:
     """Takes every connection and never says a word, as a frozen PostgreSQL does. :returns: its port."""
@@ -111,6 +117,33 @@ def test_questions_that_hang_do_not_pile_up(db: Any, monkeypatch: pytest.MonkeyP
         else:
             break
     assert found == [(1,)]
+
+
+def test_who_asks_all_the_time_gets_the_same_answer_for_a_moment(
+    client: Client, db: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve at once are one question, and none of them is told that nobody answered."""
+    asked, begun = [], threading.Event()
+
+    def ask_once(question: Any, *, seconds: float) -> None:
+        asked.append(seconds)
+        begun.wait(5)
+        ask(question, seconds=seconds)
+
+    monkeypatch.setattr(ready, "ask", ask_once)
+    answers, found = ready.Answers(), []
+    monkeypatch.setattr(ready, "KEPT", 60.0)
+    threads = [threading.Thread(target=lambda: found.append(answers.reasons())) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    begun.set()
+    for thread in threads:
+        thread.join(20)
+    assert found == [{}] * 12
+    assert len(asked) == 1
+    monkeypatch.setattr(ready, "KEPT", -1.0)
+    answers.reasons()
+    assert len(asked) == 2
 
 
 def test_a_statement_that_takes_long_is_given_up_by_the_database_too(db: Any) -> None:

@@ -195,7 +195,7 @@ def test_a_page_that_breaks_is_told_with_its_id_and_without_its_key(
 def test_others_warnings_are_left_alone() -> None:
     record = logging.LogRecord("x", logging.WARNING, "x", 1, "Not %s", ("found",), None)
     assert WithoutKeys().filter(record)
-    record.request, record.status_code = HttpRequest(), 404  # type: ignore[attr-defined]
+    record.__dict__.update(request=HttpRequest(), status_code=404)
     assert not WithoutKeys().filter(record)
 
 
@@ -206,11 +206,12 @@ def test_files_and_probes_have_no_line(client: Client, lines: list[Any]) -> None
     assert [line for line in lines if line["event"] == "request"] == []
 
 
-def test_other_peoples_lines_say_the_id_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_peoples_lines_say_the_id_too() -> None:
     """Django's and every library's, through the formatter that the settings make."""
     from django.conf import settings
 
-    words = dict(settings.LOGGING["formatters"]["line"])
+    logging_settings: Any = settings.LOGGING
+    words = dict(logging_settings["formatters"]["line"])
     formatter = words.pop("()")(**words)
     record = logging.LogRecord("django.request", logging.ERROR, "x", 1, "Broken", (), None)
     with logged.bound(request="proxy-12345"):
@@ -229,10 +230,11 @@ def shout() -> None:
 
 def test_a_task_says_which_it_is_and_who_sent_it(lines: list[Any]) -> None:
     """Through a real message: what the sender put into it is what the worker reads."""
+    send: Any = shout.apply_async
     with app.connection_for_write(url="memory://") as broker:
         with logged.bound(request="proxy-12345"):
-            shout.apply_async(connection=broker, queue="a test")
-        shout.apply_async(connection=broker, queue="a test")
+            send(connection=broker, queue="a test")
+        send(connection=broker, queue="a test")
         queue = broker.SimpleQueue("a test")
         for sender in ("proxy-12345", None):
             message = queue.get(timeout=5)
