@@ -10,7 +10,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminRadioSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -64,7 +63,7 @@ class PlanForm(ReasonForm):
             (Plan.Direction.DOWN.value, _("Step back")),
             (Plan.Direction.UP.value, _("Bring back")),
         ],
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=forms.RadioSelect,
     )
     flags = forms.MultipleChoiceField(
         label=_("Features"),
@@ -78,7 +77,7 @@ class PlanForm(ReasonForm):
             (Plan.Mode.KILL.value, _("move with everybody else")),
         ],
         initial=Plan.Mode.DRAIN.value,
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=forms.RadioSelect,
     )
     steps = forms.CharField(
         label=_("Shares in %, one after the other"),
