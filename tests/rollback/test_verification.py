@@ -26,9 +26,10 @@ from django.utils import timezone
 import config.urls
 from config.roles import give_permissions
 from enrollment.models import Course, Enrollment, Lesson
-from rollback import baselines, incidents, timings, verification
+from rollback import baselines, incidents, timings, verification, watch
 from rollback.audit import Actor
 from rollback.baselines import IncidentOpen
+from rollback.domain.metrics import Metric
 from rollback.domain.verification import Found, slowest_allowed
 from rollback.doors import counting
 from rollback.models import Baseline, EnrollmentDraft, Incident, ProbeResult, Verification
@@ -394,6 +395,7 @@ def test_nothing_is_left_behind_twice_in_a_row(monkeypatch: pytest.MonkeyPatch) 
     # What is counted in memory would not be undone with the transaction.
     assert not timings._counts
     assert not counting._counts
+    assert not [told for told in watch.ring._told if told[1] == Metric.REQUESTS]
 
 
 def test_nobody_waits_for_a_probe(school: Enrollment) -> None:
