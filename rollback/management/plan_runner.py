@@ -59,10 +59,10 @@ class Runner:
             self.say(f"{taken} step{'s' if taken > 1 else ''} taken.")
 
     def _lose(self, error: Error) -> None:
-        """Said once; what was begun is undone by the database, and is due again when it is back."""
+        """Said once; it is tried again with each look."""
         if not self.lost:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            self.say(f"The database was lost ({reason}). Trying again every second.")
+            self.say(f"The database was lost ({reason}). What was begun is undone.")
         self.lost = True
         connection.close()
 
