@@ -121,7 +121,11 @@ def freeze(incident: Incident) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(ONE_BY_ONE, [incident.pk])
     if not is_frozen(incident):
-        facts = {"incident": incident.pk, "at": incident.opened_at, "exposed": exposed(incident)}
+        facts: dict[str, Any] = {
+            "incident": incident.pk,
+            "at": incident.opened_at,
+            "exposed": exposed(incident),
+        }
         with connection.cursor() as cursor:
             cursor.execute(FREEZE, facts)
             cursor.execute(PEOPLE_FIRST, facts)

@@ -17,4 +17,14 @@ DROP = "".join(f"DROP TRIGGER never_emptied ON {table};" for table in TABLES)
 class Migration(migrations.Migration):
     dependencies = [("rollback", "0019_backfill_triggers")]
 
-    operations = [migrations.RunSQL(GUARD, DROP)]
+    operations = [
+        migrations.RunSQL(GUARD, DROP),
+        migrations.AlterModelOptions(
+            name="incidentaction",
+            options={
+                "ordering": ["incident", "pk"],
+                "verbose_name": "action after an incident",
+                "verbose_name_plural": "actions after incidents",
+            },
+        ),
+    ]

@@ -18,6 +18,7 @@ from rollback.models import (
     Incident,
     Switchboard,
 )
+from rollback.personal import INCIDENTS
 from rollback.runner import Actor
 from tests.conftest import make_student, make_user
 
@@ -229,3 +230,33 @@ def test_users_with_any_asks_whole_chains(switches: Any) -> None:
     assert snapshot.users_with_any(["ENABLE_NOTHING"], subjects) == set()
     switches.kill(MASTER)
     assert switches.snapshot.users_with_any([CALENDAR], subjects) == set()
+
+
+def test_a_person_gets_a_copy_of_it_and_is_forgotten(staff: User, student: Student) -> None:
+    """What they wrote is theirs; the facts beside it may be about others, and are not handed out."""
+    share(100)
+    runner.set_early(
+        flag=CALENDAR, staff=False, superusers=False, users=[student.user], actor=PERSON, reason="x"
+    )
+    done = runner.roll_back(
+        flags=[CALENDAR], incident="Errors", actor=runner.actor_of(staff), reason="4 % errors"
+    )
+    incidents.acknowledge(incident=done.incident.pk, actor=runner.actor_of(staff))
+    incidents.note(incident=done.incident.pk, actor=runner.actor_of(staff), text="Seen twice.")
+    affected.freeze(done.incident)
+    copy = INCIDENTS.export(user=staff)
+    assert [(one["title"], one["reasons"]) for one in copy["concerned"]] == [
+        ("Errors", ["exposed"])
+    ]
+    assert [set(one) - {"incident", "at"} for one in copy["written"]] == [
+        {"kind"}, {"kind", "reason"}, {"kind"}, {"kind", "text"},
+    ]  # fmt: skip
+    assert copy["acknowledged"][0]["title"] == "Errors"
+    assert INCIDENTS.concerns(user=staff)
+    INCIDENTS.erase(user=staff, now=now())
+    names = done.incident.events.filter(actor=staff).values_list("actor_name", flat=True)
+    assert set(names) == {f"person {staff.pk}"}
+    assert not AffectedPerson.objects.filter(user=staff).exists()
+    assert AffectedPerson.objects.filter(user=student.user).exists()
+    assert incidents.check_chain(done.incident) is None
+    assert not INCIDENTS.concerns(user=make_user("nobody@school.example"))
