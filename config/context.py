@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from enrollment.queries.messages import unread
 from enrollment.queries.people import student_of, teacher_of
+from rollback.doors.addresses import shown_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,16 @@ def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "school_name": school_name(),
         "office_email": parseaddr(settings.DEFAULT_FROM_EMAIL)[1],
+        "report_url": report_url(request),
         "mail_reader_url": "" if settings.PRODUCTION else settings.MAIL_READER_URL,
         "navigation": navigation,
     }
+
+
+def report_url(request: HttpRequest) -> str:
+    """With the page it is about, without what may be a key in its address."""
+    page = shown_path(request.path, request.resolver_match)
+    return f"{reverse('watch:report')}?{urlencode({'from': page})}"
 
 
 def ways(request: HttpRequest) -> list[Way]:

@@ -1,5 +1,6 @@
 """Reading the environment: each value checked where it enters, with a sentence that tells what to do."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -37,6 +38,13 @@ def number(env: environ.Env, name: str, default: int) -> int:
     return int(value)
 
 
+def positive(env: environ.Env, name: str, default: int) -> int:
+    value = text(env, name, str(default))
+    if not (value.isdecimal() and int(value)):
+        raise ImproperlyConfigured(f"{name} is “{value}”; set it to a whole number from 1 up.")
+    return int(value)
+
+
 def percent(env: environ.Env, name: str, default: int) -> int:
     value = text(env, name, str(default))
     if not (value.isdecimal() and int(value) <= 100):
@@ -70,6 +78,40 @@ def redis_address(env: environ.Env, name: str) -> str:
             f"{name} is “{value}”; set it to an address like redis://localhost:6379/0, or leave it empty."
         )
     return value
+
+
+def metrics_token(env: environ.Env, name: str) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    if value and not (
+        len(value) >= 20 and value.isascii() and value.isprintable() and " " not in value
+    ):
+        raise ImproperlyConfigured(
+            f"{name} must be at least 20 random letters and digits without spaces; make one with "
+            "`openssl rand -hex 24`, or leave it empty."
+        )
+    return value
+
+
+def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
+    """Empty where none is set; an address stands for itself."""
+    found = []
+    for word in words(env, name, []):
+        try:
+            network = ip_network(word)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} names “{word}”, which is no address and no network; set it to ones like "
+                "10.1.2.3, 10.1.0.0/16 or fd00::/8, separated by commas. In a network the part that "
+                "varies is 0."
+            ) from error
+        if network.prefixlen == 0:
+            raise ImproperlyConfigured(
+                f"{name} names “{word}”, which is everybody; name the addresses of who scrapes, or set "
+                "METRICS_TOKEN instead."
+            )
+        found.append(network)
+    return found
 
 
 def zone(env: environ.Env, name: str, default: str) -> str:
@@ -120,13 +162,15 @@ def database(url: str, *, pooled: bool) -> dict[str, Any]:
         for key, value in parts.items()
         if key not in {"host", "port", "user", "password", "dbname"}
     }
-    options["connect_timeout"] = int(options.get("connect_timeout", 5))
+    # A server that hangs must not keep a page, and the thread that makes it, for long.
+    options["connect_timeout"] = int(options.get("connect_timeout", 3))
+    options.setdefault("tcp_user_timeout", "10000")
     if not pooled:
         options["options"] = f"{options.get('options', '')} {NO_DETOURS}".strip()
         options["server_side_binding"] = True
         options["prepare_threshold"] = 1
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "rollback.database",
         "NAME": parts.get("dbname") or "postgres",
         "USER": parts.get("user") or "",
         "PASSWORD": parts.get("password") or "",

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import Course, Student
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.sockets import Actions
+from rollback.domain.metrics import Metric
 from rollback.doors import gate
 from rollback.doors.words import SIMPLIFIED, SWITCHED_OFF
 from rollback.registry import Fallback, Feature, NavItem
@@ -80,6 +81,8 @@ FEATURES = (
         ),
         fallback=Fallback(url_name="enrollment:enroll", words=SWITCHED_OFF, to_draft=True),
         because={SLOW: SIMPLIFIED},
+        control=("enrollment:enroll",),
+        steps={"calendar:choose": 1, "scheduling:details": 2, "scheduling:confirm": 3},
     ),
     Feature(
         name="calendar",
@@ -102,6 +105,9 @@ FEATURES = (
             to_draft=True,
         ),
         because={SLOW: SIMPLIFIED},
+        # The plain lists of lessons, and the form that stands for the choice of a time.
+        control=("enrollment:my_courses", "enrollment:my_lessons", "enrollment:enroll"),
+        loads={Metric.CALENDAR_500_MS: 500.0, Metric.CALENDAR_2_S: 2000.0},
     ),
     Feature(
         name="availability",
@@ -125,6 +131,13 @@ FEATURES = (
         fallback=Fallback(
             url_name="enrollment:home",
             words=_("Holidays are switched off at the moment. Days already entered still count."),
+        ),
+        # As `holidays.queries.inconsistencies` names them, which cannot be imported this early.
+        inconsistencies=(
+            "closures_contradict",
+            "planned_on_holiday",
+            "no_public_holidays",
+            "next_year_missing",
         ),
     ),
 )

@@ -35,6 +35,10 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_flag"),
         ("rollback", "view_flagchange"),
         ("rollback", "view_incident"),
+        ("rollback", "view_verification"),
+        # What people reported; to answer, and to enter what somebody said on the phone.
+        ("rollback", "view_complaint"),
+        ("rollback", "change_complaint"),
         # By hand; with the right to change flags also by taking something away.
         ("rollback", "add_incident"),
         # Acknowledging, deciding, noting, reviewing; resolving: after it, features may be raised again.
@@ -76,6 +80,8 @@ ROLES["admin"] = (
     | _all("enrollment", ("user",))
     | {
         ("enrollment", "view_messageaccess"),
+        # The office lowers and kills; only these bring a feature to more people.
+        ("rollback", "raise_flag"),
         # Which groups a person is in is chosen in a list that asks for this one.
         ("auth", "view_group"),
     }

@@ -44,11 +44,15 @@ SOCKET_URL = environment.socket_address(env, "SOCKET_URL")
 CHANNEL_LAYER_URL = environment.redis_address(env, "CHANNEL_LAYER_URL")
 PROXIES = environment.number(env, "PROXIES", 0)
 BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20)
+# Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
+METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
+METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
 
 # ---------------------------------------------------------------- database, queue, mail
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
 DATABASE_POOLED = environment.boolean(env, "DATABASE_POOLED", default=False)
 DATABASES = {"default": environment.database(DATABASE_URL, pooled=DATABASE_POOLED)}
+DATABASE_FAILURES = environment.positive(env, "DATABASE_FAILURES", 3)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = environment.text(env, "CELERY_BROKER_URL", "") or environment.OWN_QUEUE
@@ -78,6 +82,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "enrollment.tasks.compare_zone_data",
         "schedule": crontab(minute="15", hour="4"),
     },
+    # Late it is worth nothing: the next one sees the same and more, and nothing piles up.
+    "evaluate-triggers": {
+        "task": "rollback.tasks.evaluate",
+        "schedule": 10.0,
+        "options": {"expires": 9.0},
+    },
+    "delete-old-judgments": {
+        "task": "rollback.tasks.delete_old_judgments",
+        "schedule": crontab(minute="50", hour="3"),
+    },
     "send-due-reminders": {"task": "rollback.tasks.send_due_reminders", "schedule": 600.0},
     "delete-old-answers": {"task": "scheduling.tasks.delete_old_answers", "schedule": 3600.0},
     "delete-expired-drafts": {
@@ -87,6 +101,19 @@ CELERY_BEAT_SCHEDULE = {
     "delete-old-timings": {
         "task": "rollback.tasks.delete_old_timings",
         "schedule": crontab(minute="40", hour="3"),
+    },
+    "close-abandoned-sessions": {
+        "task": "rollback.tasks.close_abandoned_sessions",
+        "schedule": 60.0,
+    },
+    "roll-up-samples": {"task": "rollback.tasks.roll_up_samples", "schedule": 3600.0},
+    "delete-old-sessions": {
+        "task": "rollback.tasks.delete_old_sessions",
+        "schedule": crontab(minute="50", hour="3"),
+    },
+    "take-baselines": {
+        "task": "rollback.tasks.take_baselines",
+        "schedule": crontab(minute="55", hour="3"),
     },
     "remind-teachers-without-hours": {
         "task": "scheduling.tasks.remind_teachers_without_hours",
@@ -140,9 +167,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # First on purpose: what machines ask must not depend on anything below.
+    "rollback.health.first.Probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "rollback.doors.logged.RequestLog",
     "config.security.ContentSecurity",
+    "rollback.doors.lost.LostDatabase",
     "config.fragments.Fragments",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -179,6 +210,7 @@ TEMPLATES = [
 
 # ---------------------------------------------------------------- the switchboard
 FEATURES = "config.features.FEATURES"
+PROBES = "config.probes.PLAN"
 WAFFLE_FLAG_MODEL = "rollback.Flag"
 WAFFLE_FLAG_DEFAULT = False
 WAFFLE_CREATE_MISSING_FLAGS = False
@@ -320,6 +352,11 @@ UNFOLD = {
     "SITE_TITLE": _("School office"),
     "SITE_HEADER": _("School office"),
     "SITE_SYMBOL": "school",
+    "ACCOUNT": {
+        "navigation": [
+            {"title": _("Report a problem"), "link": reverse_lazy("watch:report")},
+        ]
+    },
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [
@@ -340,10 +377,12 @@ UNFOLD = {
 }
 
 # ---------------------------------------------------------------- log
+# Of every line, whoever logs it: the ids of the request or task, and how bad it is.
+SHARED_PROCESSORS = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level]
 structlog.configure(
     processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.stdlib.filter_by_level,
+        *SHARED_PROCESSORS,
         structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
     ],
     logger_factory=structlog.stdlib.LoggerFactory(),
@@ -352,14 +391,16 @@ structlog.configure(
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without_keys": {"()": "rollback.doors.addresses.WithoutKeys"}},
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,
+            "foreign_pre_chain": SHARED_PROCESSORS,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer()
+                structlog.processors.JSONRenderer(ensure_ascii=False)
                 if PRODUCTION
                 else structlog.dev.ConsoleRenderer(colors=False),
             ],
@@ -372,7 +413,14 @@ LOGGING = {
             env, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"
         ),
     },
-    "loggers": {"django.server": {"level": "WARNING"}},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        # Each task has a line of ours.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        # They write the address as it was asked, with whatever key is in it.
+        "django.request": {"filters": ["without_keys"]},
+    },
 }
 
 if PRODUCTION:

@@ -8,6 +8,7 @@ from config.api import ApiPage
 urlpatterns = [
     path("", include("enrollment.urls")),
     path("drafts/", include("rollback.urls")),
+    path("", include("rollback.watch_urls")),
     path("live/", include("rollback.live_urls")),
     path("schedule/", include("scheduling.urls")),
     path("calendar/", include("scheduling.calendar_urls")),
@@ -23,4 +24,5 @@ urlpatterns = [
 # Programs get problem+json, people a page.
 handler400 = "enrollment.api.problems.bad_request"
 handler404 = "enrollment.api.problems.not_found"
-handler500 = "enrollment.api.problems.broken"
+# Where the database is lost a page of its own; else as the others.
+handler500 = "rollback.doors.lost.broken"

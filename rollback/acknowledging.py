@@ -53,7 +53,7 @@ class Acknowledger:
 
     def __init__(self) -> None:
         self._began_at = time.monotonic()
-        self._who = {
+        self.who = {
             "uuid": uuid4(),
             "kind": kind_of(sys.argv),
             "host": socket.gethostname(),
@@ -82,7 +82,7 @@ class Acknowledger:
             if self._left:
                 return
             try:
-                _send(connection, SAY, self._who | ages)
+                _send(connection, SAY, self.who | ages)
             except psycopg.Error as error:
                 self._not_said(connection, error)
             else:
@@ -103,7 +103,7 @@ class Acknowledger:
             return
         try:
             self._left = True
-            _send(connection, LEAVE, self._who)
+            _send(connection, LEAVE, self.who)
         finally:
             self._lock.release()
 

@@ -1,5 +1,21 @@
 """Django looks for admin pages here; they live in the console."""
 
-from rollback.console import drafts, flags, incident_rows, incidents, records
+from rollback.console import (
+    complaints,
+    drafts,
+    flags,
+    incident_rows,
+    incidents,
+    records,
+    verifications,
+)
 
-__all__ = ["drafts", "flags", "incident_rows", "incidents", "records"]
+__all__ = [
+    "complaints",
+    "drafts",
+    "flags",
+    "incident_rows",
+    "incidents",
+    "records",
+    "verifications",
+]

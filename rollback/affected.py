@@ -192,6 +192,14 @@ def figures(incident: Incident) -> dict[str, Any]:
     return found
 
 
+@transaction.atomic
+def count(incident: Incident) -> None:
+    """Its people are frozen if they are not yet, its figures counted again."""
+    if not is_frozen(incident):
+        freeze(incident)
+    refresh(incident)
+
+
 def refresh(incident: Incident) -> dict[str, Any]:
     """Counts again while it is open, and once more at its end."""
     found = figures(incident)

@@ -28,20 +28,26 @@ class Numbers:
 
 def numbers() -> Numbers:
     """Two queries, and one hash for each user."""
-    people = get_user_model().objects.filter(is_active=True)
-    subjects = [
-        Subject(key=f"u:{pk}", user_id=pk, is_staff=staff, is_superuser=superuser)
-        for pk, staff, superuser in people.values_list("pk", "is_staff", "is_superuser").iterator()
-    ]
+    users, on = on_now()
     return Numbers(
-        users=len(subjects),
-        on=switchboard.board.snapshot().count_on(subjects),
+        users=users,
+        on=on,
         turned_away=dict(
             DoorCount.objects.filter(on_date=timezone.now().date())
             .values_list("feature")
             .annotate(Sum("turned_away"))
         ),
     )
+
+
+def on_now() -> tuple[int, Mapping[str, int]]:
+    """How many active users there are, and by flag name how many of them have it. One query."""
+    people = get_user_model().objects.filter(is_active=True)
+    subjects = [
+        Subject(key=f"u:{pk}", user_id=pk, is_staff=staff, is_superuser=superuser)
+        for pk, staff, superuser in people.values_list("pk", "is_staff", "is_superuser").iterator()
+    ]
+    return len(subjects), switchboard.board.snapshot().count_on(subjects)
 
 
 def title(flag: str) -> str:
@@ -124,4 +130,8 @@ def _sentence(why: Why) -> str:
         Why.MASTER: _("Its master is off: %(master)s."),
         Why.INSIDE: _("Inside the share of %(share)s %%; goes below %(needed)s %%."),
         Why.EARLY: _("Has it early, at any share above 0 %%."),
+        Why.DRAINING: _(
+            "Keeps it beyond the share of %(share)s %% until the enrollment they are in the middle "
+            "of is finished, or the patience is over."
+        ),
     }[why]

@@ -358,11 +358,10 @@ def latches() -> dict[str, Incident]:
     return {latch.flag_name: latch.incident for latch in held.order_by("-incident_id")}
 
 
-def kind_holding(flags: Iterable[str]) -> str:
-    """Of the newest unresolved incident that holds one of them; empty if none does. One query."""
+def holding(flags: Iterable[str]) -> tuple[int, str] | None:
+    """Number and kind of the newest unresolved incident that holds one of them. One query."""
     held = Latch.objects.filter(flag_name__in=list(flags), incident__resolved_at=None)
-    kind = held.order_by("-incident_id").values_list("incident__kind", flat=True).first()
-    return kind or Incident.Kind.OTHER
+    return held.order_by("-incident_id").values_list("incident_id", "incident__kind").first()
 
 
 def timeline(incident: Incident) -> QuerySet[FlagChange]:

@@ -9,11 +9,13 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_GET, require_POST
 
 from enrollment.api.throttling import Nobody, counts
-from rollback import registry, switchboard, timings
+from rollback import registry, switchboard, timings, watch
 from rollback.domain.timings import MOST_MILLISECONDS
 
 MOST_VALUES = 5
 MOST_A_MINUTE = 30  # from one address
+# Of one person, for the watch, which takes features away: who has a slow telephone is one person.
+LOADS_A_MINUTE = 2
 
 
 @require_GET
@@ -33,27 +35,45 @@ def features_on(request: HttpRequest) -> HttpResponse:
 @require_POST
 def take_timings(request: HttpRequest) -> HttpResponse:
     """How long a page of a feature took in a browser: `feature`, and `ms` as often as it measured.
+    `load`: which of these was the whole page.
 
     Anybody may send anything here, so it is clipped, limited and never taken for more than it is.
     """
     feature = registry.by_name().get(request.POST.get("feature", ""))
     values = [_milliseconds(text) for text in request.POST.getlist("ms")]
-    if feature is None or not values or None in values or len(values) > MOST_VALUES:
+    load = _milliseconds(request.POST.get("load", "0"))
+    if feature is None or not values or None in (*values, load) or len(values) > MOST_VALUES:
         return HttpResponse(status=400)
     if _too_many(request):
         return HttpResponse(status=429)
     for value in values:
         if value is not None:
             timings.record(feature=feature.flag, kind=timings.BROWSER, milliseconds=value)
+    if load and feature.loads:
+        _count_load(request, feature, milliseconds=load)
     return HttpResponse(status=204)
 
 
+def _count_load(request: HttpRequest, feature: registry.Feature, *, milliseconds: float) -> None:
+    """Only of people we know and who have the feature: nobody else can have seen the page."""
+    if not request.user.is_authenticated or not switchboard.is_on(feature.flag, request):
+        return
+    if _is_above(LOADS_A_MINUTE, f"loads-{request.user.pk}", step=1):
+        return
+    for metric, limit in feature.loads.items():
+        watch.count(metric, feature=feature.flag, bad=milliseconds > limit)
+
+
 def _too_many(request: HttpRequest) -> bool:
+    who = Nobody().get_ident(request)  # type: ignore[arg-type]
+    return _is_above(MOST_A_MINUTE, f"timings-{who}", step=MOST_A_MINUTE)
+
+
+def _is_above(most: int, name: str, *, step: int) -> bool:
     now = time.time()
     window = int(now // 60)
-    key = f"timings-{Nobody().get_ident(request)}-{window}"  # type: ignore[arg-type]
     ends = (window + 1) * 60.0
-    return counts.one_more(key, step=MOST_A_MINUTE, ends=ends, now=now) > MOST_A_MINUTE
+    return counts.one_more(f"{name}-{window}", step=step, ends=ends, now=now) > most
 
 
 def _milliseconds(text: str) -> float | None:

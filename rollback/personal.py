@@ -5,21 +5,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, TextField
+from django.db.models import F, Func, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
-from rollback import runner
+from rollback import draining, runner
+from rollback.complaints import nobody
 from rollback.models import (
     AffectedPerson,
+    Complaint,
+    Draining,
     EnrollmentDraft,
+    EnrollmentSession,
     Flag,
     FlagChange,
     Incident,
     IncidentEvent,
     NoReminders,
+    Plan,
+    PlanStep,
 )
 from rollback.runner import Actor, ChangeBlocked
 
@@ -103,12 +109,64 @@ def concerns_flags(*, user: User) -> bool:
     return acted or _early(user).exists()
 
 
+def export_plans(*, user: User) -> Mapping[str, Any]:
+    begun = Plan.objects.filter(actor=user).order_by("pk")
+    concerning = PlanStep.objects.filter(people__contains=[user.pk], done_at__isnull=False)
+    return {
+        "plans": list(begun.values("direction", "flags", "reason", "created_at", "ended_at")),
+        "features_changed_for_you": list(
+            concerning.order_by("pk").values("plan__direction", "plan__flags", "percent", "done_at")
+        ),
+        "features_kept_longer": list(
+            Draining.objects.filter(user=user).order_by("pk").values("flag_name", "until")
+        ),
+    }
+
+
+def erase_plans(*, user: User, now: datetime) -> None:
+    """How many a step concerned stays, and that one of them was this person does not."""
+    gone = {"people": Func(F("people"), user.pk, function="array_remove")}
+    PlanStep.objects.filter(people__contains=[user.pk]).update(**gone)
+    draining.forget(user=user.pk)
+    Plan.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_plans(*, user: User) -> bool:
+    steps = PlanStep.objects.filter(people__contains=[user.pk])
+    return (
+        Plan.objects.filter(actor=user).exists()
+        or steps.exists()
+        or Draining.objects.filter(user=user).exists()
+    )
+
+
 def _incidents(user: User) -> Any:
     return Incident.objects.filter(Q(opened_by=user) | Q(resolved_by=user)).order_by("pk")
 
 
 def _early(user: User) -> Any:
     return Flag.objects.filter(users=user).order_by("name")  # type: ignore[misc]
+
+
+def export_sessions(*, user: User) -> Mapping[str, Any]:
+    found = EnrollmentSession.objects.filter(student__user=user).order_by("started_at", "pk")
+    return {
+        "attempts": list(
+            found.values(
+                "course__title",
+                "began_in",
+                "flow",
+                "furthest_step",
+                "started_at",
+                "changed_at",
+                "finished_at",
+            )
+        )
+    }
+
+
+def erase_sessions(*, user: User, now: datetime) -> None:
+    EnrollmentSession.objects.filter(student__user=user).delete()
 
 
 def export_incidents(*, user: User) -> Mapping[str, Any]:
@@ -148,6 +206,34 @@ def concerns_incidents(*, user: User) -> bool:
     )
 
 
+def export_reports(*, user: User) -> Mapping[str, Any]:
+    own = Complaint.objects.filter(by=user).order_by("pk")
+    answered = Complaint.objects.filter(done_by=user).order_by("pk")
+    return {
+        "sent": list(
+            own.values("kind", "text", "path", "features", "reported_at", "done_at", "answer")
+        ),
+        "answered": list(answered.values("kind", "answer", "done_at")),
+    }
+
+
+def erase_reports(*, user: User, now: datetime) -> None:
+    """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
+    nor what was answered, which is about them."""
+    somebody = nobody()  # one for all of them, or an hour's count of people would rise
+    for sent in Complaint.objects.select_for_update().filter(by=user):
+        sent.by, sent.reporter, sent.text = None, somebody, ""
+        sent.answer = (
+            "–" if sent.answer else ""
+        )  # the database wants some word where it was answered
+        sent.save(update_fields=["by", "reporter", "text", "answer"])
+    Complaint.objects.filter(done_by=user).update(done_by_name=f"person {user.pk}")
+
+
+def concerns_reports(*, user: User) -> bool:
+    return Complaint.objects.filter(Q(by=user) | Q(done_by=user)).exists()
+
+
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -161,11 +247,26 @@ FLAGS = Contributor(
     kept=_("Which new features you were given early, and which you switched for the school"),
     when_erased=_("You are taken off the lists; the record of switching stays without your name."),
     covers=frozenset(
-        {"rollback.Flag_users", "rollback.FlagChange", "rollback.Incident", "rollback.Latch"}
+        {
+            "rollback.Flag_users",
+            "rollback.FlagChange",
+            "rollback.Incident",
+            "rollback.Latch",
+            "rollback.ProbeResult",
+            "rollback.Verification",
+        }
     ),
     export=export_flags,
     erase=erase_flags,
     concerns=concerns_flags,
+)
+SESSIONS = Contributor(
+    name="enrollment_attempts",
+    kept=_("When you began to enroll in a course, how far you came, and whether you finished"),
+    when_erased=_("Deleted."),
+    covers=frozenset({"rollback.EnrollmentSession"}),
+    export=export_sessions,
+    erase=erase_sessions,
 )
 INCIDENTS = Contributor(
     name="incidents",
@@ -180,4 +281,26 @@ INCIDENTS = Contributor(
     erase=erase_incidents,
     concerns=concerns_incidents,
 )
-CONTRIBUTORS = (INCIDENTS, FLAGS, DRAFTS)
+REPORTS = Contributor(
+    name="reports",
+    kept=_("Problems that you reported, with the page and the features that were on for you"),
+    when_erased=_(
+        "Your words and the answers are deleted; that somebody reported something stays."
+    ),
+    covers=frozenset({"rollback.Complaint"}),
+    export=export_reports,
+    erase=erase_reports,
+    concerns=concerns_reports,
+)
+PLANS = Contributor(
+    name="steps_of_features",
+    kept=_(
+        "When a feature was taken from you or given to you step by step, and the plans you began"
+    ),
+    when_erased=_("You are taken out of the lists; the plans stay without your name."),
+    covers=frozenset({"rollback.Plan", "rollback.PlanStep", "rollback.Draining"}),
+    export=export_plans,
+    erase=erase_plans,
+    concerns=concerns_plans,
+)
+CONTRIBUTORS = (INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS, PLANS)

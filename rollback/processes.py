@@ -36,11 +36,17 @@ def roll_call(*, version: int | None = None) -> RollCall | None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(LOCK)
-            cursor.execute(READ)
-            rows = cursor.fetchall()
+            return read(version=version)
     except Error as error:
         log.warning("processes.not_read", error=str(error))
         return None
+
+
+def read(*, version: int | None = None) -> RollCall | None:
+    """One query, which waits for whoever holds the table as long as its transaction lets it."""
+    with connection.cursor() as cursor:
+        cursor.execute(READ)
+        rows = cursor.fetchall()
     if not rows:
         return None
     newest, changed_at, now = rows[0][:3]

@@ -51,6 +51,12 @@ class Feature:
     bearers: URL names whose address itself says who asks, for programs that can do no more than read an
     address, and who that is. It is found out before the switch is asked.
     actions: what it lets a person do with an enrollment and with lessons, on the ground floor's pages.
+    control: URL names of the ground floor where people without it do the same: what happens to them
+    there is what the watch compares with.
+    loads: metric → the milliseconds above which a page of it, as a person goes to it, is bad.
+    steps: URL name → which form it is of the flow in which students enroll; the first is 1. The
+    fallback is the first form of the original flow.
+    inconsistencies: kinds of conflicts that are about its own data, and not about anybody's lesson.
     """
 
     name: str
@@ -69,6 +75,18 @@ class Feature:
     bearers: Mapping[str, Bearer] = field(default_factory=dict)
     actions: ActionsFor | None = None
     because: Mapping[str, Text] = field(default_factory=dict)
+    control: tuple[str, ...] = ()
+    loads: Mapping[str, float] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+    inconsistencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPage:
+    """flow: as `EnrollmentSession.Flow` has it. step: which form of that flow; the first is 1."""
+
+    flow: str
+    step: int
 
 
 @lru_cache(maxsize=1)
@@ -114,3 +132,31 @@ def with_masters(feature: Feature) -> tuple[Feature, ...]:
 
 def get(flag: str) -> Feature | None:
     return next((feature for feature in features() if feature.flag == flag), None)
+
+
+@lru_cache(maxsize=1)
+def by_ground_page() -> dict[str, tuple[Feature, ...]]:
+    """URL name → the features it stands for while they are off."""
+    pages = {page for feature in features() for page in feature.control}
+    return {page: tuple(one for one in features() if page in one.control) for page in pages}
+
+
+@lru_cache(maxsize=1)
+def flow_pages() -> dict[str, FlowPage]:
+    """URL name → which form of which of the two flows it is."""
+    flows = [feature for feature in features() if feature.steps]
+    return {feature.fallback.url_name: FlowPage("original", 1) for feature in flows} | {
+        page: FlowPage("new", step) for feature in flows for page, step in feature.steps.items()
+    }
+
+
+@lru_cache(maxsize=1)
+def flow_flags() -> frozenset[str]:
+    """What has to be on for the new flow to be: every feature that has one of its steps."""
+    spaces = {page.split(":")[0] for feature in features() for page in feature.steps}
+    return frozenset(one.flag for space, one in by_namespace().items() if space in spaces)
+
+
+@lru_cache(maxsize=1)
+def inconsistencies() -> tuple[str, ...]:
+    return tuple(kind for feature in features() for kind in feature.inconsistencies)

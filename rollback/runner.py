@@ -30,6 +30,7 @@ __all__ = [
     "roll_back",
     "set_early",
     "set_share",
+    "set_shares",
     "take_away",
 ]
 
@@ -47,8 +48,25 @@ class RolledBack:
     changes: list[FlagChange]
 
 
-def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list[FlagChange]:
-    """:raises ChangeRefused: also for a killed flag, so that nobody believes it came back."""
+def set_share(
+    *, flag: str, percent: Decimal, actor: Actor, reason: str, plan: int | None = None
+) -> list[FlagChange]:
+    """plan: whose step this is; all steps of one are one decision, and wait for no pause between them.
+
+    :raises ChangeRefused: also for a killed flag, so that nobody believes it came back.
+    """
+    return set_shares(flags=[flag], percent=percent, actor=actor, reason=reason, plan=plan)
+
+
+def set_shares(
+    *,
+    flags: Iterable[str],
+    percent: Decimal,
+    actor: Actor,
+    reason: str,
+    plan: int | None = None,
+) -> list[FlagChange]:
+    """`set_share` for several at once: all of them or, when one is refused, none."""
     _check_percent(percent)
 
     def change(row: Flag) -> None:
@@ -57,13 +75,19 @@ def set_share(*, flag: str, percent: Decimal, actor: Actor, reason: str) -> list
                 "%(flag)s is killed, so a share has no effect. Restore it first "
                 "(manage.py rollback restore %(flag)s), with a share if it should start smaller."
             )
-            raise ChangeRefused(words % {"flag": flag})
+            raise ChangeRefused(words % {"flag": row.name})
         if percent > row.percent:
-            _check_person(actor, flag)
-        _check_pause(actor, flag)
+            _check_person(actor, row.name)
+        _check_pause(actor, row.name, plan=plan)
         row.percent = percent
 
-    return _change([flag], change, action="set share", actor=actor, reason=reason)
+    action = "set share" if plan is None else step_of(plan)
+    return _change(flags, change, action=action, actor=actor, reason=reason)
+
+
+def step_of(plan: int) -> str:
+    """What the audit says was done, by a step of this plan."""
+    return f"plan {plan}"
 
 
 def _check_percent(percent: Decimal) -> None:
@@ -78,10 +102,12 @@ def _check_person(actor: Actor, flag: str) -> None:
         raise ChangeRefused(f"Raising needs a person. Automatically, {flag} may only be lowered.")
 
 
-def _check_pause(actor: Actor, flag: str) -> None:
-    """One automatic step, then people have time to look at what it did; by the database's clock."""
+def _check_pause(actor: Actor, flag: str, *, plan: int | None = None) -> None:
+    """One automatic decision, then people have time to look at what it did; by the database's clock."""
     since = Now() - AUTOMATIC_PAUSE
     steps = FlagChange.objects.filter(flag_name=flag, actor_kind=FlagChange.Kind.AUTOMATIC)
+    if plan is not None:
+        steps = steps.exclude(action=step_of(plan))
     if actor.automatic and steps.filter(changed_at__gt=since).exists():
         raise ChangeRefused(
             f"{flag} was changed automatically less than 30 minutes ago. Until then only a kill "

@@ -24,8 +24,9 @@ from django.db import connections, transaction
 from django.http import HttpRequest
 from django.utils.functional import LazyObject
 
-from rollback import registry
+from rollback import registry, trips
 from rollback.acknowledging import Acknowledger
+from rollback.database.base import Connection, answers_expected, failed, is_lost
 from rollback.domain.shares import NOBODY, OFF, FlagState, Snapshot, Subject, share_from_percent
 from rollback.models import Flag
 
@@ -36,14 +37,19 @@ POLL = 1.0
 STALE = 5.0
 PATIENCE = 2.0  # how long the first question in a process waits for the first reading
 RETRY = 0.25
+HUNG = 3.0  # longer than the server would let a reading take
 VISITOR_COOKIE = "visitor"
 VISITOR_SALT = "rollback.visitor"
 
-# One statement, so that version and flags belong together whatever is written meanwhile.
+# One statement, so that version and flags belong together whatever is written meanwhile. Whose time
+# is over drains no more, by the database's clock and without anybody taking the row away: so it ends
+# with the next reading, or with a snapshot too old to count.
 READ = """
     SELECT s.version, s.salt, f.name, f.percent, f.everyone, f.requires_id, m.name,
            f.staff, f.superusers,
-           coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}')
+           coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}'),
+           ARRAY(SELECT d.user_id FROM rollback_draining d
+                  WHERE d.flag_name = f.name AND d.until > statement_timestamp())
       FROM rollback_switchboard s
       LEFT JOIN rollback_flag f ON true
       LEFT JOIN rollback_flag m ON m.id = f.requires_id
@@ -92,10 +98,17 @@ class Switchboard:
             return self._pinned
         if self._thread is None:
             self.start()
+        if trips.is_tripped():
+            return OFF
         known = self._known
         if time.monotonic() - known.asked_at > STALE:
             return OFF
         return known.snapshot
+
+    def is_fresh(self) -> bool:
+        """Whether the answers are the database's, and not "off" for want of any."""
+        self.snapshot()
+        return self._pinned is not None or time.monotonic() - self._known.asked_at <= STALE
 
     def start(self) -> None:
         """A cold process waits for its first reading, but not for ever: then it begins with off."""
@@ -120,6 +133,7 @@ class Switchboard:
         self._stop.set()
         self._thread = None
         self._known = _Known()
+        trips.forget()
 
     def leave(self) -> None:
         """The process ends: no more in the table of processes, if the database still answers."""
@@ -128,7 +142,7 @@ class Switchboard:
         if not (fresh and self._acknowledger.is_listed):
             return
         try:
-            with self._connect() as connection:
+            with self._connect() as connection, answers_expected(_hangs):
                 self._acknowledger.leave(connection)
         except psycopg.Error as error:
             log.info("switchboard.left_without_a_word", error=str(error))
@@ -167,7 +181,9 @@ class Switchboard:
 
     def _take(self, connection: psycopg.Connection[Any]) -> None:
         asked_at = time.monotonic()
-        snapshot = _read(connection)
+        with answers_expected(_hangs):
+            snapshot = read(connection)
+        trips.connected(by_watch=True)
         self._accept(_Known(snapshot, asked_at, time.monotonic()))
 
     def _accept(self, reading: _Known) -> None:
@@ -198,6 +214,8 @@ class Switchboard:
             except psycopg.Error as error:
                 if not stop.is_set():
                     log.warning("switchboard.lost", error=str(error))
+                    if is_lost(error):
+                        failed(by_watch=True)
                     self._lose()
             except Exception:
                 # The watch: a thread that dies in silence would freeze every answer at its last
@@ -215,7 +233,9 @@ class Switchboard:
         while not stop.is_set():
             self._take(connection)
             version, reached_at = self._reached
-            acknowledger.say(connection, version=version, reached_at=reached_at)
+            with answers_expected(_hangs):
+                acknowledger.say(connection, version=version, reached_at=reached_at)
+                trips.tell(connection, acknowledger.who)
             for _ in connection.notifies(timeout=POLL, stop_after=1):
                 pass
         if acknowledger.is_listed:
@@ -227,16 +247,32 @@ class Switchboard:
         for ours in ("cursor_factory", "context", "server_side_binding"):
             parameters.pop(ours, None)
         parameters |= {"connect_timeout": 2, "tcp_user_timeout": 3000, "autocommit": True}
-        connection = psycopg.connect(**parameters, application_name="switchboard")
+        connection = Connection.connect(**parameters, application_name="switchboard")
         if not settings.DATABASE_POOLED:  # a pooler would hand these on to somebody else
             # Whoever locks the flags' tables must not make every new process wait.
-            connection.execute("SET statement_timeout = '2s'")
-            connection.execute("SET lock_timeout = '1s'")
+            with answers_expected(_hangs):
+                connection.execute("SET statement_timeout = '2s'")
+                connection.execute("SET lock_timeout = '1s'")
         return connection
 
 
-def _read(connection: psycopg.Connection[Any]) -> Snapshot:
-    rows = connection.execute(READ).fetchall()
+def _hangs(since: float) -> bool:
+    return time.monotonic() - since > HUNG
+
+
+def read(connection: psycopg.Connection[Any]) -> Snapshot:
+    """All flags as they stand in the database now."""
+    return _snapshot(connection.execute(READ).fetchall())
+
+
+def read_here() -> Snapshot:
+    """As this transaction sees it, with what it has changed. For whoever works out a change."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(READ)
+        return _snapshot(cursor.fetchall())
+
+
+def _snapshot(rows: list[Any]) -> Snapshot:
     if not rows:
         return OFF
     version, salt = rows[0][0], rows[0][1]
@@ -249,8 +285,9 @@ def _read(connection: psycopg.Connection[Any]) -> Snapshot:
             staff=staff,
             superusers=superusers,
             users=frozenset(users),
+            draining=frozenset(draining),
         )
-        for _, _, name, percent, everyone, master_id, master, staff, superusers, users in rows
+        for _, _, name, percent, everyone, master_id, master, staff, superusers, users, draining in rows
         if name is not None
     }
     return Snapshot(version=version, salt=salt.bytes, flags=flags)
@@ -276,9 +313,11 @@ def is_on(flag: str, who: Any) -> bool:
 
 
 def is_on_for_anyone(flag: str) -> bool:
-    """For work that belongs to no one user: the flag and its masters have a share and no kill."""
+    """For work that belongs to no one user: the flag and its masters have a share, or
+    somebody who drains, and no kill.
+    """
     chain = board.snapshot().chains.get(flag, ())
-    return bool(chain) and all(state.share and not state.killed for state in chain)
+    return bool(chain) and all(state.reaches_somebody() for state in chain)
 
 
 def subject_of(who: Any) -> Subject:

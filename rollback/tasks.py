@@ -1,8 +1,16 @@
+import os
+import socket
+
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import expiry, reminders, timings
+from rollback import baselines, expiry, reminders, rollup, sessions, timings
+from rollback import evaluate as evaluation
+from rollback.domain.verification import ProbeFailed
+
+log = structlog.get_logger(__name__)
 
 # With the server away each mail would wait for its timeout; beat comes again in ten minutes.
 ENOUGH = (Outcome.NOTHING_DUE, Outcome.SERVER_AWAY)
@@ -25,3 +33,39 @@ def delete_expired_drafts() -> int:
 @shared_task
 def delete_old_timings() -> int:
     return timings.delete_old(now=timezone.now())
+
+
+@shared_task
+def close_abandoned_sessions() -> int:
+    return sessions.close_abandoned(now=timezone.now())
+
+
+@shared_task
+def roll_up_samples() -> str:
+    return str(rollup.roll_up(now=timezone.now()))
+
+
+@shared_task
+def delete_old_sessions() -> int:
+    return sessions.delete_old(now=timezone.now())
+
+
+@shared_task
+def evaluate() -> bool:
+    """:returns: whether this process evaluated the triggers; else another one was at it."""
+    return evaluation.tick(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def delete_old_judgments() -> int:
+    return evaluation.delete_old(now=timezone.now())
+
+
+@shared_task
+def take_baselines() -> int:
+    """Only while all is well. :returns: how many."""
+    try:
+        return len(baselines.take())
+    except (baselines.IncidentOpen, ProbeFailed) as why:
+        log.warning("baselines.not_taken", because=str(why))
+        return 0

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.db import Error, connection, transaction
 
+from rollback.domain.probing import is_probe
 from rollback.domain.timings import CLASSES, Timings, class_of, summed
 from rollback.models import TimingMinute
 
@@ -55,6 +56,8 @@ _counts: dict[Key, list[int]] = {}
 
 
 def record(*, feature: str, kind: str, milliseconds: float, error: bool = False) -> None:
+    if is_probe():
+        return
     key = (feature, kind, int(time.time() // 60))
     number = class_of(milliseconds)
     with _lock:

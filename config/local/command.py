@@ -2,9 +2,11 @@
 
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from structlog.contextvars import bind_contextvars
 
 from config.local import database, place
 
@@ -26,6 +28,8 @@ WITHOUT_DATABASE = {
 
 def run(argv: list[str]) -> None:
     place.read_env()
+    # In every line that the command logs; what else was typed may be somebody's words.
+    bind_contextvars(command=argv[1] if argv[1:] else "help", run=uuid4().hex)
     try:
         with _database(argv[1:]):
             try:

@@ -19,6 +19,7 @@ from unfold.enums import ActionVariant
 from rollback import exposure, incidents, runner, timings
 from rollback.console import processes, words
 from rollback.console.forms import EarlyForm, KillForm, ShareForm
+from rollback.console.room import RoomPage
 from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
@@ -27,7 +28,7 @@ Change = Callable[[dict[str, Any]], list[FlagChange]]
 
 
 @admin.register(Flag)
-class FlagAdmin(WhoPage):
+class FlagAdmin(RoomPage, WhoPage):
     form = EarlyForm
     list_display = ("title", "state", "share", "on_now", "turned_away", "load", "master", "latch")
     list_display_links = ("title",)
@@ -38,7 +39,7 @@ class FlagAdmin(WhoPage):
     actions_detail = ("set_share", "kill", "restore", "audit")
     # Django's own history would be empty: FlagChange is the audit.
     actions_detail_hide_default = True
-    actions_list = ("kill_everything", "who")
+    actions_list = ("room", "kill_everything", "who")
     list_before_template = processes.TEMPLATE
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -146,9 +147,10 @@ class FlagAdmin(WhoPage):
     )
     def set_share(self, request: HttpRequest, object_id: str) -> HttpResponse:
         flag = self._flag(request, object_id)
+        most = None if self.has_raise_permission(request) else flag.percent
         return self._ask(
             request,
-            form=ShareForm(request.POST or None, initial={"percent": flag.percent}),
+            form=ShareForm(request.POST or None, initial={"percent": flag.percent}, most=most),
             title=_("Set the share of %(feature)s") % {"feature": exposure.title(flag.name)},
             consequence=_("Lowering takes effect in every process within a fraction of a second."),
             change=lambda answers: runner.set_share(
@@ -170,7 +172,7 @@ class FlagAdmin(WhoPage):
         flag = self._flag(request, object_id)
         return self._ask(
             request,
-            form=KillForm(request.POST or None),
+            form=KillForm(request.POST or None, initial={"latch": "latch" in request.GET}),
             title=_("Kill %(feature)s") % {"feature": exposure.title(flag.name)},
             consequence=_(
                 "It goes off for everybody, administrators included. Whoever is enrolling "
@@ -183,7 +185,7 @@ class FlagAdmin(WhoPage):
     @action(
         description=gettext_lazy("Restore"),
         url_path="restore",
-        permissions=["change"],
+        permissions=["raise"],
         icon="settings_backup_restore",
     )
     def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -2,6 +2,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -29,6 +30,8 @@ class ReasonForm(forms.Form):
 
 
 class ShareForm(ReasonForm):
+    """most: above it only who may raise may go; None: they may."""
+
     percent = forms.DecimalField(
         label=_("Share in %"),
         min_value=Decimal(0),
@@ -39,6 +42,19 @@ class ShareForm(ReasonForm):
         widget=UnfoldAdminDecimalFieldWidget(attrs={"inputmode": "decimal"}),
     )
     field_order = ("percent", "reason")
+
+    def __init__(self, *args: Any, most: Decimal | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.most = most
+
+    def clean_percent(self) -> Decimal:
+        percent: Decimal = self.cleaned_data["percent"]
+        if self.most is not None and percent > self.most:
+            words = gettext(
+                "Raising is for administrators: ask one. You may go down from %(most)s %%."
+            )
+            raise forms.ValidationError(words % {"most": f"{self.most.normalize():f}"})
+        return percent
 
 
 class KillForm(ReasonForm):

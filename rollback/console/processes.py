@@ -8,14 +8,19 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from rollback import processes
+from rollback.domain.processes import RollCall
 from rollback.models import FlagChange
 
 TEMPLATE = "admin/rollback/processes.html"
 
 
 def context() -> dict[str, Any]:
-    """One query. rows: each process with its state in words, those to look after first."""
-    found = processes.roll_call()
+    """One query."""
+    return context_of(processes.roll_call())
+
+
+def context_of(found: RollCall | None) -> dict[str, Any]:
+    """rows: each process with its state in words, those to look after first."""
     if found is None:
         return {"process_sentences": processes.sentences(None, word=""), "process_trouble": True}
     word = _("Version %(version)s") % {"version": found.version}

@@ -1,7 +1,7 @@
 """Who has which feature: buckets, shares and the rule that answers. Pure: no Django, no clock, no I/O."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -37,6 +37,7 @@ class Why(StrEnum):
     MASTER = "master"
     INSIDE = "inside the share"
     EARLY = "early"
+    DRAINING = "draining"
 
 
 class Answer(NamedTuple):
@@ -54,7 +55,8 @@ class FlagState:
     """One flag as all processes know it.
 
     share: 0..10000 of BUCKETS. killed: off for everybody, whoever they are. requires: the
-    master's name. users, staff, superusers: have it early, at any share above 0.
+    master's name. users, staff, superusers: have it early, at any share above 0. draining: keep it
+    beyond the share, even at 0, because they were in the middle of something when it went down.
     """
 
     name: str
@@ -64,26 +66,42 @@ class FlagState:
     staff: bool = False
     superusers: bool = False
     users: frozenset[int] = frozenset()
+    draining: frozenset[int] = frozenset()
 
     def on_for(self, subject: Subject, bucket: int) -> bool:
         """This flag alone, its master not asked."""
-        if self.killed or not self.share:
+        if self.killed:
             return False
+        if not self.share:
+            return subject.user_id in self.draining
         return (
             bucket < self.share
             or (self.staff and subject.is_staff)
             or (self.superusers and subject.is_superuser)
             or subject.user_id in self.users
+            or subject.user_id in self.draining
         )
 
     def why_for(self, subject: Subject, bucket: int) -> Why:
         if self.killed:
             return Why.KILLED
-        if not self.share:
-            return Why.NO_SHARE
         if bucket < self.share:
             return Why.INSIDE
-        return Why.EARLY if self.on_for(subject, bucket) else Why.OUTSIDE
+        if self.on_for(subject, bucket):
+            stays = replace(self, draining=frozenset()).on_for(subject, bucket)
+            return Why.EARLY if stays else Why.DRAINING
+        return Why.OUTSIDE if self.share else Why.NO_SHARE
+
+    def reaches_somebody(self) -> bool:
+        return bool(self.share or self.draining) and not self.killed
+
+    def moved(self, share: int, *, up: bool) -> "FlagState":
+        """As a step of a plan leaves it. Down it stays where it is lower; up, a kill is undone."""
+        if up:
+            return replace(
+                self, share=share if self.killed else max(self.share, share), killed=False
+            )
+        return replace(self, share=min(self.share, share))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +138,30 @@ class Snapshot:
         if off is None or off is own:
             return Answer(off is None, own.why_for(subject, at), bucket, own.share)
         return Answer(False, Why.MASTER, bucket, own.share, master=off.name)
+
+    def moved(self, names: Iterable[str], share: int, *, up: bool) -> "Snapshot":
+        """With a step of a plan done, and nobody new in the middle of anything."""
+        changed = {
+            name: self.flags[name].moved(share, up=up) for name in names if name in self.flags
+        }
+        return replace(self, flags={**self.flags, **changed})
+
+    def changed_for(self, other: "Snapshot", subjects: Iterable[Subject]) -> frozenset[int]:
+        """The users for whom some flag is answered otherwise by `other`, which has the same salt."""
+        found = set()
+        pairs = [
+            (chain, other.chains[name])
+            for name, chain in self.chains.items()
+            if chain != other.chains[name]
+        ]
+        for subject in subjects:
+            bucket = bucket_of.__wrapped__(self.salt, subject.key)
+            if subject.user_id is not None and any(
+                self._all_on(mine, subject, bucket) != self._all_on(theirs, subject, bucket)
+                for mine, theirs in pairs
+            ):
+                found.add(subject.user_id)
+        return frozenset(found)
 
     def count_on(self, subjects: Iterable[Subject]) -> dict[str, int]:
         """Flag name → for how many it is on. One hash each, and none of them is remembered:

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 import structlog
 from django.db import Error, connection
 
+from rollback.domain.probing import is_probe
+
 log = structlog.get_logger(__name__)
 
 PAUSE = 5.0  # seconds
@@ -24,6 +26,8 @@ _timer: threading.Timer | None = None
 
 def turned_away(*, feature: str, door: str, now: datetime) -> None:
     """door: "page", "api", "admin" or "task"."""
+    if is_probe():
+        return
     log.info("door.turned_away", feature=feature, door=door)
     with _lock:
         _counts[feature, door, now.astimezone(UTC).date()] += 1

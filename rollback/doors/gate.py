@@ -8,6 +8,7 @@ import structlog
 from django.db import connection, transaction
 
 from rollback import registry, switchboard
+from rollback.doors import measuring
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +39,16 @@ def call(
         return instead
     try:
         with _savepoint(reads=reads):
-            return function(*arguments, **named)
+            answer = function(*arguments, **named)
     except Exception:
         # The door: whatever is wrong in there stays in there, and is said aloud.
         log.exception("gate.broken", feature=flag, function=function.__qualname__)
-        return instead
+        answer, broken = instead, True
+    else:
+        broken = False
+    if on:
+        measuring.used(flag, broken=broken)
+    return answer
 
 
 def _savepoint(*, reads: bool) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from enrollment.models import Course, Enrollment, Student
 from enrollment.sockets import Beginning, Pair
-from rollback import drafts, registry, switchboard
+from rollback import drafts, registry, sessions, switchboard
 from rollback.doors.why import words_because
 from rollback.doors.words import TURNED_AWAY
 from rollback.models import EnrollmentDraft
@@ -87,6 +87,11 @@ class DraftKeeper:
         except Exception:
             # The door: the enrollment is what counts, and it refuses every later save.
             log.exception("draft.not_finished", enrollment=enrollment.pk)
+        try:
+            sessions.finish(enrollment=enrollment)
+        except Exception:
+            # The watch: the enrollment counts, whether or not it is counted.
+            log.exception("session.not_finished", enrollment=enrollment.pk)
 
     def drafted(self, *, pairs: Collection[Pair]) -> Collection[Pair] | None:
         try:

@@ -21,7 +21,8 @@ from enrollment.models import Course
 from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
 from rollback import drafts, registry, switchboard, timings
-from rollback.doors import counting
+from rollback.doors import counting, following, measuring
+from rollback.doors.measuring import REFRESH
 from rollback.doors.why import words_because
 from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
 from rollback.registry import Feature
@@ -30,8 +31,6 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER = 300  # seconds
 YEAR = 365 * 24 * 3600
-# Sent by calendar_live.js.
-REFRESH = "X-Refresh"
 
 
 class FeatureDoor:
@@ -49,15 +48,19 @@ class FeatureDoor:
             partial(entries_for, request)
         )
         started = time.perf_counter()
-        response = self.get_response(request)
+        with measuring.noting_uses() as uses:
+            response = self.get_response(request)
+        milliseconds = (time.perf_counter() - started) * 1000
         feature: Feature | None = getattr(request, "let_in_to", None)
         if feature is not None and response.status_code != HTTPStatus.NOT_MODIFIED:
             timings.record(
                 feature=feature.flag,
                 kind=timings.SERVER,
-                milliseconds=(time.perf_counter() - started) * 1000,
+                milliseconds=milliseconds,
                 error=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
             )
+        measuring.answered(request, response, uses=uses, milliseconds=milliseconds)
+        following.answered(request, response)
         if known is None and is_visitor(request) and not hasattr(request, "bearer"):
             _remember(response, request.visitor)  # type: ignore[attr-defined]
         return response
@@ -73,6 +76,8 @@ class FeatureDoor:
         if refused is None:
             # How long it takes is counted when it has answered.
             request.let_in_to = feature  # type: ignore[attr-defined]
+        else:
+            request.is_turned_away = True  # type: ignore[attr-defined]
         return refused
 
 

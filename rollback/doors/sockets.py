@@ -9,7 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from rollback import registry, switchboard
+from rollback import registry, switchboard, watch
+from rollback.domain.metrics import Metric
 from rollback.domain.shares import Snapshot, Subject
 from rollback.doors import counting
 
@@ -90,12 +91,25 @@ class SocketDoor:
         finally:
             off.cancel()
             inner.cancel()
-        with suppress(asyncio.CancelledError):
-            await inner
+        await _counted(inner, flag=flag)
 
     async def _off(self, flag: str, subject: Subject) -> None:
         while (seen := switchboard.board.snapshot()).is_on(flag, subject):
             await self.changes.since(seen)
+
+
+async def _counted(inner: asyncio.Future[None], *, flag: str) -> None:
+    """A socket is one request of its feature, whenever it ends."""
+    try:
+        with suppress(asyncio.CancelledError):
+            await inner
+    except OSError:
+        raise  # the other side is gone
+    except Exception:
+        # The watch: counted, and raised again.
+        watch.count(Metric.REQUESTS, feature=flag, bad=True)
+        raise
+    watch.count(Metric.REQUESTS, feature=flag)
 
 
 async def _close(send: Send) -> None:

@@ -2,8 +2,10 @@
 
 import structlog
 from django.db import DatabaseError, transaction
+from structlog.contextvars import bind_contextvars
 
 from rollback import incidents, registry
+from rollback.models import Incident
 from rollback.registry import Feature, Text
 
 log = structlog.get_logger(__name__)
@@ -16,8 +18,13 @@ def words_because(feature: Feature) -> Text | None:
         return None
     try:
         with transaction.atomic():
-            kind = incidents.kind_holding(one.flag for one in registry.with_masters(feature))
+            held_by = incidents.holding(one.flag for one in registry.with_masters(feature))
     except DatabaseError:
         log.warning("door.kind_unknown", feature=feature.name)
         return None
+    if held_by is None:
+        return feature.because.get(Incident.Kind.OTHER)
+    number, kind = held_by
+    # For the lines that are logged of this request from here on.
+    bind_contextvars(incident=number)
     return feature.because.get(kind)

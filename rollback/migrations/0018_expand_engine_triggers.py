@@ -63,6 +63,14 @@ CREATE TRIGGER trigger_version_stays BEFORE UPDATE OR DELETE ON rollback_trigger
     FOR EACH ROW EXECUTE FUNCTION rollback_trigger_version_stays();
 """
 
+KEPT = "".join(
+    f"""
+CREATE TRIGGER never_emptied BEFORE TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION rollback_never_emptied();
+"""
+    for table in ("rollback_incidentevent", "rollback_triggerversion")
+)
+
 DRAINING = """
 CREATE TRIGGER flags_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rollback_draining
     FOR EACH STATEMENT EXECUTE FUNCTION rollback_flags_changed();
@@ -97,6 +105,8 @@ END $do$;
 
 DROP = """
 DROP TRIGGER flags_changed ON rollback_draining;
+DROP TRIGGER never_emptied ON rollback_incidentevent;
+DROP TRIGGER never_emptied ON rollback_triggerversion;
 DROP FUNCTION rollback_event_chained, rollback_event_stays, rollback_trigger_version_stays,
     rollback_draining_guarded CASCADE;
 DROP FUNCTION rollback_event_hash;
@@ -106,4 +116,4 @@ DROP FUNCTION rollback_event_hash;
 class Migration(migrations.Migration):
     dependencies = [("rollback", "0017_expand_engine")]
 
-    operations = [migrations.RunSQL(CHAIN + VERSIONS + DRAINING + OWN_TABLES, DROP)]
+    operations = [migrations.RunSQL(CHAIN + VERSIONS + KEPT + DRAINING + OWN_TABLES, DROP)]

@@ -83,6 +83,8 @@ class Flag(AbstractUserFlag):
         verbose_name = _("feature flag")
         verbose_name_plural = _("feature flags")
         ordering = [models.F("requires").asc(nulls_first=True), "name"]
+        # Whoever may change a flag may lower it; more people get it only by who may raise.
+        permissions = [("raise_flag", "Can raise feature flag")]
         constraints = [
             models.CheckConstraint(
                 name="flag_share_0_to_100",

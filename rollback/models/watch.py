@@ -122,6 +122,14 @@ class Complaint(models.Model):
     )
     reported_at = models.DateTimeField(_("reported"), db_default=Now())
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("done by (person)"),
+    )
     done_by_name = models.CharField(_("done by"), max_length=150, blank=True)
     answer = models.TextField(_("what was done"), blank=True)
 

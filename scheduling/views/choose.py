@@ -48,7 +48,7 @@ def choose(request: HttpRequest, student: Student, course: Course) -> HttpRespon
     except EnrollmentRefused as refused:
         full = isinstance(refused, CourseFull)
         context = {"course": course, "why": why_refused(refused), "full": full}
-        return render(request, "scheduling/refused.html", context)
+        return render(request, "scheduling/refused.html", context, status=403)
     return _show(request, student, course, now=now)
 
 

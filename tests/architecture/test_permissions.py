@@ -84,6 +84,19 @@ PAGES = [
     # ------------------------------------------------------------ what open pages ask and tell
     Row("live:features", GET, anonymous=200, student=200),
     Row("live:timings", POST, anonymous=204, student=204, data={"feature": "calendar", "ms": "120"}),
+    # ------------------------------------------------------------ what machines ask
+    Row("watch:healthz", GET, anonymous=200, student=200),
+    Row("watch:healthz", POST, anonymous=405, student=405),
+    Row("watch:readyz", GET, anonymous=200, student=200),
+    Row("watch:readyz", POST, anonymous=405, student=405),
+    # Nobody is named who may read them.
+    Row("watch:metrics", GET, anonymous=404, student=404),
+    Row("watch:metrics", POST, anonymous=405, student=405),
+    # ------------------------------------------------------------ reports of problems
+    Row("watch:report", GET, anonymous=200, student=200),
+    Row("watch:report", POST, anonymous=422, student=422),
+    Row("watch:report", POST, anonymous="/report/thanks/", student="/report/thanks/", data={"kind": "slow", "text": "x"}),
+    Row("watch:thanks", GET, anonymous=200, student=200),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
@@ -278,14 +291,22 @@ OFFICE_PAGES = [
     office("admin:scheduling_calendarfeed_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{feed}"}),
     # The switchboard.
     office("admin:rollback_flag_set_share", GET, staff=200),
-    office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "5", "reason": "x"}),
+    # Raising takes a permission of its own: refused at its field.
+    office("admin:rollback_flag_set_share", POST, staff=200, admin=OFFICE, data={"percent": "5", "reason": "x"}),
+    office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "0", "reason": "x"}),
     office("admin:rollback_flag_kill", GET, staff=200),
     office("admin:rollback_flag_kill", POST, staff=OFFICE, data={"reason": "x"}),
-    office("admin:rollback_flag_restore", GET, staff=200),
-    office("admin:rollback_flag_restore", POST, staff=200),
+    office("admin:rollback_flag_restore", GET, staff=403, admin=200),
+    office("admin:rollback_flag_restore", POST, staff=403, admin=200),
     office("admin:rollback_flag_kill_everything", GET, staff=200),
     office("admin:rollback_flag_kill_everything", POST, staff=OFFICE, data={"reason": "x"}),
     office("admin:rollback_flag_who", GET, staff=200),
+    office("admin:rollback_complaint_enter", GET, staff=200),
+    office("admin:rollback_complaint_enter", POST, staff=200),
+    office("admin:rollback_complaint_enter", POST, staff=OFFICE, data={"kind": "slow", "text": "x"}),
+    office("admin:rollback_complaint_give_answer", GET, staff=200),
+    office("admin:rollback_complaint_give_answer", POST, staff=200),
+    office("admin:rollback_complaint_give_answer", POST, staff=OFFICE, data={"words": "x"}),
     office("admin:rollback_incident_open_by_hand", GET, staff=200),
     office("admin:rollback_incident_open_by_hand", POST, staff="/admin/rollback/incident/", data={"title": "x", "severity": "3", "cause": "x"}),
     office("admin:rollback_incident_acknowledge", GET, staff=200),
@@ -300,6 +321,21 @@ OFFICE_PAGES = [
     office("admin:rollback_incident_review", POST, staff=200, data={"root_cause": "x", "lessons": "x"}),
     office("admin:rollback_incident_print", GET, staff=200),
     office("admin:rollback_incident_export", GET, staff=200),
+    # The console.
+    office("admin:rollback_flag_room", GET, staff=200),
+    office("admin:rollback_flag_room", POST, staff=422),
+    office("admin:rollback_flag_room", POST, staff="/admin/rollback/flag/room/", data={"word": "everything", "reason": "x"}),
+    office("admin:rollback_flag_start_plan", GET, staff=200),
+    office("admin:rollback_flag_start_plan", POST, staff=422),
+    office("admin:rollback_flag_start_plan", POST, staff=200, data={"direction": "down", "flags": "ENABLE_CALENDAR_DISPLAY", "steps": "0", "minutes": "1", "mode": "kill", "reason": "x"}),
+    office("admin:rollback_flag_start_plan", POST, staff=422, admin=200, data={"direction": "up", "flags": "ENABLE_CALENDAR_DISPLAY", "steps": "5", "minutes": "1", "mode": "kill", "reason": "x"}),
+    office("admin:rollback_flag_plan", GET, staff=200),
+    office("admin:rollback_flag_plan", GET, staff=403, admin=200, things={"step": "resume"}),
+    office("admin:rollback_flag_plan", POST, staff=422),
+    office("admin:rollback_flag_plan", POST, staff=403, admin=422, things={"step": "finish"}, data={"reason": "x"}),  # nobody watches: nothing is raised
+    office("admin:rollback_flag_plan", POST, staff="/admin/rollback/flag/room/", data={"reason": "x"}),
+    office("admin:rollback_flag_acknowledge", GET, staff=405),
+    office("admin:rollback_flag_acknowledge", POST, staff="/admin/rollback/flag/room/"),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
@@ -333,12 +369,14 @@ MODELS = {
     "holidays_teacherregion":   ("lacd", "lacd", "lacd"),
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
+    "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
     "rollback_affectedperson":  ("l",    "l",    "l"),
     "rollback_incidentaction":  ("lc",   "lc",   "lc"),
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
+    "rollback_verification":    ("l",    "l",    "l"),     # made by the engine and by the command
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),
@@ -416,6 +454,9 @@ GET_MAY_WRITE = {
 
 # A POST of these needs no token of ours; each with the reason.
 WITHOUT_CSRF = {
+    "watch:healthz": "Answered before anything else, and only reading.",
+    "watch:readyz": "Answered before anything else, and only reading.",
+    "watch:metrics": "Answered before anything else, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }
 

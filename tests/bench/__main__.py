@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, eleven subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, twelve subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -33,6 +33,7 @@ SUBJECTS = (
     "pages",
     "calendar",
     "sockets",
+    "drill",
 )
 
 
@@ -129,6 +130,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         bookings,
         calendar,
         check,
+        drill,
         endpoint,
         gate,
         pages,
@@ -152,6 +154,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "pages": lambda: pages.rows(log),
         "calendar": lambda: calendar.rows(log),
         "sockets": lambda: sockets.rows(url, folder),
+        "drill": lambda: drill.rows(url, folder),
     }
 
 

@@ -44,14 +44,14 @@ def running(
     )
     child.start()
     try:
-        _wait_until_it_answers(child, port)
+        wait_until_it_answers(child, port)
         assert child.process is not None
         yield port, child.process.pid
     finally:
         child.stop()
 
 
-def _wait_until_it_answers(child: Child, port: int) -> None:
+def wait_until_it_answers(child: Child, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while child.exit_code() is None and time.monotonic() < deadline:
         connection = HTTPConnection(HOST, port, timeout=10)

@@ -32,6 +32,9 @@ NO_PAGE = {
     "drafts:save": "for the script, in JSON",
     "live:features": "for the script, in JSON",
     "live:timings": "for the script, which expects no answer",
+    "watch:healthz": "for machines",
+    "watch:readyz": "for machines",
+    "watch:metrics": "for machines",
     "scheduling:delete_hours": "a button; without it it leads back",
     "scheduling:delete_date": "a button; without it it leads back",
     "scheduling:delete_time_off": "a button; without it it leads back",
@@ -65,6 +68,7 @@ NO_PAGE = {
     "admin:enrollment_teacher_week": "leads on, to the week",
     "admin:rollback_incident_export": "a file",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
+    "admin:rollback_flag_acknowledge": "a button",
 }
 # Opened by tests of test_accessibility.py, test_accessible_office.py, test_api_page.py and
 # test_holiday_import.py.

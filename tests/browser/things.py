@@ -28,7 +28,31 @@ MADE: tuple[LiteralString, ...] = (
            ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
-        WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+        WHERE NOT EXISTS (SELECT FROM rollback_incident WHERE resolved_at IS NULL)""",
+    """INSERT INTO rollback_complaint (kind, text, path, features, reported_at, done_by_name, answer,
+                                       by_id, reporter)
+       SELECT 'wrong', 'My lesson of Tuesday is shown on Monday.', '/calendar/', '{}', now(), '', '', id,
+              'u:' || id
+         FROM enrollment_user WHERE email = 'student@school.example'
+          AND NOT EXISTS (SELECT FROM rollback_complaint)""",
+    """INSERT INTO rollback_verification (incident_id, by_name, started_at, ended_at, passed)
+       SELECT min(id), 'A watch', now(), now(), false FROM rollback_incident
+        WHERE NOT EXISTS (SELECT FROM rollback_verification)""",
+    """INSERT INTO rollback_proberesult (verification_id, probe, passed, words, milliseconds,
+                                          limit_milliseconds, facts)
+       SELECT min(v.id), p.probe, p.passed, p.words, 120, 10000, p.facts::jsonb
+         FROM rollback_verification v, (VALUES
+              ('flow', true, 'list → course → form → sent → confirmed', '{"compared": true}'),
+              ('rows', true, 'There is no baseline yet.', '{"compared": false}'),
+              ('orphans', false, 'Rows whose other half is gone.', '{"compared": true}')
+              ) AS p (probe, passed, words, facts)
+        WHERE NOT EXISTS (SELECT FROM rollback_proberesult) GROUP BY 2, 3, 4, 7""",
+    # Over long ago, so that nobody goes on with it.
+    """INSERT INTO rollback_plan (direction, mode, flags, drain_seconds, state, note, actor_name, actor_kind,
+                                  reason, ended_at, lease_owner)
+       SELECT 'down', 'kill', '{ENABLE_CALENDAR_DISPLAY}', 600, 'done', '', 'A watch', 'person',
+              'Too slow.', now(), ''
+        WHERE NOT EXISTS (SELECT FROM rollback_plan)""",
     """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
        SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
@@ -140,11 +164,15 @@ FIRST: dict[str, LiteralString] = {
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
     "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
     "rollback.incidentaction": "SELECT min(id) FROM rollback_incidentaction",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "rollback.verification": "SELECT min(id) FROM rollback_verification",
+    "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "plan": "SELECT min(id) FROM rollback_plan",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
@@ -153,6 +181,7 @@ FIXED = {
     "code": "DE",
     "key": "1-key",
     "month": "12",
+    "step": "pause",
     "uidb36": "1",
     "url": "nothing-here",
     "year": "2026",

@@ -27,7 +27,7 @@ from enrollment.models import (
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, Region, TeacherRegion
 from rollback import incidents, runner
-from rollback.models import AffectedPerson, EnrollmentDraft, Flag, NoReminders
+from rollback.models import AffectedPerson, Complaint, EnrollmentDraft, Flag, NoReminders
 from scheduling.models import (
     AvailabilityException,
     AvailabilityRule,
@@ -77,6 +77,17 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
     )
     NoReminders.objects.create(student=student, since=now)
+    Complaint.objects.create(
+        kind="wrong",
+        text="Ada's lesson is on the wrong day",
+        path="/calendar/",
+        by=student.user,
+        reporter=f"u:{student.user.pk}",
+        done_at=now,
+        done_by=teacher.user,
+        done_by_name=teacher.user.email,
+        answer="Called Ada back",
+    )
     unit = CourseUnit.objects.create(course=course, title="Scales")
     UnitDone.objects.create(enrollment=enrollment, unit=unit, by=teacher.user)
     Message.objects.create(enrollment=enrollment, sender=student.user, body="I am shy, says Ada")

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
-from rollback import affected, incidents, runner
+from rollback import affected, aftermath, incidents, runner
 from rollback.domain.shares import Subject, bucket_of
 from rollback.models import (
     AffectedPerson,
@@ -260,3 +260,39 @@ def test_a_person_gets_a_copy_of_it_and_is_forgotten(staff: User, student: Stude
     assert AffectedPerson.objects.filter(user=student.user).exists()
     assert incidents.check_chain(done.incident) is None
     assert not INCIDENTS.concerns(user=make_user("nobody@school.example"))
+
+
+def test_every_open_incident_is_counted_with_the_next_tick(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases too; and one that cannot be counted stops no other."""
+    student = make_student()
+    draft(student, course)
+    broken, opened = (
+        incidents.open_case(title=title, flags=[CALENDAR], actor=PERSON, cause="six")
+        for title in ("Broken", "Complaints")
+    )
+    assert broken is not None
+    assert opened is not None
+    ended = incidents.open_case(title="Ended", flags=[], actor=PERSON, cause="six")
+    assert ended is not None
+    incidents.resolve(incident=ended.pk, actor=PERSON, reason="answered")
+    refresh = affected.refresh
+
+    def refresh_but_one(incident: Incident) -> dict[str, Any]:
+        if incident == broken:
+            raise ValueError("a figure that breaks")
+        return refresh(incident)
+
+    monkeypatch.setattr(affected, "refresh", refresh_but_one)
+    aftermath.look(by="a test")
+    opened.refresh_from_db()
+    assert reasons(opened) == {student.user.email: ["draft"]}
+    assert opened.impact["people"] == {"all": 1, "draft": 1}
+    assert not reasons(broken)
+    assert not reasons(ended)
+    monkeypatch.undo()
+    aftermath.look(by="a test")
+    aftermath.look(by="a test")
+    assert reasons(broken) == {student.user.email: ["draft"]}
+    assert broken.events.filter(kind="people").count() == 1

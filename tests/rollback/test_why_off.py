@@ -84,26 +84,25 @@ def test_anything_else_has_the_usual_words(
 def test_the_newest_incident_counts_and_a_resolved_one_does_not(
     switches: Switches, admin: object
 ) -> None:
-    assert incidents.kind_holding([CALENDAR, MASTER]) == ""
+    assert incidents.holding([CALENDAR, MASTER]) is None
     slow = gone(switches)
-    assert incidents.kind_holding([CALENDAR, MASTER]) == "slow"
-    gone(switches, MASTER, kind="")
-    assert incidents.kind_holding([CALENDAR, MASTER]) == ""
-    assert incidents.kind_holding([CALENDAR]) == "slow"
+    assert incidents.holding([CALENDAR, MASTER]) == (slow.pk, "slow")
+    usual = gone(switches, MASTER, kind="")
+    assert incidents.holding([CALENDAR, MASTER]) == (usual.pk, "")
+    assert incidents.holding([CALENDAR]) == (slow.pk, "slow")
     boss = Actor(name="boss", user=admin)
     incidents.resolve(incident=slow.pk, actor=boss, reason="An index.")
-    assert incidents.kind_holding([CALENDAR]) == ""
+    assert incidents.holding([CALENDAR]) is None
 
 
 def test_without_the_database_only_the_words_are_lost(
     client: Client, switches: Switches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost(_flags: object) -> str:
+    def lost(_flags: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 / 0")
-        return ""
 
-    monkeypatch.setattr(incidents, "kind_holding", lost)
+    monkeypatch.setattr(incidents, "holding", lost)
     switches.kill(CALENDAR)
     assert client.get(CHOOSE)["Location"] == ORIGINAL
 

@@ -4,12 +4,19 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
-from rollback.management import incident_words
+from rollback.management import (
+    incident_words,
+    plan_runner,
+    plan_words,
+    replay_words,
+    verify_words,
+)
 from rollback.models import Flag, FlagChange
 
 NOTHING = "Nothing to change: it was so already."
@@ -41,6 +48,10 @@ class Command(BaseCommand):
         for changing in (share, kill, restore):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
         incident_words.add_arguments(commands)
+        verify_words.add_arguments(commands)
+        replay_words.add_arguments(commands)
+        plan_words.add_arguments(commands)
+        plan_runner.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -49,20 +60,33 @@ class Command(BaseCommand):
         if what == "who":
             self._who(options["who"])
             return
+        if what == "replay":
+            self.stdout.write("\n".join(replay_words.answer(options, now=timezone.now())))
+            return
+        if what == "verify":
+            self._verify(options["incident"])
+            return
+        if what == "run":
+            self._run(once=options["once"], plan=options["plan"])
+            return
         try:
             lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
-        takes_away = options.get("take_away")
-        if (what != "incident" or takes_away) and lines != [NOTHING]:
-            word = "Off" if what == "kill" or takes_away else "Changed"
+        takes_away = what == "kill" or options.get("take_away")
+        if (what in ("set", "restore") or takes_away) and lines != [NOTHING]:
+            word = "Off" if takes_away else "Changed"
             self._write_processes(processes.wait_for_all(), word=word)
 
     def _change(self, what: str, options: dict[str, Any]) -> list[str]:
         actor = runner.actor_at_the_terminal()
         if what == "incident":
             return incident_words.answer(options["step"], options, actor=actor)
+        if what == "baseline":
+            return verify_words.baseline()
+        if what in ("plan", "blast"):
+            return plan_words.answer(what, options, actor=actor)
         common = {"actor": actor, "reason": options["reason"]}
         if what == "set":
             share = _percent(options["share"])
@@ -71,6 +95,14 @@ class Command(BaseCommand):
             return _kill(options["flag"], options["incident"], common)
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
+
+    def _run(self, *, once: bool, plan: int | None) -> None:
+        def say(sentence: str) -> None:
+            self.stdout.write(sentence)
+            self.stdout.flush()
+
+        if not plan_runner.Runner(say=say, only=plan).run(once=once):
+            raise CommandError("Nothing was done: the database could not be reached.")
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:
         for sentence in processes.sentences(found, word=word):
@@ -91,6 +123,15 @@ class Command(BaseCommand):
             )
         self._print(table)
         self._write_processes(found, word=f"Version {found.version}" if found else "")
+
+    def _verify(self, incident: int | None) -> None:
+        try:
+            run, table = verify_words.verify(incident, actor=runner.actor_at_the_terminal())
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+        self._print(table)
+        if not run.passed:
+            raise CommandError("Something failed; the table says what.")
 
     def _who(self, who: str) -> None:
         try:

@@ -16,6 +16,7 @@ const LONGEST_WAIT = 60000;
 const PATIENCE = 10000;
 const MOST_KEPT = 256 * 1024; // characters, over all pages
 const LONGEST_KEPT = 30 * 24 * 3600 * 1000;
+const HEARD = "draft-heard";
 const NOT_ANSWERS = /^(csrfmiddlewaretoken$|save_|seen:|choice:)/;
 
 // What only this browser has: entries {key, url, page, count, fields, seen, at}.
@@ -167,6 +168,20 @@ class Autosave {
     this.#say(kind, "");
   }
 
+  // The form as the server has it by now; what was typed here since stays.
+  async lookAgain() {
+    if (this.#form.querySelector("[aria-invalid]")) return; // as it was sent, not as it is kept
+    const response = await fetch(location.href, { signal: AbortSignal.timeout(PATIENCE) });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const now = [...page.querySelectorAll("form[data-autosave]")].find((one) => one.dataset.autosave === this.url);
+    const typed = this.#typed();
+    for (const [name, value] of now ? asServed(now) : []) {
+      const here = this.#saved.get(name);
+      if (value === here || typed.get(name) !== here) continue;
+      this.#fill(name, value, now.elements.namedItem(`seen:${name}`)?.value ?? "");
+    }
+  }
+
   #typed() {
     return new Map([...new FormData(this.#form)].filter(([name]) => !NOT_ANSWERS.test(name)));
   }
@@ -290,6 +305,7 @@ class Autosave {
   }
 
   #heard(answer) {
+    heardNow();
     for (const [name, value] of Object.entries(answer.decided ?? {})) this.#fill(name, value, answer.version);
     // The times on the page belong to the one that was chosen before.
     if (answer.decided?.slot) return location.reload();
@@ -377,6 +393,29 @@ function same(one, other) {
   return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value);
 }
 
+// When any page heard last that something was saved, in ms since 1970.
+function heardNow() {
+  try {
+    localStorage.setItem(HEARD, Date.now());
+  } catch {
+    // No room, or none for us: then the next page does not look again.
+  }
+}
+
+function heardAt() {
+  try {
+    return Number(localStorage.getItem(HEARD));
+  } catch {
+    return 0;
+  }
+}
+
+// The page before may have saved while this one was being made, and may be gone now without a trace.
+function lookAgain() {
+  if (heardAt() < performance.timeOrigin) return;
+  for (const form of forms) form.lookAgain().catch(() => {});
+}
+
 // Sends what earlier pages could not; the form that it was typed in, if it is here, shows it.
 async function deliver() {
   if (!document.body.dataset.user) return;
@@ -388,6 +427,7 @@ async function deliver() {
       // Said by us: a proxy's own page is no proof that anything arrived.
       const heard = answer.saved !== undefined || (answer.status === 409 && answer.error);
       if (heard || answer.status === 404) kept.drop(entry);
+      if (heard) heardNow();
       if (answer.saved !== undefined) form?.adopt(entry, answer);
     } catch {
       form?.failed("kept");
@@ -400,4 +440,5 @@ const kept = new Kept();
 const delivering = new Set();
 const forms = [...document.querySelectorAll("form[data-autosave]")].map((form) => new Autosave(form));
 addEventListener("online", deliver);
+lookAgain();
 deliver();

@@ -1,0 +1,123 @@
+"""What follows a rollback by itself: off everywhere, then verified, each written into the timeline."""
+
+from datetime import timedelta
+
+import structlog
+from django.db import Error, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from rollback import affected, baselines, incidents, processes, verification
+from rollback.audit import Actor
+from rollback.domain.processes import RollCall
+from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch
+
+log = structlog.get_logger(__name__)
+
+# While it fails it is asked again so often; everything else would only add to the trouble.
+AGAIN = timedelta(minutes=2)
+
+
+def look(*, by: str) -> int:
+    """Called after each tick, and not in its transaction. :returns: how many incidents waited."""
+    waiting = list(_waiting())
+    for incident in waiting:
+        try:
+            _look_at(incident, by=by)
+        except verification.VerificationRuns as runs:
+            log.info("aftermath.waits", incident=incident.pk, because=str(runs))
+        except Exception:
+            # The watch: one incident that breaks must not keep the others from being looked after.
+            log.exception("aftermath.broken", incident=incident.pk)
+    _count_people()
+    return len(waiting)
+
+
+def _waiting() -> "list[Incident]":
+    """Open, not verified yet, and something was taken away for it."""
+    latched = Latch.objects.filter(incident=OuterRef("pk"))
+    return list(
+        Incident.objects.filter(Exists(latched), resolved_at=None, verified_at=None).order_by("pk")
+    )
+
+
+def _look_at(incident: Incident, *, by: str) -> None:
+    _remember_rows(incident)
+    if incident.contained_at is None and not _contain(incident, by=by):
+        return
+    incident.refresh_from_db()
+    if _asked_lately(incident):
+        return
+    verification.verify(incident=incident, by=by)
+
+
+def _remember_rows(incident: Incident) -> None:
+    try:
+        baselines.remember_rows(incident=incident.pk)
+    except Error as error:
+        # Then the last quiet night's is all there is to compare with.
+        log.warning("aftermath.rows_not_read", incident=incident.pk, error=str(error))
+
+
+def _contain(incident: Incident, *, by: str) -> bool:
+    """Every process that lives runs flags of which those of this incident are off.
+
+    Silent ones do not count: without a reading they have switched everything off by themselves.
+    """
+    found = _off_everywhere(incident)
+    if found is None:
+        return False
+    with transaction.atomic():
+        written = Incident.objects.filter(pk=incident.pk, contained_at=None).update(
+            contained_at=Now()
+        )
+        if written:
+            slowest = found.slowest
+            incidents.record(
+                incident=incident.pk,
+                kind=IncidentEvent.Kind.CONTAINED,
+                actor=Actor(name=by, automatic=True),
+                version=found.version,
+                processes=len(found.reached),
+                silent=len(found.silent),
+                slowest_ms=None if slowest is None else slowest / timedelta(milliseconds=1),
+            )
+    return True
+
+
+def _off_everywhere(incident: Incident) -> RollCall | None:
+    """The flags are read before the roll is called: whoever runs that version or a later one, runs
+    them as they were read."""
+    names = list(incident.latches.values_list("flag_name", flat=True))
+    if not all(_is_off(flag) for flag in Flag.objects.filter(name__in=names)):
+        return None
+    found = processes.roll_call()
+    return None if found is None or found.waiting else found
+
+
+def _is_off(flag: Flag) -> bool:
+    """Killed, or stepped down to nobody; who is still being drained has it."""
+    if flag.is_killed:
+        return True
+    return (
+        not flag.percent
+        and not Draining.objects.filter(flag_name=flag.name, until__gt=Now()).exists()
+    )
+
+
+def _count_people() -> None:
+    """Of every open incident, cases too: whom it concerns is frozen once for what was taken away,
+    what it cost is counted again."""
+    for incident in Incident.objects.filter(resolved_at=None).order_by("pk"):
+        try:
+            affected.count(incident)
+        except Exception:
+            # The watch: as above.
+            log.exception("aftermath.not_counted", incident=incident.pk)
+
+
+def _asked_lately(incident: Incident) -> bool:
+    """Since it is off everywhere: what was found before says nothing of now."""
+    return incident.verifications.filter(
+        passed=False, ended_at__gt=Now() - AGAIN, started_at__gte=incident.contained_at
+    ).exists()

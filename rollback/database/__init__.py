@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, with an eye on it. The setting `ENGINE` names this package."""

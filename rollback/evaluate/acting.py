@@ -1,0 +1,196 @@
+"""What a breach leads to: an alert, a case before a person, or a feature taken away."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from rollback import incidents, plans, runner
+from rollback.audit import Actor
+from rollback.domain.decisions import Harm, recommend
+from rollback.domain.metrics import Metric, Verdict
+from rollback.evaluate.judging import Judged
+from rollback.models import Flag, FlagChange, Incident, Judgment, Plan, Trigger
+
+log = structlog.get_logger(__name__)
+
+# At most one automatic change of a flag in so long (steps of one plan are one); the rest is for people.
+PAUSE = timedelta(minutes=30)
+STEPS = (Decimal(50), Decimal(25), Decimal(0))
+DWELL_SECONDS = 300
+# What is harmed, for the decision matrix.
+HARM: Mapping[str, Harm] = {
+    Metric.CONFLICTS: Harm.BOOKINGS,
+    Metric.HOLIDAYS: Harm.BOOKINGS,
+    Metric.PAYMENTS: Harm.BOOKINGS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deed:
+    """action: what was done; empty: nothing, for the reason in `why_not`, if it was a breach."""
+
+    action: str = ""
+    why_not: str = ""
+    incident: Incident | None = None
+
+
+class NotNow(Exception):
+    """It is a breach, and nothing is to be done about it now; the message says why."""
+
+
+def act(judged: Judged, *, now: datetime) -> Deed:
+    """In a transaction with whatever records it."""
+    row = judged.row
+    if judged.finding.verdict is not Verdict.BREACH:
+        return Deed()
+    try:
+        _check_may(row, now)
+        with transaction.atomic():
+            return _ACTIONS[row.action](judged, now)
+    except NotNow as reason:
+        return Deed(why_not=str(reason))
+    except Exception as error:  # refused or broken: the other triggers, and the next tick, go on
+        log.exception("trigger.not_done", trigger=row.name, action=row.action)
+        return Deed(why_not=str(error)[:200] or type(error).__name__)
+
+
+def actor_of(row: Trigger) -> Actor:
+    return Actor(name=f"trigger {row.name}", automatic=True)
+
+
+def _check_may(row: Trigger, now: datetime) -> None:
+    if row.is_shadow:
+        raise NotNow(_("It runs in shadow: it is judged, and does nothing."))
+    if row.action not in _ACTIONS:
+        raise NotNow(_("There is no action “%(name)s”.") % {"name": row.action})
+    done = Judgment.objects.filter(trigger_name=row.name).exclude(action="").order_by("-judged_at")
+    last = done.values_list("judged_at", flat=True).first()
+    until = last + timedelta(seconds=row.cooldown_seconds) if last else None
+    if until is not None and until > now:
+        raise NotNow(_("It has acted already, and pauses until %(at)s.") % {"at": _clock(until)})
+
+
+def _alert(judged: Judged, now: datetime) -> Deed:
+    log.warning("trigger.alert", trigger=judged.row.name, words=judged.finding.words)
+    return Deed(action=Trigger.Action.ALERT)
+
+
+def _case(judged: Judged, now: datetime) -> Deed:
+    row, finding = judged.row, judged.finding
+    incident = incidents.open_case(
+        title=row.title,
+        trigger=row.name,
+        severity=row.severity,
+        flags=row.flags,
+        actor=actor_of(row),
+        cause=finding.words,
+        first_bad_at=finding.first_bad_at,
+        recommendation=recommend(_share_of_users(row.flags), HARM.get(row.metric, Harm.NONE)),
+    )
+    if incident is None:
+        raise NotNow(_("An incident of this trigger is open already."))
+    return Deed(action=Trigger.Action.CASE, incident=incident)
+
+
+def _kill(judged: Judged, now: datetime) -> Deed:
+    row = judged.row
+    flags = _may_be_taken(row.flags, now)
+    facts = _facts(judged)
+    done = runner.roll_back(
+        flags=flags, incident=row.title, actor=actor_of(row), reason=judged.finding.words, **facts
+    )
+    return Deed(action=Trigger.Action.KILL, incident=done.incident)
+
+
+def _plan(judged: Judged, now: datetime) -> Deed:
+    row, words = judged.row, judged.finding.words
+    flags = _may_be_taken(row.flags, now)
+    incident = incidents.open_with_latches(
+        title=row.title, flags=flags, actor=actor_of(row), cause=words, **_facts(judged)
+    )
+    plans.start(
+        direction=Plan.Direction.DOWN,
+        mode=Plan.Mode.DRAIN,
+        flags=flags,
+        steps=steps_down(flags),
+        incident=incident,
+        actor=actor_of(row),
+        reason=words,
+    )
+    return Deed(action=Trigger.Action.PLAN, incident=incident)
+
+
+def _facts(judged: Judged) -> dict[str, Any]:
+    return {
+        "kind": judged.row.kind,
+        "severity": judged.row.severity,
+        "trigger": judged.row.name,
+        "first_bad_at": judged.finding.first_bad_at,
+        "is_not_the_feature": judged.finding.is_not_the_feature,
+    }
+
+
+def steps_down(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
+    """Only downwards from where they are; the last one needs no waiting."""
+    highest = max(
+        Flag.objects.filter(name__in=flags).values_list("percent", flat=True),  # type: ignore[misc]
+        default=Decimal(100),
+    )
+    return [(step, DWELL_SECONDS if step else 0) for step in STEPS if step < highest or not step]
+
+
+def _may_be_taken(names: list[str], now: datetime) -> list[str]:
+    """Those that are on and were not changed automatically of late; those that are off are held with
+    them, so that a person has to bring them back.
+
+    :raises NotNow:
+    """
+    off = {name for name in names if not _is_on(name)}
+    on = [name for name in names if name not in off]
+    if not on:
+        raise NotNow(_("It is off already."))
+    changed = FlagChange.objects.filter(
+        flag_name__in=on, actor_kind=FlagChange.Kind.AUTOMATIC, changed_at__gt=now - PAUSE
+    )
+    at = dict(changed.order_by("changed_at").values_list("flag_name", "changed_at"))
+    if len(at) == len(on):
+        words = _(
+            "%(flags)s was changed automatically less than 30 minutes ago. Until %(at)s only a person "
+            "changes it."
+        )
+        until = min(at.values()) + PAUSE
+        raise NotNow(words % {"flags": ", ".join(on), "at": _clock(until)})
+    return [name for name in names if name not in at]
+
+
+def _is_on(name: str) -> bool:
+    """For anybody. A flag that is not there counts as on: the runner refuses it, which says so."""
+    flag: Flag | None = Flag.objects.select_related("requires").filter(name=name).first()  # type: ignore[misc]
+    if flag is None:
+        return True
+    chain = [flag, flag.requires] if flag.requires else [flag]
+    return all(not one.is_killed and one.percent > 0 for one in chain)
+
+
+def _share_of_users(names: list[str]) -> float:
+    """0..1, of the widest of these features; of all, if it is about none in particular."""
+    flags = Flag.objects.filter(name__in=names) if names else Flag.objects.all()  # type: ignore[misc]
+    return max((float(flag.percent) / 100 for flag in flags if not flag.is_killed), default=0.0)
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%H:%M:%S} UTC"
+
+
+_ACTIONS: Mapping[str, Callable[[Judged, datetime], Deed]] = {
+    Trigger.Action.ALERT: _alert,
+    Trigger.Action.CASE: _case,
+    Trigger.Action.KILL: _kill,
+    Trigger.Action.PLAN: _plan,
+}

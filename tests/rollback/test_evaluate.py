@@ -1,0 +1,447 @@
+"""One tick after the other: what is judged, what is done about it, by whom, and what is left alone."""
+
+import math
+import threading
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from enrollment.models import Course, Student
+from rollback import aftermath, evaluate, incidents, metrics, plans, runner
+from rollback.audit import Actor
+from rollback.domain.metrics import Metric
+from rollback.evaluate import acting, alone, ticking
+from rollback.models import (
+    Complaint,
+    EnrollmentSession,
+    Flag,
+    FlagChange,
+    Heartbeat,
+    Incident,
+    IncidentEvent,
+    Judgment,
+    Plan,
+    Trigger,
+)
+from tests.rollback.flag_rows import changes, seed_flags
+from tests.rollback.trigger_rows import (
+    CALENDAR,
+    FAULTY,
+    HEALTHY,
+    MASTER,
+    database_clock,
+    only,
+    samples,
+    seed_triggers,
+)
+
+PERSON = Actor(name="a test")
+ERRORS = "errors-scheduling"
+TICK = timedelta(seconds=10)
+
+
+class Clock:
+    """The database's, moved on by hand; its samples come with it."""
+
+    def __init__(self) -> None:
+        self.now = database_clock()
+
+    def tick(self, **ago: Any) -> bool:
+        self.now += timedelta(**ago)
+        return evaluate.tick(by="a test")
+
+
+@pytest.fixture
+def clock(flag_rows: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    seed_triggers()
+    for name in (MASTER, CALENDAR):
+        runner.set_share(flag=name, percent=Decimal(100), actor=PERSON, reason="a test begins")
+    clock = Clock()
+    monkeypatch.setattr(ticking, "_database_clock", lambda: clock.now)
+    # What follows the evaluation has tests of its own.
+    monkeypatch.setattr(ticking, "_on_its_own", lambda *what, by: None)
+    return clock
+
+
+def judgments(name: str = ERRORS) -> list[tuple[str, str]]:
+    found = Judgment.objects.filter(trigger_name=name).order_by("pk")
+    return [(one.verdict, one.action) for one in found]
+
+
+def is_killed(name: str) -> bool:
+    return Flag.objects.get(name=name).is_killed
+
+
+# --- judging and acting -----------------------------------------------------------------------------
+
+
+def test_a_breach_takes_the_feature_away_and_says_why(clock: Clock) -> None:
+    only(ERRORS)
+    samples(*HEALTHY, now=clock.now)
+    samples(*HEALTHY, now=clock.now, is_on=False)
+    assert clock.tick()
+    assert judgments() == [("OK", "")]
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    assert is_killed(MASTER)
+    incident = Incident.objects.get()
+    judgment = Judgment.objects.get(incident=incident)
+    assert (judgment.verdict, judgment.action) == ("BREACH", "kill")
+    assert (incident.kind, incident.severity, incident.trigger_name) == ("errors", 2, ERRORS)
+    assert incident.first_bad_at == judgment.first_bad_at is not None
+    assert not incident.is_not_the_feature
+    assert incident.cause == judgment.words
+    change = changes().last()
+    assert change is not None
+    assert (change.actor_name, change.actor_kind) == (f"trigger {ERRORS}", "automatic")
+    assert change.reason == judgment.words
+    judged = IncidentEvent.objects.get(kind=IncidentEvent.Kind.JUDGED)
+    assert judged.payload["judgment"] == judgment.pk
+    beat = Heartbeat.objects.get()
+    assert beat.by == "a test"
+    assert beat.verdicts[ERRORS]["verdict"] == "BREACH"
+
+
+def test_those_without_it_fare_as_badly_so_the_incident_says_so(clock: Clock) -> None:
+    only(ERRORS)
+    samples(*FAULTY, now=clock.now)
+    samples(*FAULTY, now=clock.now, is_on=False)
+    clock.tick()
+    assert Incident.objects.get().is_not_the_feature
+    assert is_killed(MASTER)
+
+
+def test_nothing_is_written_while_nothing_changes(clock: Clock) -> None:
+    only(ERRORS)
+    samples(*HEALTHY, now=clock.now + 3 * TICK)
+    for _ in range(3):
+        clock.tick(seconds=10)
+    assert judgments() == [("OK", "")]
+    since = Heartbeat.objects.get().verdicts[ERRORS]["since"]
+    assert since == (clock.now - 2 * TICK).isoformat()
+
+
+def test_in_shadow_it_is_judged_and_does_nothing(clock: Clock) -> None:
+    only(ERRORS)
+    Trigger.objects.update(is_shadow=True)
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    judgment = Judgment.objects.get()
+    assert (judgment.verdict, judgment.action, judgment.is_shadow) == ("BREACH", "", True)
+    assert "shadow" in judgment.why_not
+    assert not is_killed(MASTER)
+    assert not Incident.objects.exists()
+
+
+def test_an_alert_is_said_once_in_its_pause(clock: Clock) -> None:
+    only("api-errors")
+    for _ in range(3):
+        clock.now += TICK
+        samples(*FAULTY, now=clock.now, metric=Metric.API, feature="")
+        clock.tick()
+    assert judgments("api-errors") == [("BREACH", "alert")]
+    assert Judgment.objects.get().incident is None
+    clock.now += timedelta(minutes=31)
+    samples(*FAULTY, now=clock.now, metric=Metric.API, feature="")
+    make_older(timedelta(minutes=31))
+    clock.tick()
+    assert judgments("api-errors") == [("BREACH", "alert"), ("BREACH", "alert")]
+
+
+def make_older(by: timedelta) -> None:
+    for judgment in Judgment.objects.all():
+        Judgment.objects.filter(pk=judgment.pk).update(judged_at=judgment.judged_at - by)
+
+
+def test_a_case_is_put_before_a_person_once(clock: Clock) -> None:
+    only("complaints")
+    for number in range(6):
+        Complaint.objects.create(kind="broken", text="?", reporter=f"u:{number}")
+    clock.tick(seconds=1)
+    incident = Incident.objects.get()
+    assert (incident.kind, incident.trigger_name) == ("case", "complaints")
+    opened = IncidentEvent.objects.get(kind=IncidentEvent.Kind.OPENED)
+    assert opened.payload["recommendation"]
+    assert not incident.latches.exists()
+    assert not is_killed(MASTER)
+    Trigger.objects.update(cooldown_seconds=0)
+    clock.tick(seconds=10)
+    assert Incident.objects.count() == 1
+
+
+def test_completion_goes_down_step_by_step(clock: Clock, student: Student, course: Course) -> None:
+    only("completion")
+    for flow, finished in ((40, True), (60, False)):
+        ago = clock.now - timedelta(hours=2)
+        EnrollmentSession.objects.bulk_create(
+            EnrollmentSession(
+                student=student, course=course, is_on=True, began_in="new", flow="new",
+                started_at=ago, changed_at=ago, finished_at=ago if finished else None, is_open=False,
+            )
+            for _ in range(flow)
+        )  # fmt: skip
+    clock.tick()
+    plan = Plan.objects.get()
+    assert (plan.direction, plan.mode, plan.flags) == ("down", "drain", [MASTER])
+    assert [step.percent for step in plan.steps.order_by("number")] == [50, 25, 0]
+    assert plan.incident == Incident.objects.get()
+    assert plan.incident.latches.get().flag_name == MASTER
+    assert Flag.objects.get(name=MASTER).percent == 50
+    assert judgments("completion") == [("BREACH", "plan")]
+    # It is told once, and the plan is nobody's business but the plan's.
+    Trigger.objects.update(cooldown_seconds=0)
+    clock.tick(seconds=10)
+    assert Plan.objects.count() == 1
+    assert Incident.objects.count() == 1
+
+
+def test_a_plan_never_begins_above_the_share_of_now(clock: Clock) -> None:
+    runner.set_share(flag=MASTER, percent=Decimal(40), actor=PERSON, reason="careful")
+    assert acting.steps_down([MASTER]) == [(Decimal(25), 300), (Decimal(0), 0)]
+    runner.set_share(flag=MASTER, percent=Decimal(5), actor=PERSON, reason="careful")
+    assert acting.steps_down([MASTER]) == [(Decimal(0), 0)]
+
+
+# --- at most one automatic change in half an hour ---------------------------------------------------
+
+
+def test_what_is_off_is_not_taken_away_again(clock: Clock) -> None:
+    only(ERRORS)
+    runner.kill(flag=MASTER, actor=PERSON, reason="by hand")
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    judgment = Judgment.objects.get()
+    assert (judgment.verdict, judgment.action) == ("BREACH", "")
+    assert judgment.why_not == "It is off already."
+    assert not Incident.objects.exists()
+
+
+def test_with_its_master_off_it_is_off(clock: Clock) -> None:
+    """The next tick still sees the minute before: one rollback is enough."""
+    only(ERRORS, "errors-calendar")
+    Trigger.objects.filter(name=ERRORS).update(severity=1)  # so it comes first
+    samples(*FAULTY, now=clock.now)
+    samples(*FAULTY, now=clock.now, feature=CALENDAR)
+    clock.tick()
+    assert is_killed(MASTER)
+    assert not is_killed(CALENDAR)
+    assert Judgment.objects.get(trigger_name="errors-calendar").why_not == "It is off already."
+    before = FlagChange.objects.count()
+    for _ in range(3):
+        clock.tick(seconds=10)
+    assert FlagChange.objects.count() == before
+    assert Incident.objects.count() == 1
+
+
+def test_a_person_who_brings_it_back_has_half_an_hour(clock: Clock) -> None:
+    """G15: at most one automatic change of a flag in thirty minutes, whatever the trigger's own pause."""
+    only(ERRORS)
+    Trigger.objects.update(cooldown_seconds=0)
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    incidents.resolve(incident=Incident.objects.get().pk, actor=PERSON, reason="mended, I hope")
+    runner.restore(flag=MASTER, actor=PERSON, reason="try again")
+    automatic = FlagChange.objects.filter(actor_kind="automatic")
+    assert automatic.count() == 1
+    for minutes in (1, 15, 29):
+        clock.now += timedelta(minutes=1)
+        samples(*FAULTY, now=clock.now)
+        clock.tick()
+        assert automatic.count() == 1, minutes
+        assert not is_killed(MASTER)
+    assert "30 minutes" in Heartbeat.objects.get().verdicts[ERRORS]["why_not"]
+    clock.now += timedelta(minutes=31)
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    assert is_killed(MASTER)
+    assert automatic.count() == 2
+
+
+def test_nothing_automatic_ever_raises(clock: Clock) -> None:
+    before = {flag.name: flag.percent for flag in Flag.objects.all()}
+    samples(*FAULTY, now=clock.now)
+    for _ in range(3):
+        clock.tick(seconds=10)
+    for flag in Flag.objects.all():
+        assert flag.percent <= before[flag.name]
+    assert not Judgment.objects.filter(why_not__contains="Raising").exists()
+
+
+# --- one malformed trigger stops no other -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metric": "no such metric"},
+        {"method": "average"},
+        {"threshold": math.nan},
+        {"window_seconds": 2_000_000_000},
+    ],
+)
+def test_a_malformed_trigger_is_unknown_and_stops_no_other(clock: Clock, wrong: Any) -> None:
+    only("errors-calendar", ERRORS)
+    Trigger.objects.filter(name="errors-calendar").update(**wrong, severity=1)
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    assert judgments("errors-calendar") == [("UNKNOWN", "")]
+    assert judgments() == [("BREACH", "kill")]
+    assert is_killed(MASTER)
+
+
+def test_a_metric_that_breaks_the_transaction_stops_no_other(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only("errors-calendar", ERRORS)
+    Trigger.objects.filter(name="errors-calendar").update(severity=1)
+    real = metrics.evidence
+
+    def broken(*, feature: str, **rest: Any) -> Any:
+        if feature == CALENDAR:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return real(feature=feature, **rest)
+
+    monkeypatch.setattr(metrics, "evidence", broken)
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    sick = Judgment.objects.get(trigger_name="errors-calendar")
+    assert sick.verdict == "UNKNOWN"
+    assert "division by zero" in sick.words
+    assert judgments() == [("BREACH", "kill")]
+
+
+def test_an_action_that_is_refused_is_said_and_stops_no_other(clock: Clock) -> None:
+    only("errors-calendar", ERRORS)
+    Trigger.objects.filter(name="errors-calendar").update(flags=["NO_SUCH_FLAG"], severity=1)
+    samples(*FAULTY, now=clock.now)
+    samples(*FAULTY, now=clock.now, feature=CALENDAR)
+    clock.tick()
+    refused = Judgment.objects.get(trigger_name="errors-calendar")
+    assert refused.action == ""
+    assert "NO_SUCH_FLAG" in refused.why_not
+    assert Incident.objects.count() == 1  # nothing is left of the other's
+    assert judgments() == [("BREACH", "kill")]
+
+
+def test_at_little_traffic_verdicts_that_take_turns_are_not_written_each_time(clock: Clock) -> None:
+    only(ERRORS)
+    for number in range(6):
+        clock.now += TICK
+        samples((100, 2 if number % 2 else 1, 0), now=clock.now)
+        clock.tick()
+    assert len(judgments()) == 1
+    make_older(timedelta(minutes=11))
+    samples((100, 1 if Judgment.objects.get().verdict == "OK" else 2, 0), now=clock.now)
+    clock.tick()
+    assert len(judgments()) == 2
+
+
+# --- one at a time ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def committed(transactional_db: Any) -> None:
+    seed_flags()
+    seed_triggers()
+
+
+def in_another_session(do: Any) -> Any:
+    answers: list[Any] = []
+
+    def run() -> None:
+        try:
+            answers.append(do())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(20)
+    return answers[0]
+
+
+def test_two_at_once_and_one_evaluates(committed: None) -> None:
+    with alone.alone() as is_ours:
+        assert is_ours
+        assert not in_another_session(lambda: evaluate.tick(by="another"))
+        assert not Heartbeat.objects.exists()
+    assert in_another_session(lambda: evaluate.tick(by="another"))
+    assert Heartbeat.objects.get().by == "another"
+
+
+def test_whoever_is_frozen_while_evaluating_is_ended(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one who works: only after half a minute without a word."""
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with alone.alone():
+                held.set()
+                go.wait(20)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    assert not evaluate.tick(by="too early")
+    monkeypatch.setattr(alone, "HUNG_SECONDS", 0)
+    assert evaluate.tick(by="the next")
+    go.set()
+    thread.join(20)
+
+
+def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
+    committed: None,
+) -> None:
+    evaluate.take_over()  # nobody ever has
+    first = Heartbeat.objects.get()
+    evaluate.take_over()
+    assert Heartbeat.objects.get().beat_at == first.beat_at
+    stale = first.beat_at - timedelta(seconds=31)
+    Heartbeat.objects.update(beat_at=stale, by="a worker that died")
+    evaluate.take_over()
+    assert Heartbeat.objects.get().beat_at > first.beat_at
+    assert Heartbeat.objects.get().by != "a worker that died"
+
+
+def test_taking_over_without_a_database_raises_nothing(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate.take_over()
+    with connection.cursor() as cursor, pytest.raises(Exception, match=r"terminat|closed"):
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    evaluate.take_over()  # on a lost connection: said, not raised
+    evaluate.take_over()  # and on a new one
+    assert Heartbeat.objects.exists()
+
+
+def test_what_follows_breaks_alone(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    seen: list[str] = []
+
+    def broken(*, by: str) -> None:
+        seen.append("plans")
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(plans, "advance_due", broken)
+    monkeypatch.setattr(aftermath, "look", lambda *, by: seen.append(by))
+    with transaction.atomic():
+        assert evaluate.tick(by="a test")
+    assert seen == ["plans", "a test"]
+
+
+def test_old_judgments_go_and_those_of_incidents_stay(clock: Clock) -> None:
+    only(ERRORS)
+    clock.tick()
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    make_older(timedelta(days=61))
+    assert evaluate.delete_old(now=clock.now) == 1
+    assert judgments() == [("BREACH", "kill")]
