@@ -29,6 +29,7 @@ def look(*, by: str) -> int:
         except Exception:
             # The watch: one incident that breaks must not keep the others from being looked after.
             log.exception("aftermath.broken", incident=incident.pk)
+    _count_people()
     return len(waiting)
 
 
@@ -48,7 +49,6 @@ def _look_at(incident: Incident, *, by: str) -> None:
     if _asked_lately(incident):
         return
     verification.verify(incident=incident, by=by)
-    _count_people(incident)
 
 
 def _remember_rows(incident: Incident) -> None:
@@ -105,12 +105,15 @@ def _is_off(flag: Flag) -> bool:
     )
 
 
-def _count_people(incident: Incident) -> None:
-    """Whom it concerns is frozen once for what was taken away; what it cost is counted again."""
-    with transaction.atomic():
-        if not affected.is_frozen(incident):
-            affected.freeze(incident)
-        affected.refresh(incident)
+def _count_people() -> None:
+    """Of every open incident, cases too: whom it concerns is frozen once for what was taken away,
+    what it cost is counted again."""
+    for incident in Incident.objects.filter(resolved_at=None).order_by("pk"):
+        try:
+            affected.count(incident)
+        except Exception:
+            # The watch: as above.
+            log.exception("aftermath.not_counted", incident=incident.pk)
 
 
 def _asked_lately(incident: Incident) -> bool:

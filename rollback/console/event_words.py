@@ -33,8 +33,8 @@ def details(event: IncidentEvent, changes: Mapping[int, FlagChange]) -> list[str
     if payload.get("is_not_the_feature"):
         found.append(_("Not caused by the feature: without it, it was just as bad."))
     if "counts" in payload:
-        found += [f"{name}: {number}" for name, number in reasons(payload["counts"])]
         found.append(_people(payload["counts"].get("all", 0)))
+        found += [f"{name}: {number}" for name, number in reasons(payload["counts"])]
     advice = payload.get("recommendation") or {}
     found += [_("Recommended: %s") % _(told) for told in [advice.get("words")] if told]
     if payload.get("field") in decisions.BY_KEY:
@@ -97,9 +97,7 @@ def impact(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
         "complaints": _("people who complained"),
         "mails": _("mails to those concerned"),
     }
-    found = [(text, f"{figures[key]:g}") for key, text in known.items() if key in figures]
-    people = figures.get("people")
-    return [*([(_("people concerned"), str(people["all"]))] if people else []), *found]
+    return [(text, f"{figures[key]:g}") for key, text in known.items() if key in figures]
 
 
 def span(length: timedelta) -> str:

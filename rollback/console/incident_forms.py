@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
+    INPUT_CLASSES,
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminDateWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
@@ -173,6 +173,9 @@ def _action(number: int) -> dict[str, forms.Field]:
         due: forms.DateField(
             label=_("Until, action %(number)s") % facts,
             required=False,
-            widget=UnfoldAdminDateWidget,
+            # The browser's own calendar; where it has none, 2026-04-01 is typed.
+            widget=forms.DateInput(
+                format="%Y-%m-%d", attrs={"type": "date", "class": " ".join(INPUT_CLASSES)}
+            ),
         ),
     }

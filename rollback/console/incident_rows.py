@@ -39,6 +39,10 @@ class AffectedPersonAdmin(ReadOnlyAdmin):
     ordering = ("incident", "user__last_name", "user__first_name", "pk")
     fields = ("incident", "user", "why")
 
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Reached from an incident: a list of all people of all incidents says nothing."""
+        return False
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """As an incident's page asks for it."""
         allowed: bool = super().lookup_allowed(lookup, value, request)

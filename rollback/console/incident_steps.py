@@ -281,7 +281,7 @@ class IncidentSteps(ReadOnlyAdmin):
             button=_("Save the review"),
             consequence=_(
                 "All figures fill themselves; these are the words that only people can find. What "
-                "was written before stays in the timeline."
+                "was written before stays in the timeline; for more than three actions, review again."
             ),
             do=lambda answers: incidents.review(
                 incident=incident.pk,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -49,13 +49,20 @@ def _parts(story: Story) -> Iterator[str]:
     if gaps:
         yield _("To be filled in by a person: %s.") % ", ".join(gaps)
     yield f"## {_('Impact')}"
-    yield _table((_("what"), _("figure")), story.impact) or _("Not counted yet.")
-    yield _table((_("people who"), _("number")), [(a, str(b)) for a, b in story.people])
+    yield _table((_("what"), _("figure")), _figures(story)) or _("Not counted yet.")
     yield f"## {_('Timeline')}"
     yield "\n".join(_line(line) for line in story.lines)
     yield _chain(story)
     yield from _taken(story)
     yield from _reviewed(story)
+
+
+def _figures(story: Story) -> Iterator[tuple[str, str]]:
+    if story.is_frozen:
+        yield _("people concerned"), str(story.everybody)
+    for words, number in story.people:
+        yield _("of them %s") % words, str(number)
+    yield from story.impact
 
 
 def _facts(story: Story) -> Iterator[tuple[str, str]]:
@@ -165,5 +172,5 @@ def _moment(at: datetime) -> str:
     return localtime(at).isoformat(sep=" ", timespec="seconds")
 
 
-def _day(on: object) -> str:
+def _day(on: date | None) -> str:
     return date_format(on, "SHORT_DATE_FORMAT") if on else "–"

@@ -26,8 +26,8 @@ from enrollment.models import (
 )
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, Region, TeacherRegion
-from rollback import runner
-from rollback.models import Complaint, EnrollmentDraft, Flag, NoReminders
+from rollback import incidents, runner
+from rollback.models import AffectedPerson, Complaint, EnrollmentDraft, Flag, NoReminders
 from scheduling.models import (
     AvailabilityException,
     AvailabilityRule,
@@ -163,10 +163,12 @@ def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
     away.teachers.add(teacher)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     flag.users.add(teacher.user)
-    runner.roll_back(
-        flags=[flag.name],
-        actor=runner.actor_of(teacher.user),
-        reason="wrong times",
-        incident="Times are wrong",
+    actor = runner.actor_of(teacher.user)
+    done = runner.roll_back(
+        flags=[flag.name], actor=actor, reason="wrong times", incident="Times are wrong"
     )
+    incidents.acknowledge(incident=done.incident.pk, actor=actor)
+    incidents.note(incident=done.incident.pk, actor=actor, text="Seen on two phones.")
+    for user in (teacher.user, *User.objects.filter(student__isnull=False)):
+        AffectedPerson.objects.create(incident=done.incident, user=user, reasons=["exposed"])
     Teacher.objects.filter(pk=teacher.pk).update(bio="Marta plays in two ensembles.")
