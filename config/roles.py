@@ -38,11 +38,16 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_verification"),
         ("rollback", "view_trigger"),
         ("rollback", "view_judgment"),
-        # Resolving: after it, features may be raised again.
-        ("rollback", "change_incident"),
         # What people reported; to answer, and to enter what somebody said on the phone.
         ("rollback", "view_complaint"),
         ("rollback", "change_complaint"),
+        # By hand; with the right to change flags also by taking something away.
+        ("rollback", "add_incident"),
+        # Acknowledging, deciding, noting, reviewing; resolving: after it, features may be raised again.
+        ("rollback", "change_incident"),
+        ("rollback", "view_affectedperson"),
+        ("rollback", "view_incidentaction"),
+        ("rollback", "change_incidentaction"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),

@@ -415,6 +415,9 @@ LOGGING = {
     },
     "loggers": {
         "django.server": {"level": "WARNING"},
+        # Each task has a line of ours.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
         # They write the address as it was asked, with whatever key is in it.
         "django.request": {"filters": ["without_keys"]},
     },

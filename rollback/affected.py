@@ -121,7 +121,11 @@ def freeze(incident: Incident) -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(ONE_BY_ONE, [incident.pk])
     if not is_frozen(incident):
-        facts = {"incident": incident.pk, "at": incident.opened_at, "exposed": exposed(incident)}
+        facts: dict[str, Any] = {
+            "incident": incident.pk,
+            "at": incident.opened_at,
+            "exposed": exposed(incident),
+        }
         with connection.cursor() as cursor:
             cursor.execute(FREEZE, facts)
             cursor.execute(PEOPLE_FIRST, facts)
@@ -186,6 +190,14 @@ def figures(incident: Incident) -> dict[str, Any]:
     if incident.events.filter(kind=IncidentEvent.Kind.PEOPLE).exists():
         found["people"] = counts(incident)
     return found
+
+
+@transaction.atomic
+def count(incident: Incident) -> None:
+    """Its people are frozen if they are not yet, its figures counted again."""
+    if not is_frozen(incident):
+        freeze(incident)
+    refresh(incident)
 
 
 def refresh(incident: Incident) -> dict[str, Any]:

@@ -1,25 +1,18 @@
 """What follows a rollback by itself: off everywhere, then verified, each written into the timeline."""
 
 from datetime import timedelta
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
 
 import structlog
 from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from rollback import baselines, incidents, processes, verification
+from rollback import affected, baselines, incidents, processes, verification
 from rollback.audit import Actor
 from rollback.domain.processes import RollCall
-from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch, Verification
+from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch
 
 log = structlog.get_logger(__name__)
-
-affected: Any = (
-    import_module("rollback.affected") if find_spec("rollback.affected") else None
-)  # TO BE MERGED: from rollback import affected
 
 # While it fails it is asked again so often; everything else would only add to the trouble.
 AGAIN = timedelta(minutes=2)
@@ -36,6 +29,7 @@ def look(*, by: str) -> int:
         except Exception:
             # The watch: one incident that breaks must not keep the others from being looked after.
             log.exception("aftermath.broken", incident=incident.pk)
+    _count_people()
     return len(waiting)
 
 
@@ -51,11 +45,10 @@ def _look_at(incident: Incident, *, by: str) -> None:
     _remember_rows(incident)
     if incident.contained_at is None and not _contain(incident, by=by):
         return
+    incident.refresh_from_db()
     if _asked_lately(incident):
         return
-    incident.refresh_from_db()
     verification.verify(incident=incident, by=by)
-    _count_people(incident)
 
 
 def _remember_rows(incident: Incident) -> None:
@@ -96,7 +89,7 @@ def _off_everywhere(incident: Incident) -> RollCall | None:
     """The flags are read before the roll is called: whoever runs that version or a later one, runs
     them as they were read."""
     names = list(incident.latches.values_list("flag_name", flat=True))
-    if not all(_is_off(flag) for flag in Flag.objects.filter(name__in=names)):  # type: ignore[misc]
+    if not all(_is_off(flag) for flag in Flag.objects.filter(name__in=names)):
         return None
     found = processes.roll_call()
     return None if found is None or found.waiting else found
@@ -112,15 +105,19 @@ def _is_off(flag: Flag) -> bool:
     )
 
 
-def _count_people(incident: Incident) -> None:
-    """Whom it concerns is frozen once for what was taken away; what it cost is counted again."""
-    if affected is None:
-        return
-    with transaction.atomic():
-        if not affected.is_frozen(incident):
-            affected.freeze(incident)
-        affected.refresh(incident)
+def _count_people() -> None:
+    """Of every open incident, cases too: whom it concerns is frozen once for what was taken away,
+    what it cost is counted again."""
+    for incident in Incident.objects.filter(resolved_at=None).order_by("pk"):
+        try:
+            affected.count(incident)
+        except Exception:
+            # The watch: as above.
+            log.exception("aftermath.not_counted", incident=incident.pk)
 
 
 def _asked_lately(incident: Incident) -> bool:
-    return Verification.objects.filter(incident=incident, ended_at__gt=Now() - AGAIN).exists()
+    """Since it is off everywhere: what was found before says nothing of now."""
+    return incident.verifications.filter(
+        passed=False, ended_at__gt=Now() - AGAIN, started_at__gte=incident.contained_at
+    ).exists()

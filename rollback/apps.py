@@ -1,3 +1,6 @@
+import sys
+from functools import partial
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,8 +12,10 @@ class RollbackConfig(AppConfig):
     def ready(self) -> None:
         from enrollment import personal, sockets
         from enrollment.domain import drawing
-        from rollback import evaluate, switchboard, watch
+        from rollback import evaluate, switchboard, trips, watch
+        from rollback.database import base as database
         from rollback.domain.charts import CHARTS
+        from rollback.domain.processes import kind_of
         from rollback.doors.context import actions_for, links_for
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
@@ -26,3 +31,8 @@ class RollbackConfig(AppConfig):
         # When beat or its worker is gone, whoever writes samples evaluates as well.
         if evaluate.take_over not in watch.after_write:
             watch.after_write.append(evaluate.take_over)
+        watch.plug_patience(partial(database.answers_expected, trips.gives_up))
+        # An import or a migration at some terminal says nothing about how pages fare, and is not to
+        # evaluate anything meanwhile.
+        if kind_of(sys.argv) != "command":
+            database.plug(watch.count)

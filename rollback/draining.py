@@ -76,6 +76,11 @@ def end(*, flags: Collection[str]) -> int:
     return _remove(list(Draining.objects.filter(flag_name__in=flags).values_list("pk", flat=True)))
 
 
+def forget(*, user: int) -> int:
+    """Of one person. :returns: how many rows."""
+    return _remove(list(Draining.objects.filter(user_id=user).values_list("pk", flat=True)))
+
+
 def still(*, flags: Collection[str], now: datetime) -> frozenset[int]:
     """Who keeps one of these flags beyond its share."""
     rows = Draining.objects.filter(flag_name__in=flags, until__gt=now)

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, TextField
+from django.db.models import F, Func, Q, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
-from rollback import runner
+from rollback import draining, runner
 from rollback.complaints import nobody
 from rollback.models import (
     AffectedPerson,
     Complaint,
+    Draining,
     EnrollmentDraft,
     EnrollmentSession,
     Flag,
@@ -23,6 +24,8 @@ from rollback.models import (
     Incident,
     IncidentEvent,
     NoReminders,
+    Plan,
+    PlanStep,
     TriggerVersion,
 )
 from rollback.runner import Actor, ChangeBlocked
@@ -107,6 +110,37 @@ def concerns_flags(*, user: User) -> bool:
     return acted or _early(user).exists()
 
 
+def export_plans(*, user: User) -> Mapping[str, Any]:
+    begun = Plan.objects.filter(actor=user).order_by("pk")
+    concerning = PlanStep.objects.filter(people__contains=[user.pk], done_at__isnull=False)
+    return {
+        "plans": list(begun.values("direction", "flags", "reason", "created_at", "ended_at")),
+        "features_changed_for_you": list(
+            concerning.order_by("pk").values("plan__direction", "plan__flags", "percent", "done_at")
+        ),
+        "features_kept_longer": list(
+            Draining.objects.filter(user=user).order_by("pk").values("flag_name", "until")
+        ),
+    }
+
+
+def erase_plans(*, user: User, now: datetime) -> None:
+    """How many a step concerned stays, and that one of them was this person does not."""
+    gone = {"people": Func(F("people"), user.pk, function="array_remove")}
+    PlanStep.objects.filter(people__contains=[user.pk]).update(**gone)
+    draining.forget(user=user.pk)
+    Plan.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+
+
+def concerns_plans(*, user: User) -> bool:
+    steps = PlanStep.objects.filter(people__contains=[user.pk])
+    return (
+        Plan.objects.filter(actor=user).exists()
+        or steps.exists()
+        or Draining.objects.filter(user=user).exists()
+    )
+
+
 def _incidents(user: User) -> Any:
     return Incident.objects.filter(Q(opened_by=user) | Q(resolved_by=user)).order_by("pk")
 
@@ -187,8 +221,9 @@ def export_reports(*, user: User) -> Mapping[str, Any]:
 def erase_reports(*, user: User, now: datetime) -> None:
     """That somebody complained, where and when, stays: incidents count it. What they wrote does not,
     nor what was answered, which is about them."""
+    somebody = nobody()  # one for all of them, or an hour's count of people would rise
     for sent in Complaint.objects.select_for_update().filter(by=user):
-        sent.by, sent.reporter, sent.text = None, nobody(), ""
+        sent.by, sent.reporter, sent.text = None, somebody, ""
         sent.answer = (
             "–" if sent.answer else ""
         )  # the database wants some word where it was answered
@@ -227,7 +262,14 @@ FLAGS = Contributor(
     kept=_("Which new features you were given early, and which you switched for the school"),
     when_erased=_("You are taken off the lists; the record of switching stays without your name."),
     covers=frozenset(
-        {"rollback.Flag_users", "rollback.FlagChange", "rollback.Incident", "rollback.Latch"}
+        {
+            "rollback.Flag_users",
+            "rollback.FlagChange",
+            "rollback.Incident",
+            "rollback.Latch",
+            "rollback.ProbeResult",
+            "rollback.Verification",
+        }
     ),
     export=export_flags,
     erase=erase_flags,
@@ -274,4 +316,15 @@ TRIGGERS = Contributor(
     erase=erase_triggers,
     concerns=concerns_triggers,
 )
-CONTRIBUTORS = (TRIGGERS, INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS)
+PLANS = Contributor(
+    name="steps_of_features",
+    kept=_(
+        "When a feature was taken from you or given to you step by step, and the plans you began"
+    ),
+    when_erased=_("You are taken out of the lists; the plans stay without your name."),
+    covers=frozenset({"rollback.Plan", "rollback.PlanStep", "rollback.Draining"}),
+    export=export_plans,
+    erase=erase_plans,
+    concerns=concerns_plans,
+)
+CONTRIBUTORS = (TRIGGERS, INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS, PLANS)

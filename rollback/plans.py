@@ -39,11 +39,13 @@ __all__ = [
     "PlanRuns",
     "abort",
     "advance_due",
+    "check_flags",
     "finish",
     "pause",
     "resume",
     "start",
     "state_word",
+    "steps_of",
 ]
 
 log = structlog.get_logger(__name__)
@@ -146,7 +148,7 @@ def _is_due(number: int) -> bool:
     plan = Plan.objects.filter(pk=number, state=PlanState.RUNNING).first()
     if plan is None:
         return False
-    now, due = _clock(), next_due(_steps(plan))
+    now, due = _clock(), next_due(steps_of(plan))
     return not _is_draining(plan, now) if due is None else due.is_due(now)
 
 
@@ -199,16 +201,16 @@ def _go_on_with(plan: Plan, *, actor: Actor) -> bool:
 
 def _loud(plan: Plan, now: datetime) -> str:
     """Why a way up has to wait; empty if it has not."""
-    if plan.direction != Plan.Direction.UP or next_due(_steps(plan)) is None:
+    if plan.direction != Plan.Direction.UP or next_due(steps_of(plan)) is None:
         return ""
-    taken = [step for step in _steps(plan) if step.done_at is not None and not step.skipped]
+    taken = [step for step in steps_of(plan) if step.done_at is not None and not step.skipped]
     seconds = taken[-1].dwell_seconds if taken else 0
     return quiet.why_not(flags=plan.flags, seconds=seconds, now=now)
 
 
 def _take_due(plan: Plan, *, now: datetime, actor: Actor) -> bool:
     """The next step that changes anything, if it is due; those that change nothing are passed by."""
-    while (due := next_due(_steps(plan))) is not None and due.is_due(now):
+    while (due := next_due(steps_of(plan))) is not None and due.is_due(now):
         step = plan.steps.get(number=due.step.number)
         if stepping.take(plan=plan, step=step, actor=actor, now=now):
             return True
@@ -310,7 +312,7 @@ def _latch(plan: Plan) -> None:
 
 
 def _close_if_over(plan: Plan, *, now: datetime, actor: Actor) -> None:
-    if next_due(_steps(plan)) is None and not _is_draining(plan, now):
+    if next_due(steps_of(plan)) is None and not _is_draining(plan, now):
         plan.steps.filter(drained_at=None).update(drained_at=now)
         _end(plan, PlanState.DONE, note="", now=now, actor=actor)
 
@@ -339,7 +341,7 @@ def _tell(plan: Plan, what: str, *, actor: Actor, **facts: Any) -> None:
         incidents.record(incident=plan.incident_id, kind=kind, actor=actor, **facts)
 
 
-def _steps(plan: Plan) -> list[Step]:
+def steps_of(plan: Plan) -> list[Step]:
     rows = plan.steps.order_by("number").values_list(
         "number", "percent", "dwell_seconds", "done_at", "blast__skipped"
     )

@@ -145,9 +145,10 @@ def close_abandoned(*, now: datetime) -> int:
     while True:
         with connection.cursor() as cursor:
             cursor.execute(CLOSE, {"left": now - LEFT_AFTER, "batch": BATCH})
-            closed += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return closed
+            number: int = cursor.rowcount
+        closed += number
+        if number < BATCH:
+            return closed
 
 
 def delete_old(*, now: datetime) -> int:

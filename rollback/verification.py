@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from psycopg.errors import LockNotAvailable, QueryCanceled
 
+from enrollment.models import User
 from rollback import baselines, incidents
 from rollback.audit import Actor
 from rollback.domain.probing import probing
@@ -141,7 +142,13 @@ def _begin(*, incident: Incident | None, by: str) -> Verification:
             words = _("A verification by %(name)s is going on since %(time)s.")
             at = f"{going_on.started_at:%H:%M:%S %Z}"
             raise VerificationRuns(words % {"name": going_on.by_name, "time": at})
-        return Verification.objects.create(incident=incident, by_name=by[:150])
+        return Verification.objects.create(incident=incident, by_name=_without_address(by))
+
+
+def _without_address(by: str) -> str:
+    """Nobody's mail address is kept in a row that leads to nobody: it could not be erased with them."""
+    user = User.objects.filter(email__iexact=by).first() if "@" in by else None
+    return f"person {user.pk}" if user else by[:150]
 
 
 def _close_abandoned() -> None:
@@ -232,19 +239,21 @@ def _end(run: Verification) -> Verification:
     passed = len(results) == len(PROBES) and all(result.passed for result in results)
     Verification.objects.filter(pk=run.pk).update(ended_at=Now(), passed=passed)
     run.refresh_from_db()
-    if run.incident_id is not None:
-        _tell_incident(run, results)
+    if run.incident is not None:
+        _tell_incident(run, results, run.incident)
     return run
 
 
-def _tell_incident(run: Verification, results: list[ProbeResult]) -> None:
+def _tell_incident(run: Verification, results: list[ProbeResult], incident: Incident) -> None:
     """The timeline says each change of the outcome, and not every two minutes that it is the same."""
-    incident = Incident.objects.select_for_update(no_key=True).get(pk=run.incident_id)
+    incident = Incident.objects.select_for_update(no_key=True).get(pk=incident.pk)
     is_first = bool(run.passed and incident.contained_at and incident.verified_at is None)
     if is_first:
         Incident.objects.filter(pk=incident.pk).update(verified_at=run.ended_at)
         incident.verified_at = run.ended_at
-    if not is_first and _said_already(run, results):
+    # Before it is off everywhere, a run that passes is a row and says nothing yet.
+    early = run.passed and incident.contained_at is None
+    if early or (not is_first and _said_already(run, results)):
         return
     kind = IncidentEvent.Kind.VERIFIED if run.passed else IncidentEvent.Kind.NOT_VERIFIED
     took = recovery_time(

@@ -14,7 +14,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 
 import structlog
@@ -27,7 +27,7 @@ KEPT = 60.0  # seconds; older counts are of no use to anybody who decides
 FOLD = 2048
 LEAVING = 2.0  # how long the end of a process waits for its last counts
 
-PATIENCE = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '2s'"
+LIMITS = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '2s'"
 # In order, so that processes that write the same slots do not lock each other out.
 ADD = """
     INSERT INTO rollback_sample AS t (metric, feature, is_on, begins_at, seconds, total, bad)
@@ -48,6 +48,13 @@ Counts = dict[Key, list[int]]  # total, bad
 # Called by the writing thread after each round in which the database answered, or there was nothing
 # to be written.
 after_write: list[Callable[[], None]] = []
+# Around each round. Whoever knows when it is in vain to wait for the database plugs that in.
+_patience: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+def plug_patience(patience: Callable[[], AbstractContextManager[None]]) -> None:
+    global _patience
+    _patience = patience
 
 
 class Ring:
@@ -156,8 +163,9 @@ class Ring:
 
     def _round(self, *, last: bool = False) -> None:
         try:
-            if self.write() and not last:
-                _tell_others()
+            with _patience():
+                if self.write() and not last:
+                    _tell_others()
         except Exception:
             # The watch: a thread that dies in silence would leave the triggers without samples.
             log.exception("watch.broken")
@@ -190,7 +198,7 @@ def _add(counts: Counts) -> None:
         for (second, metric, feature, on), cell in counts.items()
     ]
     with transaction.atomic(), connection.cursor() as cursor:
-        for words in PATIENCE.split(";"):
+        for words in LIMITS.split(";"):
             cursor.execute(words)
         cursor.execute(ADD, [list(column) for column in zip(*rows, strict=True)])
 

@@ -158,7 +158,7 @@ def _children(
     logs = place.var() / "log"
     web = f"granian --interface wsgi --host 127.0.0.1 --port {port} --workers 2 --no-ws"
     web += " --blocking-threads 1 --blocking-threads-idle-timeout 600 --respawn-failed-workers"
-    web += " --workers-kill-timeout 5 --access-log config.wsgi:application"
+    web += " --workers-kill-timeout 5 config.wsgi:application"
     worker = "celery -A config worker -P threads --concurrency 2 --loglevel INFO"
     worker += " --without-gossip --without-mingle --without-heartbeat"
     # Celery waits for running tasks on SIGTERM, and sometimes for ever; without a supervisor both
@@ -167,6 +167,8 @@ def _children(
         _child("web", web.split()),
         _child("worker", worker.split(), signal.SIGKILL),
         _child("beat", ["celery", "-A", "config", "beat", "--loglevel", "INFO"], signal.SIGKILL),
+        # Steps of plans go on while worker, beat and broker are down.
+        _child("runner", ["manage", "rollback", "run"]),
     ]
     if socket_port:
         sockets = f"uvicorn --host 127.0.0.1 --port {socket_port} --ws websockets-sansio"

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -97,7 +98,7 @@ class EnterForm(ReportForm):
 
 @admin.register(Complaint)
 class ComplaintAdmin(ReadOnlyAdmin):
-    list_display = ("summary", "state", "kind", "who", "path", "on", "reported_at")
+    list_display = ("summary", "state", "kind", "name", "path", "reported_at")
     list_display_links = ("summary",)
     list_filter = (StateFilter, "kind", FeatureFilter)
     list_select_related = ("by",)
@@ -141,7 +142,7 @@ class ComplaintAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("what happened"))
     def whole_text(self, complaint: Complaint) -> str:
-        return complaint.text or "–"
+        return format_html('<div class="whitespace-pre-wrap">{}</div>', complaint.text or "–")
 
     @display(description=gettext_lazy("state"), label={"open": "warning", "done": "success"})
     def state(self, complaint: Complaint) -> tuple[str, str]:
@@ -153,8 +154,13 @@ class ComplaintAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("by"))
     def who(self, complaint: Complaint) -> str:
+        address = f" <{complaint.by.email}>" if complaint.by is not None else ""
+        return self.name(complaint) + address
+
+    @admin.display(description=gettext_lazy("by"), ordering="by__last_name")
+    def name(self, complaint: Complaint) -> str:
         if complaint.by is not None:
-            return f"{complaint.by} <{complaint.by.email}>"
+            return str(complaint.by)
         return _("A visitor") if complaint.reporter.startswith("a:") else _("Somebody unknown")
 
     @admin.display(description=gettext_lazy("features on"))

@@ -228,7 +228,9 @@ class FlagAdmin(RoomPage, WhoPage):
         said = {"actor": runner.actor_of(request.user), "reason": answers["reason"]}
         if not answers["latch"]:
             return runner.kill(flag=flags[0] if flags else None, **said)
-        done = runner.roll_back(flags=flags, incident=answers["incident"], **said)
+        done = runner.roll_back(
+            flags=flags, incident=answers["incident"], kind=answers["kind"], **said
+        )
         opened = _("Incident %s is open; until it is resolved, nothing comes back.")
         self.message_user(request, opened % done.incident, messages.WARNING)
         return done.changes

@@ -6,12 +6,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
-from rollback.models import Flag
+from rollback.models import Flag, Incident
+
+# What a person may choose: a case to be decided takes nothing away, and so says nothing to people.
+KINDS = [one for one in Incident.Kind.choices if one[0] != Incident.Kind.CASE]
 
 
 class ReasonForm(forms.Form):
@@ -70,8 +74,22 @@ class KillForm(ReasonForm):
         widget=UnfoldAdminTextInputWidget,
     )
 
+    kind = forms.ChoiceField(
+        label=_("What is wrong"),
+        required=False,
+        choices=KINDS,
+        help_text=_("Decides the words that people read meanwhile."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    field_order = ("reason", "latch", "incident", "kind")
+
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if answers.get("kind") and not answers.get("latch"):
+            words = _(
+                "Tick this to open the incident whose words are shown, or choose “anything else”."
+            )
+            self.add_error("latch", words)
         if answers.get("incident") and not answers.get("latch"):
             self.add_error("latch", _("Tick this to open the incident, or empty its title."))
         answers["incident"] = answers.get("incident") or answers.get("reason", "")[:200]

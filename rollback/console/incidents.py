@@ -1,60 +1,60 @@
-"""Incidents in the admin: what is open for how long, what happened to the flags, and how it ended."""
+"""Incidents in the admin: what is open for how long, whom it concerns, what was done, how it ended."""
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import action, display
+from unfold.decorators import display
 
-from enrollment.admin.reading import ReadOnlyAdmin
-from rollback import incidents, runner
-from rollback.console import words
-from rollback.console.forms import ResolveForm
-from rollback.models import Incident
-from rollback.runner import ChangeRefused
+from rollback.console import markdown, story
+from rollback.console.incident_steps import IncidentSteps
+from rollback.domain.incidents import IncidentState
+from rollback.models import Incident, IncidentEvent
+
+STATES = {
+    IncidentState.OPEN: gettext_lazy("Open"),
+    IncidentState.ACKNOWLEDGED: gettext_lazy("Acknowledged"),
+    IncidentState.CONTAINED: gettext_lazy("Off everywhere"),
+    IncidentState.VERIFIED: gettext_lazy("Verified, not resolved"),
+    IncidentState.RESOLVED: gettext_lazy("Resolved, not reviewed"),
+    IncidentState.REVIEWED: gettext_lazy("Reviewed"),
+}
+LABELS = {
+    "open": "danger",
+    "acknowledged": "warning",
+    "contained": "warning",
+    "verified": "info",
+    "resolved": "success",
+    "reviewed": "success",
+}
 
 
 @admin.register(Incident)
-class IncidentAdmin(ReadOnlyAdmin):
-    list_display = ("title", "state", "duration", "features", "opened_at", "opened_by_name")
-    list_filter = (("resolved_at", admin.EmptyFieldListFilter),)
-    search_fields = ("title", "cause", "resolution")
-    fields = (
-        "in_words", "duration", "features", "cause", "opened_at", "opened_by_name",
-        "resolved_at", "resolved_by_name", "resolution", "timeline",
+class IncidentAdmin(IncidentSteps):
+    list_display = (
+        "title", "state", "severity", "duration", "features", "opened_at", "opened_by_name",
     )  # fmt: skip
-    actions_detail = ("resolve",)
-    actions_detail_hide_default = True
+    list_filter = (("resolved_at", admin.EmptyFieldListFilter), "severity", "kind")
+    search_fields = ("title", "cause", "resolution", "root_cause", "lessons")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Incident]:
-        found: QuerySet[Incident] = super().get_queryset(request).prefetch_related("latches")
-        return found
+        openings = IncidentEvent.objects.filter(kind=IncidentEvent.Kind.OPENED)
+        found: QuerySet[Incident] = super().get_queryset(request)
+        return found.select_related("acknowledged_by").prefetch_related(
+            "latches", Prefetch("events", queryset=openings, to_attr="openings")
+        )
 
-    def has_resolve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Read-only but for this: its facts are corrected nowhere."""
-        return request.user.has_perm("rollback.change_incident")
-
-    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        incident = self.get_object(request, object_id)
-        if incident is None or not incident.is_open:
-            return []
-        found: list[Any] = super().get_actions_detail(request, object_id)
-        return found
-
-    @display(description=gettext_lazy("state"), label={"open": "danger", "resolved": "success"})
+    @display(description=gettext_lazy("state"), label=LABELS)
     def state(self, incident: Incident) -> tuple[str, str]:
-        return "open" if incident.is_open else "resolved", self.in_words(incident)
-
-    @admin.display(description=gettext_lazy("state"))
-    def in_words(self, incident: Incident) -> str:
-        return _("Open") if incident.is_open else _("Resolved")
+        return str(incident.state), str(STATES[incident.state])
 
     @admin.display(description=gettext_lazy("lasts"))
     def duration(self, incident: Incident) -> str:
@@ -62,56 +62,51 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("features"))
     def features(self, incident: Incident) -> str:
-        return ", ".join(words.title(latch.flag_name) for latch in incident.latches.all()) or "–"
+        return ", ".join(story.features_of(incident)) or "–"
 
-    @admin.display(description=gettext_lazy("what happened to the features"))
-    def timeline(self, incident: Incident) -> str:
-        rows = [
-            {
-                "at": change.changed_at,
-                "feature": words.title(change.flag_name),
-                "difference": words.difference(change),
-                "who": words.who(change),
-                "reason": change.reason,
-            }
-            for change in incidents.timeline(incident)
-        ]
-        return render_to_string("admin/rollback/timeline.html", {"rows": rows})
-
-    @action(
-        description=gettext_lazy("Resolve"),
-        url_path="resolve",
-        permissions=["resolve"],
-        icon="task_alt",
-    )
-    def resolve(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        incident: Incident | None = self.get_object(request, object_id)
-        if incident is None:
-            raise Http404
-        back = reverse("admin:rollback_incident_change", args=[incident.pk])
-        form = ResolveForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                incidents.resolve(
-                    incident=incident.pk,
-                    actor=runner.actor_of(request.user),
-                    reason=form.cleaned_data["reason"],
-                )
-            except ChangeRefused as refused:
-                form.add_error(None, str(refused))
-            else:
-                self.message_user(request, _("The incident is resolved."), messages.SUCCESS)
-                return HttpResponseRedirect(back)
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A page of its own: there is nothing to fill in, and much to see."""
+        incident = self.found(request, object_id)
+        if request.method == "POST":
+            raise PermissionDenied
         context = {
+            **self._told(request, incident),
+            "buttons": list(self.buttons(request, incident)),
+            "may_change_actions": request.user.has_perm("rollback.change_incidentaction"),
+            "may_see_people": request.user.has_perm("rollback.view_affectedperson"),
+            "back": reverse("admin:rollback_incident_changelist"),
+        }
+        return TemplateResponse(request, "admin/rollback/incident/page.html", context)
+
+    def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        context = self._told(request, self.found(request, object_id))
+        return TemplateResponse(request, "admin/rollback/incident/print.html", context)
+
+    def export_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        incident = self.found(request, object_id)
+        text = markdown.of(story.tell(incident, now=timezone.now()))
+        name = f"incident-{incident.pk}.md"
+        return HttpResponse(
+            text,
+            content_type="text/markdown; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    def _told(self, request: HttpRequest, incident: Incident) -> dict[str, Any]:
+        told = story.tell(incident, now=timezone.now())
+        return {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": _("Resolve incident %s") % incident,
-            "button_text": _("Resolve"),
-            "consequence": _(
-                "Nothing comes back by itself: from then on each feature may be raised again, by a "
-                "person and with a reason."
-            ),
-            "form": form,
-            "back": back,
+            "title": _("Incident %s") % incident,
+            "incident": incident,
+            "state": STATES[incident.state],
+            "story": told,
+            "gaps": [] if incident.is_open else list(story.post_mortem_gaps(told)),
+            "matrix": story.matrix(),
         }
-        return TemplateResponse(request, "admin/rollback/change_flag.html", context)

@@ -62,8 +62,10 @@ def _row(found: Readings, watch: Watch, trigger: Trigger) -> dict[str, Any]:
         "title": trigger.title,
         "feature": exposure.title(trigger.feature) if trigger.feature else "",
         "verdict": verdict,
-        "state": _state(trigger, verdict),
-        "words": said.get("words", "") if verdict else "",
+        # Green is only what somebody has looked at just now.
+        "look": verdict if verdict == Verdict.BREACH or is_watched(found) else "",
+        "state": _state(trigger, verdict, is_watched=is_watched(found)),
+        "words": _found(said) if verdict else "",
         "value": _value(trigger, said) if verdict else "",
         "threshold": _threshold(trigger),
         "action": _action(trigger),
@@ -71,7 +73,18 @@ def _row(found: Readings, watch: Watch, trigger: Trigger) -> dict[str, Any]:
     }
 
 
-def _state(trigger: Trigger, verdict: str) -> str:
+def _found(said: Mapping[str, Any]) -> str:
+    """In the reader's language where the evaluator has left the sentence and its values apart."""
+    template, values = said.get("template"), said.get("values")
+    if template and isinstance(template, str) and isinstance(values, dict):
+        try:
+            return _(template) % values
+        except (KeyError, TypeError, ValueError):  # a translation, or a row, that does not fit
+            return str(said.get("words", ""))
+    return str(said.get("words", ""))
+
+
+def _state(trigger: Trigger, verdict: str, *, is_watched: bool) -> str:
     if not trigger.is_enabled:
         return _("Not evaluated")
     words: Mapping[str, str] = {
@@ -79,7 +92,9 @@ def _state(trigger: Trigger, verdict: str) -> str:
         Verdict.BREACH.value: _("Out of bounds"),
         Verdict.UNKNOWN.value: _("Too little traffic to judge"),
     }
-    return words.get(verdict) or _("Not judged yet")
+    if verdict not in words:
+        return _("Not judged yet")
+    return words[verdict] if is_watched else _("Last judged: %s") % words[verdict]
 
 
 def _action(trigger: Trigger) -> str:

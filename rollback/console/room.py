@@ -69,7 +69,7 @@ class RoomPage(ModelAdmin):
     def room(self, request: HttpRequest) -> HttpResponse:
         if request.htmx:  # type: ignore[attr-defined]
             return self._what_changed(request)
-        form = TakeBackForm(request.POST or None)
+        form = TakeBackForm(_posted(request))
         if request.method == "POST" and form.is_valid() and self._take_back(request, form):
             return HttpResponseRedirect(reverse("admin:rollback_flag_room"))
         top, rest = self._live(request)
@@ -148,7 +148,7 @@ class RoomPage(ModelAdmin):
         if step in ("resume", "finish") and row.direction == Plan.Direction.UP:
             self._check_raise(request)
         title, consequence = words
-        form = ReasonForm(request.POST or None)
+        form = ReasonForm(_posted(request))
         is_ready = request.method == "POST" and form.is_valid()
         if is_ready and self._step(request, form, step=step, plan=plan):
             done = {"number": plan, "step": title}
@@ -192,7 +192,7 @@ class RoomPage(ModelAdmin):
         first.setdefault("direction", Plan.Direction.DOWN.value)
         first.setdefault("steps", "50, 25, 0" if first["direction"] == "down" else "5, 25, 50, 100")
         form = PlanForm(
-            request.POST or None,
+            _posted(request),
             may_raise=may_raise,
             initial={**first, "flags": request.GET.getlist("flags")},
         )
@@ -254,6 +254,11 @@ class RoomPage(ModelAdmin):
             "back": reverse("admin:rollback_flag_room"),
             **words,
         }
+
+
+def _posted(request: HttpRequest) -> Any:
+    """An empty form that was sent is a form that was sent."""
+    return request.POST if request.method == "POST" else None
 
 
 def shown_parts(found: readings.Readings, *, may_raise: bool) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminRadioSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -64,7 +63,7 @@ class PlanForm(ReasonForm):
             (Plan.Direction.DOWN.value, _("Step back")),
             (Plan.Direction.UP.value, _("Bring back")),
         ],
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=forms.RadioSelect,
     )
     flags = forms.MultipleChoiceField(
         label=_("Features"),
@@ -78,7 +77,7 @@ class PlanForm(ReasonForm):
             (Plan.Mode.KILL.value, _("move with everybody else")),
         ],
         initial=Plan.Mode.DRAIN.value,
-        widget=UnfoldAdminRadioSelectWidget,
+        widget=forms.RadioSelect,
     )
     steps = forms.CharField(
         label=_("Shares in %, one after the other"),
@@ -113,8 +112,8 @@ class PlanForm(ReasonForm):
 
     def clean_steps(self) -> list[Decimal]:
         """Separated by whatever people write between numbers."""
-        typed = self.cleaned_data["steps"]
-        shares = [_share(one) for one in re.split(r"[\s;→>/]+|,\s*(?!\d*\.)", typed) if one]
+        typed = self.cleaned_data["steps"].replace("%", " ")
+        shares = [_share(one) for one in re.split(r"[\s,;→>/]+", typed) if one]
         if not 0 < len(shares) <= MOST_STEPS:
             words = gettext("Give one to %(most)s shares, such as 50, 25, 0.")
             raise forms.ValidationError(words % {"most": MOST_STEPS})
@@ -148,7 +147,7 @@ class PlanForm(ReasonForm):
 
 def _share(text: str) -> Decimal:
     try:
-        share = Decimal(text.rstrip("%"))
+        share = Decimal(text)
     except InvalidOperation:
         share = Decimal("NaN")
     if not (share.is_finite() and 0 <= share <= HUNDRED and share == round(share, 2)):

@@ -16,7 +16,7 @@ from rollback.console.readings import Readings
 from rollback.domain.advice import Advice, Breach, Case, Do, Feature, Live, Situation, advise
 from rollback.domain.metrics import Verdict
 from rollback.domain.plans import PlanState
-from rollback.models import Flag, Plan, Trigger
+from rollback.models import Flag, Incident, Plan, Trigger
 
 # ---------------------------------------------------------------- what is known
 
@@ -147,8 +147,7 @@ def _off(what: str, flags: Sequence[Flag], found: Readings) -> str:
     )
     if incident is None:
         return f"{words % told}."
-    case = _("incident %(number)s, “%(title)s”") % {"number": incident.pk, "title": incident.title}
-    return f"{words % told}: {case}."
+    return f"{words % told}: {_named(incident)}."
 
 
 def _for_some(flag: Flag) -> str:
@@ -159,7 +158,7 @@ def _for_some(flag: Flag) -> str:
 def _what_is_wrong(found: Readings) -> list[str]:
     """Never better than it is known to be."""
     said = [_cases(found), _out_of_bounds(found)]
-    if any(said):
+    if any(said) or found.incidents:
         return said
     if found.unread or not measured.is_watched(found):
         return [_("Whether anything is wrong is not known.")]
@@ -170,11 +169,14 @@ def _cases(found: Readings) -> str:
     """Those that the sentence before has not named already."""
     if found.incidents is None:
         return _("Whether an incident is open cannot be read now.")
-    open_ones = len(found.incidents)
-    if not open_ones:
-        return ""
-    words = ngettext("%(count)d incident is open.", "%(count)d incidents are open.", open_ones)
-    return words % {"count": open_ones}
+    off = {flag.name for flag in found.flags or () if not is_on(flag)}
+    named = {incident.pk for flag, incident in shown.latches(found).items() if flag in off}
+    left = [_named(incident) for incident in found.incidents if incident.pk not in named]
+    return _("Open: %(incidents)s.") % {"incidents": "; ".join(left)} if left else ""
+
+
+def _named(incident: Incident) -> str:
+    return _("incident %(number)s, “%(title)s”") % {"number": incident.pk, "title": incident.title}
 
 
 def _out_of_bounds(found: Readings) -> str:

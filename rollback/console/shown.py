@@ -1,6 +1,6 @@
 """What was read, as the console's templates show it: rows of plain values, each in words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -176,7 +176,10 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "is_paused": is_paused,
         "state": _("Paused") if is_paused else _("Running"),
         "progress": _("%(done)s of %(all)s steps done") % {"done": len(done), "all": len(steps)},
-        "steps": [_step(step, before, is_paused) for step, before in _with_the_one_before(steps)],
+        "steps": [
+            _step(step, steps[place - 1] if place else None, is_paused)
+            for place, step in enumerate(steps)
+        ],
     }
 
 
@@ -184,12 +187,6 @@ def plan_title(plan: Plan) -> str:
     is_down = plan.direction == Plan.Direction.DOWN
     words_of = _("Step back: %(features)s") if is_down else _("Bring back: %(features)s")
     return words_of % {"features": titles(plan.flags)}
-
-
-def _with_the_one_before(
-    steps: Sequence[PlanStep],
-) -> Iterable[tuple[PlanStep, PlanStep | None]]:
-    return zip(steps, [None, *steps[:-1]], strict=True)
 
 
 def _step(step: PlanStep, before: PlanStep | None, is_paused: bool) -> dict[str, Any]:

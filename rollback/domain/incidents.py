@@ -1,7 +1,8 @@
 """What state an incident is in, from what has happened. Pure; drawn in docs/reference/states.md."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -48,3 +49,37 @@ def state_of(
         (acknowledged_at, IncidentState.ACKNOWLEDGED),
     )
     return next((state for at, state in reached if at is not None), IncidentState.OPEN)
+
+
+# The recovery time objective: from the first bad sample to the passed verification.
+RTO = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """took: until it was verified; else until it was resolved, else until now."""
+
+    took: timedelta
+    is_running: bool
+    is_verified: bool
+
+    @property
+    def is_over(self) -> bool:
+        return self.took > RTO
+
+
+def recovery(
+    *,
+    first_bad_at: datetime | None,
+    opened_at: datetime,
+    verified_at: datetime | None,
+    resolved_at: datetime | None,
+    now: datetime,
+) -> Recovery:
+    """Where no sample is known to have been the first bad one, it counts from the opening."""
+    end = verified_at or resolved_at
+    return Recovery(
+        took=max((end or now) - (first_bad_at or opened_at), timedelta()),
+        is_running=end is None,
+        is_verified=verified_at is not None,
+    )

@@ -45,7 +45,8 @@ def shown_address(path: str) -> str:
 
 def _texts(match: ResolverMatch) -> Iterator[tuple[str, str]]:
     """The longest first: a short one may be part of it."""
-    captured: Mapping[str, Any] = match.captured_kwargs or {}
+    # As they stand in the address; Django's types do not know it yet.
+    captured: Mapping[str, Any] = getattr(match, "captured_kwargs", None) or {}
     named = [(name, value) for name, value in captured.items() if isinstance(value, str) and value]
     unnamed = [("", value) for value in match.args if isinstance(value, str) and value]
     yield from sorted([*named, *unnamed], key=lambda one: -len(one[1]))

@@ -50,7 +50,8 @@ def broken(request: HttpRequest) -> HttpResponseBase:
         response = _page(request) if _is_for_people(request) else _problem(request)
     # Once for each page would bury the one line that says it: the switchboard's.
     response._has_been_logged = True  # type: ignore[attr-defined]
-    response.headers |= {"Retry-After": str(RETRY_AFTER), "Cache-Control": "no-store"}
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Cache-Control"] = "no-store"
     patch_vary_headers(response, ("Accept", "Accept-Language", "Cookie"))
     return response
 

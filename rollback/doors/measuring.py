@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 
 from rollback import registry, switchboard, watch
 from rollback.domain.metrics import Metric
+from rollback.domain.probing import is_probe
 from rollback.registry import Feature
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,8 @@ def count_uses(uses: Mapping[str, bool], *, apart_from: str = "") -> None:
 def answered(
     request: HttpRequest, response: HttpResponse, *, uses: Uses, milliseconds: float
 ) -> None:
+    if is_probe():
+        return
     try:
         _count(request, response, uses=uses, milliseconds=milliseconds)
     except Exception:

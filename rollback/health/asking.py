@@ -34,11 +34,12 @@ def ask(question: Callable[[Connection], None], *, seconds: float) -> None:
     """
     if not _places.acquire(blocking=False):
         raise NoAnswer
+    parameters = _parameters()
     done, failed = threading.Event(), threading.Event()
 
     def on_its_own() -> None:
         try:
-            with _connect() as connection:
+            with psycopg.connect(**parameters) as connection:
                 question(connection)
         except psycopg.Error as error:
             failed.set()
@@ -64,10 +65,15 @@ def rows(
         return connection.execute(query, parameters).fetchall()
 
 
-def _connect() -> Connection:
+def _parameters() -> dict[str, Any]:
     """Not the request's: that one is counted by the watch, and may be in the middle of something."""
-    parameters = connections["default"].get_connection_params()
+    parameters: dict[str, Any] = connections["default"].get_connection_params()
     for ours in ("cursor_factory", "context", "server_side_binding"):
         parameters.pop(ours, None)
-    parameters |= {"connect_timeout": 2, "tcp_user_timeout": 3000, "prepare_threshold": None}
-    return psycopg.connect(**parameters, autocommit=True, application_name="health")
+    return parameters | {
+        "connect_timeout": 2,
+        "tcp_user_timeout": 3000,
+        "prepare_threshold": None,
+        "autocommit": True,
+        "application_name": "health",
+    }

@@ -1,5 +1,8 @@
 """May this process be sent people? With the reasons why not."""
 
+import math
+import threading
+import time
 from collections.abc import Sequence
 from functools import cache
 
@@ -9,6 +12,7 @@ from rollback import switchboard
 from rollback.health.asking import Connection, NoAnswer, ask, rows
 
 SECONDS = 2.0
+KEPT = 1.0  # seconds
 NO_DATABASE = f"The database has not answered within {SECONDS:g} seconds."
 STALE = (
     f"This process has not read the flags for more than {switchboard.STALE:g} seconds; it treats all "
@@ -16,6 +20,24 @@ STALE = (
 )
 
 Migration = tuple[str, str]
+
+
+class Answers:
+    """One question at a time, and its answer for a moment to everybody: whoever asks all the time, and
+    anybody may, neither keeps the database busy nor makes this process look as if it were not ready.
+    """
+
+    def __init__(self) -> None:
+        self._one_at_a_time = threading.Lock()
+        self._known: dict[str, str] = {}
+        self._asked_at = -math.inf
+
+    def reasons(self) -> dict[str, str]:
+        with self._one_at_a_time:
+            if time.monotonic() - self._asked_at > KEPT:
+                self._known = reasons()
+                self._asked_at = time.monotonic()
+            return self._known
 
 
 def reasons() -> dict[str, str]:
@@ -64,3 +86,6 @@ def in_words(missing: Sequence[Migration]) -> str:
     first = ".".join(missing[0])
     count = "1 migration is" if len(missing) == 1 else f"{len(missing)} migrations are"
     return f"{count} not applied, first {first}; run manage.py migrate."
+
+
+answers = Answers()

@@ -24,7 +24,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     refused = _only_reading(request)
     if refused is not None:
         return refused
-    reasons = ready.reasons()
+    reasons = ready.answers.reasons()
     said = {"ready": not reasons, "reasons": reasons}
     return JsonResponse(said, status=503 if reasons else 200, headers=NO_STORE)
 

@@ -22,7 +22,7 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 
 def verify(number: int | None, *, actor: Actor) -> tuple[Verification, Table]:
     """:raises ChangeRefused: no such incident, or another verification is going on"""
-    incident = Incident.objects.filter(pk=number).first()
+    incident = None if number is None else Incident.objects.filter(pk=number).first()
     if number is not None and incident is None:
         raise ChangeRefused(f"There is no incident {number}. See manage.py rollback incident list.")
     try:

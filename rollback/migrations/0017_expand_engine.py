@@ -190,8 +190,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "action",
-                "verbose_name_plural": "actions",
+                "verbose_name": "action after an incident",
+                "verbose_name_plural": "actions after incidents",
                 "ordering": ["incident", "pk"],
             },
         ),

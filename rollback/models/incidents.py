@@ -236,8 +236,8 @@ class IncidentAction(models.Model):
     done_on = models.DateField(_("done"), null=True, blank=True)
 
     class Meta:
-        verbose_name = _("action")
-        verbose_name_plural = _("actions")
+        verbose_name = _("action after an incident")
+        verbose_name_plural = _("actions after incidents")
         ordering = ["incident", "pk"]
 
     def __str__(self) -> str:

@@ -87,6 +87,10 @@ class Plan(models.Model):
     def __str__(self) -> str:
         return f"{self.pk}: {self.direction}, {', '.join(self.flags)}"
 
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
 
 class PlanStep(models.Model):
     """One share of a plan. dwell_seconds: how long to look at it before the next one.

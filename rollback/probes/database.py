@@ -114,7 +114,7 @@ def _models() -> Iterator[Any]:
 def _links() -> Iterator[Link]:
     for model in _models():
         for field in model._meta.local_concrete_fields:
-            if isinstance(field, ForeignKey) and field.db_constraint:
+            if isinstance(field, ForeignKey) and getattr(field, "db_constraint", True):
                 parent = field.target_field
                 yield Link(
                     model._meta.db_table, field.column,

@@ -48,7 +48,7 @@ def _what_is_wrong(browser: Browser, name: str, role: Role) -> str:
 
 def latency() -> Found:
     """The median of each page against its baseline's. :raises ProbeFailed:"""
-    times = measured()
+    times = measured(requests=REQUESTS)
     known = {
         one.name: one.facts["p50"]
         for one in Baseline.objects.filter(name__in=[LATENCY + name for name in times])
@@ -81,7 +81,7 @@ def _in_words(name: str, one: Mapping[str, Any]) -> str:
     return _("%(page)s %(now)s ms (before: %(before)s ms)") % facts
 
 
-def measured(*, requests: int = REQUESTS) -> dict[str, dict[str, float]]:
+def measured(*, requests: int) -> dict[str, dict[str, float]]:
     """By page of the original flow: p50 and p95 of so many requests, after one to warm up.
 
     :raises ProbeFailed: one of them gives no page

@@ -135,18 +135,20 @@ def _compare(
     one: Kept, was: Mapping[str, Any], *, since: datetime
 ) -> tuple[list[str], dict[str, Any]]:
     """:returns: sentences about what is wrong, and the facts of this table."""
-    model, table = one.rows().model, _name(one)
+    model = one.rows().model
+    # As people know it; the facts have the table's own name.
+    table = str(model._meta.verbose_name_plural)
     there = model._base_manager.all()
     deleted, touched = _logged(model, since=since)
     gone = [row for row in _gone(was["ids"], _ids(there)) if row not in deleted]
     said = []
     if len(gone) > _allowed(one, was["rows"]):
-        said.append(_("%(table)s: %(number)s rows are gone (%(ids)s).") % _numbered(table, gone))
+        said.append(_("%(table)s: %(number)s gone, with the ids %(ids)s.") % _numbered(table, gone))
     for column, ids in was["filled"].items():
         now = _ids(there.exclude(**{column: ""}))
         emptied = [row for row in _gone(ids, now) if row not in touched and row not in gone]
         if emptied:
-            words = _("%(table)s: %(column)s is gone from %(number)s rows (%(ids)s).")
+            words = _("%(table)s: %(column)s is gone from %(number)s, with the ids %(ids)s.")
             said.append(words % {**_numbered(table, emptied), "column": column})
     changed = _changed_blocks(one, was, there, excused={*gone, *touched})
     if changed:

@@ -31,7 +31,19 @@ from enrollment.operations.office import plan_by_hand
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, HolidayImport, HolidaySource, Region, TeacherRegion
 from rollback import incidents
-from rollback.models import Complaint, EnrollmentDraft, Flag, FlagChange, Judgment, Trigger
+from rollback.models import (
+    AffectedPerson,
+    Complaint,
+    EnrollmentDraft,
+    Flag,
+    FlagChange,
+    IncidentAction,
+    Judgment,
+    Plan,
+    PlanStep,
+    Trigger,
+    Verification,
+)
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -180,6 +192,14 @@ def build() -> School:
     incident = incidents.open_with_latches(
         title="Wrong times", flags=[], actor=actor_of(root), cause="x"
     )
+    concerned = AffectedPerson.objects.create(
+        incident=incident, user=student.user, reasons=["lesson"]
+    )
+    to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
+    verification = Verification.objects.create(incident=incident, by_name="x")
+    # Upwards, so that some of its steps are only for who may raise.
+    plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
+    PlanStep.objects.create(plan=plan, number=1, percent=5)
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -218,9 +238,10 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
+    engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
-    hours = (other_day, time_off, policy, waits, feed, complaint, trigger, judgment)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours)}
+    hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
+    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *engine)}
     return School(
         people=people,
         things=things
@@ -245,6 +266,9 @@ def build() -> School:
             "app_label": "enrollment",
             "url": "nothing-here",
             "root": str(root.pk),
+            "incident": str(incident.pk),
+            "plan": str(plan.pk),
+            "step": "pause",
             "unit": str(unit.pk),
             "token": off_token(student),
             "key": token.token_key,

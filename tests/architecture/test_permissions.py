@@ -291,11 +291,13 @@ OFFICE_PAGES = [
     office("admin:scheduling_calendarfeed_changelist", POST, staff="/admin/", data={"action": "revoke_selected", "_selected_action": "{feed}"}),
     # The switchboard.
     office("admin:rollback_flag_set_share", GET, staff=200),
-    office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "5", "reason": "x"}),
+    # Raising takes a permission of its own: refused at its field.
+    office("admin:rollback_flag_set_share", POST, staff=200, admin=OFFICE, data={"percent": "5", "reason": "x"}),
+    office("admin:rollback_flag_set_share", POST, staff=OFFICE, data={"percent": "0", "reason": "x"}),
     office("admin:rollback_flag_kill", GET, staff=200),
     office("admin:rollback_flag_kill", POST, staff=OFFICE, data={"reason": "x"}),
-    office("admin:rollback_flag_restore", GET, staff=200),
-    office("admin:rollback_flag_restore", POST, staff=200),
+    office("admin:rollback_flag_restore", GET, staff=403, admin=200),
+    office("admin:rollback_flag_restore", POST, staff=403, admin=200),
     office("admin:rollback_flag_kill_everything", GET, staff=200),
     office("admin:rollback_flag_kill_everything", POST, staff=OFFICE, data={"reason": "x"}),
     office("admin:rollback_flag_who", GET, staff=200),
@@ -305,6 +307,35 @@ OFFICE_PAGES = [
     office("admin:rollback_complaint_give_answer", GET, staff=200),
     office("admin:rollback_complaint_give_answer", POST, staff=200),
     office("admin:rollback_complaint_give_answer", POST, staff=OFFICE, data={"words": "x"}),
+    office("admin:rollback_incident_open_by_hand", GET, staff=200),
+    office("admin:rollback_incident_open_by_hand", POST, staff="/admin/rollback/incident/", data={"title": "x", "severity": "3", "cause": "x"}),
+    office("admin:rollback_incident_acknowledge", GET, staff=200),
+    office("admin:rollback_incident_acknowledge", POST, staff="/admin/rollback/incident/"),
+    office("admin:rollback_incident_note", GET, staff=200),
+    office("admin:rollback_incident_note", POST, staff="/admin/rollback/incident/", data={"text": "x"}),
+    office("admin:rollback_incident_decide", GET, staff=200),
+    office("admin:rollback_incident_decide", POST, staff="/admin/rollback/incident/", data={"field": "few-none", "reason": "x"}),
+    office("admin:rollback_incident_take_away", GET, staff=200),
+    office("admin:rollback_incident_take_away", POST, staff="/admin/rollback/incident/", data={"flags": "ENABLE_CALENDAR_DISPLAY", "reason": "x"}),
+    office("admin:rollback_incident_review", GET, staff=200),
+    office("admin:rollback_incident_review", POST, staff=200, data={"root_cause": "x", "lessons": "x"}),
+    office("admin:rollback_incident_print", GET, staff=200),
+    office("admin:rollback_incident_export", GET, staff=200),
+    # The console.
+    office("admin:rollback_flag_room", GET, staff=200),
+    office("admin:rollback_flag_room", POST, staff=422),
+    office("admin:rollback_flag_room", POST, staff="/admin/rollback/flag/room/", data={"word": "everything", "reason": "x"}),
+    office("admin:rollback_flag_start_plan", GET, staff=200),
+    office("admin:rollback_flag_start_plan", POST, staff=422),
+    office("admin:rollback_flag_start_plan", POST, staff=200, data={"direction": "down", "flags": "ENABLE_CALENDAR_DISPLAY", "steps": "0", "minutes": "1", "mode": "kill", "reason": "x"}),
+    office("admin:rollback_flag_start_plan", POST, staff=422, admin=200, data={"direction": "up", "flags": "ENABLE_CALENDAR_DISPLAY", "steps": "5", "minutes": "1", "mode": "kill", "reason": "x"}),
+    office("admin:rollback_flag_plan", GET, staff=200),
+    office("admin:rollback_flag_plan", GET, staff=403, admin=200, things={"step": "resume"}),
+    office("admin:rollback_flag_plan", POST, staff=422),
+    office("admin:rollback_flag_plan", POST, staff=403, admin=422, things={"step": "finish"}, data={"reason": "x"}),  # nobody watches: nothing is raised
+    office("admin:rollback_flag_plan", POST, staff="/admin/rollback/flag/room/", data={"reason": "x"}),
+    office("admin:rollback_flag_acknowledge", GET, staff=405),
+    office("admin:rollback_flag_acknowledge", POST, staff="/admin/rollback/flag/room/"),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
@@ -339,12 +370,15 @@ MODELS = {
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
     "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
+    "rollback_affectedperson":  ("l",    "l",    "l"),
+    "rollback_incidentaction":  ("lc",   "lc",   "lc"),
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
     "rollback_judgment":        ("l",    "l",    "l"),     # written by the evaluation
     "rollback_trigger":         ("l",    "lc",   "lc"),    # switched off, never deleted
+    "rollback_verification":    ("l",    "l",    "l"),     # made by the engine and by the command
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
     "scheduling_bookingpolicy": ("lacd", "lacd", "lacd"),
@@ -355,7 +389,10 @@ MODELS = {
 # fmt: on
 
 # No field of these is required, so a form without anything in it is saved.
-SAVED_WHEN_EMPTY = {("enrollment_makeupcredit", "change", POST)}
+SAVED_WHEN_EMPTY = {
+    ("enrollment_makeupcredit", "change", POST),
+    ("rollback_incidentaction", "change", POST),
+}
 
 
 def pages_of(model: str, may: tuple[str, str, str]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, twelve subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, thirteen subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -34,6 +34,7 @@ SUBJECTS = (
     "calendar",
     "sockets",
     "drill",
+    "triggers",
 )
 
 
@@ -139,6 +140,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         slots,
         sockets,
         stuck,
+        triggers,
     )
 
     log = folder / "server.log"
@@ -155,6 +157,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "calendar": lambda: calendar.rows(log),
         "sockets": lambda: sockets.rows(url, folder),
         "drill": lambda: drill.rows(url, folder),
+        "triggers": triggers.rows,
     }
 
 

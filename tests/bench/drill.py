@@ -26,11 +26,11 @@ FAULTS = {"a fifth of the calendar's pages fail": "errors 0.2", "the calendar is
 
 
 def rows(database_url: str, folder: Path) -> Iterator[Row]:
-    _all_on()
     with (
         drill.school(database_url=database_url, folder=folder) as school,
         school.load(sessions=drill.sessions(PEOPLE), pause=PAUSE) as load,
     ):
+        _all_on()
         for words, fault in FAULTS.items():
             time.sleep(CALM)
             outcome = school.run(fault=fault, load=load, within=2 * BY_ITSELF)

@@ -66,7 +66,9 @@ NO_PAGE = {
     "admin:enrollment_user_copy_data": "a file",
     "admin:enrollment_enrollment_plan_lesson": "leads on, to the lesson's form",
     "admin:enrollment_teacher_week": "leads on, to the week",
+    "admin:rollback_incident_export": "a file",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
+    "admin:rollback_flag_acknowledge": "a button",
 }
 # Opened by tests of test_accessibility.py, test_accessible_office.py, test_api_page.py and
 # test_holiday_import.py.

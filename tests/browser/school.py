@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import psutil  # type: ignore[import-untyped]
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.local import place
 from config.local.children import Child
@@ -125,6 +125,19 @@ class School:
                 with suppress(psutil.NoSuchProcess):
                     one.resume()
 
+    @contextmanager
+    def database_lost(self) -> Iterator[None]:
+        """This school's alone, for the server has other tests' as well: all are put out, none let in."""
+        name = sql.Identifier(str(conninfo_to_dict(self.database_url)["dbname"]))
+        let_in = "ALTER DATABASE {} ALLOW_CONNECTIONS {}"
+        _at(self.database_url, sql.SQL(let_in).format(name, sql.SQL("false")))
+        end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = {}"
+        _at(self.database_url, sql.SQL(end).format(sql.Literal(name.as_string().strip('"'))))
+        try:
+            yield
+        finally:
+            _at(self.database_url, sql.SQL(let_in).format(name, sql.SQL("true")))
+
     def let_everybody_log_in(self) -> None:
         """The sample's other students came without a password; they get the known student's."""
         self.change(
@@ -205,6 +218,8 @@ def _environment(var: Path, database_url: str) -> dict[str, str]:
         "SCHOOL_VAR": str(var),
         "PORT": str(port),
         "DATABASE_URL": database_url,
+        # What a process does then is tested with servers of its own; here everything is back at once.
+        "DATABASE_FAILURES": "1000000",
         # One of them is written from the right.
         "SCHOOL_LANGUAGES": "en,de,es,he",
     }

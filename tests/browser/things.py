@@ -28,7 +28,7 @@ MADE: tuple[LiteralString, ...] = (
            ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
-        WHERE NOT EXISTS (SELECT FROM rollback_incident)""",
+        WHERE NOT EXISTS (SELECT FROM rollback_incident WHERE resolved_at IS NULL)""",
     """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,
                                      is_shadow, judged_at)
        SELECT 'complaints', 1, 'OK', '0, not more than 5.', '{"rule": {"name": "complaints", "version": 1,
@@ -42,6 +42,30 @@ MADE: tuple[LiteralString, ...] = (
               'u:' || id
          FROM enrollment_user WHERE email = 'student@school.example'
           AND NOT EXISTS (SELECT FROM rollback_complaint)""",
+    """INSERT INTO rollback_verification (incident_id, by_name, started_at, ended_at, passed)
+       SELECT min(id), 'A watch', now(), now(), false FROM rollback_incident
+        WHERE NOT EXISTS (SELECT FROM rollback_verification)""",
+    """INSERT INTO rollback_proberesult (verification_id, probe, passed, words, milliseconds,
+                                          limit_milliseconds, facts)
+       SELECT min(v.id), p.probe, p.passed, p.words, 120, 10000, p.facts::jsonb
+         FROM rollback_verification v, (VALUES
+              ('flow', true, 'list → course → form → sent → confirmed', '{"compared": true}'),
+              ('rows', true, 'There is no baseline yet.', '{"compared": false}'),
+              ('orphans', false, 'Rows whose other half is gone.', '{"compared": true}')
+              ) AS p (probe, passed, words, facts)
+        WHERE NOT EXISTS (SELECT FROM rollback_proberesult) GROUP BY 2, 3, 4, 7""",
+    # Over long ago, so that nobody goes on with it.
+    """INSERT INTO rollback_plan (direction, mode, flags, drain_seconds, state, note, actor_name, actor_kind,
+                                  reason, ended_at, lease_owner)
+       SELECT 'down', 'kill', '{ENABLE_CALENDAR_DISPLAY}', 600, 'done', '', 'A watch', 'person',
+              'Too slow.', now(), ''
+        WHERE NOT EXISTS (SELECT FROM rollback_plan)""",
+    """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
+       SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
+         FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_incidentaction (incident_id, text, who)
+       SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
+       HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
     """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)
        SELECT e.id, s.user_id, 'Shall we play the second piece?', now() FROM enrollment_enrollment e
          JOIN enrollment_student s ON s.id = e.student_id JOIN enrollment_user su ON su.id = s.user_id
@@ -148,11 +172,16 @@ FIRST: dict[str, LiteralString] = {
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
+    "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
+    "rollback.incidentaction": "SELECT min(id) FROM rollback_incidentaction",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
     "rollback.judgment": "SELECT max(id) FROM rollback_judgment",
     "rollback.trigger": "SELECT min(id) FROM rollback_trigger",
+    "rollback.verification": "SELECT min(id) FROM rollback_verification",
+    "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "plan": "SELECT min(id) FROM rollback_plan",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
@@ -161,6 +190,7 @@ FIXED = {
     "code": "DE",
     "key": "1-key",
     "month": "12",
+    "step": "pause",
     "uidb36": "1",
     "url": "nothing-here",
     "year": "2026",

@@ -5,6 +5,7 @@ is called by hand: it has to be noticed, taken away, verified and written down b
 """
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +106,7 @@ def sessions(count: int) -> list[str]:
 
 @contextmanager
 def school(*, database_url: str, folder: Path, workers: int = WORKERS) -> Iterator[Drill]:
-    """Its processes, as `make run` starts them. The features have to be on already."""
+    """Its processes, as `make run` starts them."""
     port, fault = ports.next_free(FIRST_PORT), folder / "fault.txt"
     fault.write_text("")
     environment = os.environ | {
@@ -128,6 +129,7 @@ def school(*, database_url: str, folder: Path, workers: int = WORKERS) -> Iterat
         "beat": ["-m", "celery", "-A", "config", "beat", "--loglevel", "ERROR"],
         "runner": ["manage.py", "rollback", "run"],
     }
+    _set_up(environment)
     with ExitStack() as running:
         children = {
             name: _child(name, words, folder, environment) for name, words in commands.items()
@@ -140,6 +142,12 @@ def school(*, database_url: str, folder: Path, workers: int = WORKERS) -> Iterat
         for name, child in children.items():
             if child.exit_code() is not None:
                 raise ServerProblem(f"{name} ended:\n{child.last_lines()}")
+
+
+def _set_up(environment: dict[str, str]) -> None:
+    """The queue too, which is in the database here."""
+    command = [sys.executable, str(BASE_DIR / "manage.py"), "setup", "--sample"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
 def _child(name: str, words: list[str], folder: Path, environment: dict[str, str]) -> Child:

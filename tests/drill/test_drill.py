@@ -16,6 +16,7 @@ from tests.drill.drill import Drill, Outcome
 from tests.drill.load import Load
 from tests.rollback.flag_rows import seed_flags
 from tests.rollback.others import address_of_this_test
+from tests.rollback.trigger_rows import seed_triggers
 
 ACTOR = Actor(name="a test")
 IN_SECONDS = {"window_seconds": 10, "held_seconds": 10, "min_total": 10, "min_bad": 5}
@@ -26,10 +27,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("
 @pytest.fixture
 def school(transactional_db: None, tmp_path: Path) -> Iterator[Drill]:
     seed_flags()
-    call_command("sample_school")
-    Flag.objects.update(everyone=None, percent=100)
-    Trigger.objects.filter(feature=CALENDAR).update(**IN_SECONDS)
+    seed_triggers()
     with drill.school(database_url=address_of_this_test(), folder=tmp_path, workers=2) as school:
+        Flag.objects.update(everyone=None, percent=100)
+        Trigger.objects.filter(feature=CALENDAR).update(**IN_SECONDS)
         yield school
 
 

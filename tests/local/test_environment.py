@@ -112,3 +112,50 @@ def test_any_language_of_djangos_may_be_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SCHOOL_LANGUAGES", "ar")
     with pytest.raises(ImproperlyConfigured, match="add en"):
         read()
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["short", "nineteen-characters", "with a space in the middle of it", "ümläute-in-it-are-odd-1"],
+)
+def test_a_token_for_the_metrics_that_could_be_guessed_or_not_sent(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", value)
+    with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must be at least 20 random"):
+        environment.metrics_token(environ.Env(), "METRICS_TOKEN")
+
+
+def test_a_token_is_taken_and_none_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_TOKEN", " 0123456789abcdef0123 ")
+    assert environment.metrics_token(environ.Env(), "METRICS_TOKEN") == "0123456789abcdef0123"
+    monkeypatch.setenv("METRICS_TOKEN", "")
+    assert environment.metrics_token(environ.Env(), "METRICS_TOKEN") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("nonsense", "“nonsense”, which is no address"),
+        ("10.1.2.3,10.0.0.0/33", "“10.0.0.0/33”, which is no address"),
+        ("10.1.2.3/16", "“10.1.2.3/16”, which is no address"),
+        ("prometheus.example", "which is no address"),
+        ("0.0.0.0/0", "“0.0.0.0/0”, which is everybody"),
+        ("10.1.2.3,::/0", "“::/0”, which is everybody"),
+    ],
+)
+def test_addresses_for_the_metrics_that_are_none(
+    monkeypatch: pytest.MonkeyPatch, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv("METRICS_ALLOW", value)
+    with pytest.raises(ImproperlyConfigured) as caught:
+        environment.networks(environ.Env(), "METRICS_ALLOW")
+    assert sentence in str(caught.value)
+
+
+def test_addresses_and_networks_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_ALLOW", "10.1.2.3, 10.2.0.0/16,fd00::/8,")
+    found = environment.networks(environ.Env(), "METRICS_ALLOW")
+    assert [str(network) for network in found] == ["10.1.2.3/32", "10.2.0.0/16", "fd00::/8"]
+    monkeypatch.setenv("METRICS_ALLOW", "")
+    assert environment.networks(environ.Env(), "METRICS_ALLOW") == []

@@ -26,8 +26,15 @@ from enrollment.models import (
 )
 from enrollment.operations.tokens import make_token
 from holidays.models import Holiday, Region, TeacherRegion
-from rollback import runner
-from rollback.models import EnrollmentDraft, Flag, NoReminders
+from rollback import incidents, runner
+from rollback.models import (
+    AffectedPerson,
+    Complaint,
+    EnrollmentDraft,
+    Flag,
+    NoReminders,
+    TriggerVersion,
+)
 from scheduling.models import (
     AvailabilityException,
     AvailabilityRule,
@@ -77,6 +84,17 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
     )
     NoReminders.objects.create(student=student, since=now)
+    Complaint.objects.create(
+        kind="wrong",
+        text="Ada's lesson is on the wrong day",
+        path="/calendar/",
+        by=student.user,
+        reporter=f"u:{student.user.pk}",
+        done_at=now,
+        done_by=teacher.user,
+        done_by_name=teacher.user.email,
+        answer="Called Ada back",
+    )
     unit = CourseUnit.objects.create(course=course, title="Scales")
     UnitDone.objects.create(enrollment=enrollment, unit=unit, by=teacher.user)
     Message.objects.create(enrollment=enrollment, sender=student.user, body="I am shy, says Ada")
@@ -152,10 +170,16 @@ def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
     away.teachers.add(teacher)
     flag = Flag.objects.get(name="ENABLE_CALENDAR_DISPLAY")
     flag.users.add(teacher.user)
-    runner.roll_back(
-        flags=[flag.name],
-        actor=runner.actor_of(teacher.user),
-        reason="wrong times",
-        incident="Times are wrong",
+    actor = runner.actor_of(teacher.user)
+    done = runner.roll_back(
+        flags=[flag.name], actor=actor, reason="wrong times", incident="Times are wrong"
     )
+    incidents.acknowledge(incident=done.incident.pk, actor=actor)
+    incidents.note(incident=done.incident.pk, actor=actor, text="Seen on two phones.")
+    for user in (teacher.user, *User.objects.filter(student__isnull=False)):
+        AffectedPerson.objects.create(incident=done.incident, user=user, reasons=["exposed"])
+    TriggerVersion.objects.create(
+        trigger_name="complaints", version=2, rule={}, actor=teacher.user,
+        actor_name=teacher.user.email, reason="It rang too often",
+    )  # fmt: skip
     Teacher.objects.filter(pk=teacher.pk).update(bio="Marta plays in two ensembles.")

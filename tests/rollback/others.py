@@ -36,8 +36,9 @@ import signal, sys, time, django
 # A shell that starts a run in the background lets all of it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 django.setup()
-from rollback import switchboard
+from rollback import switchboard, trips
 from rollback.domain.shares import Subject
+trips.STEADY = 1.0
 flag, poll = sys.argv[1:]
 switchboard.POLL = float(poll)
 switchboard.STALE = max(switchboard.STALE, 2 * switchboard.POLL)

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
-from rollback import affected, incidents, runner
+from rollback import affected, aftermath, incidents, runner
 from rollback.domain.shares import Subject, bucket_of
 from rollback.models import (
     AffectedPerson,
@@ -18,6 +18,7 @@ from rollback.models import (
     Incident,
     Switchboard,
 )
+from rollback.personal import INCIDENTS
 from rollback.runner import Actor
 from tests.conftest import make_student, make_user
 
@@ -229,3 +230,69 @@ def test_users_with_any_asks_whole_chains(switches: Any) -> None:
     assert snapshot.users_with_any(["ENABLE_NOTHING"], subjects) == set()
     switches.kill(MASTER)
     assert switches.snapshot.users_with_any([CALENDAR], subjects) == set()
+
+
+def test_a_person_gets_a_copy_of_it_and_is_forgotten(staff: User, student: Student) -> None:
+    """What they wrote is theirs; the facts beside it may be about others, and are not handed out."""
+    share(100)
+    runner.set_early(
+        flag=CALENDAR, staff=False, superusers=False, users=[student.user], actor=PERSON, reason="x"
+    )
+    done = runner.roll_back(
+        flags=[CALENDAR], incident="Errors", actor=runner.actor_of(staff), reason="4 % errors"
+    )
+    incidents.acknowledge(incident=done.incident.pk, actor=runner.actor_of(staff))
+    incidents.note(incident=done.incident.pk, actor=runner.actor_of(staff), text="Seen twice.")
+    affected.freeze(done.incident)
+    copy = INCIDENTS.export(user=staff)
+    assert [(one["title"], one["reasons"]) for one in copy["concerned"]] == [
+        ("Errors", ["exposed"])
+    ]
+    assert [set(one) - {"incident", "at"} for one in copy["written"]] == [
+        {"kind"}, {"kind", "reason"}, {"kind"}, {"kind", "text"},
+    ]  # fmt: skip
+    assert copy["acknowledged"][0]["title"] == "Errors"
+    assert INCIDENTS.concerns(user=staff)
+    INCIDENTS.erase(user=staff, now=now())
+    names = done.incident.events.filter(actor=staff).values_list("actor_name", flat=True)
+    assert set(names) == {f"person {staff.pk}"}
+    assert not AffectedPerson.objects.filter(user=staff).exists()
+    assert AffectedPerson.objects.filter(user=student.user).exists()
+    assert incidents.check_chain(done.incident) is None
+    assert not INCIDENTS.concerns(user=make_user("nobody@school.example"))
+
+
+def test_every_open_incident_is_counted_with_the_next_tick(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cases too; and one that cannot be counted stops no other."""
+    student = make_student()
+    draft(student, course)
+    broken, opened = (
+        incidents.open_case(title=title, flags=[CALENDAR], actor=PERSON, cause="six")
+        for title in ("Broken", "Complaints")
+    )
+    assert broken is not None
+    assert opened is not None
+    ended = incidents.open_case(title="Ended", flags=[], actor=PERSON, cause="six")
+    assert ended is not None
+    incidents.resolve(incident=ended.pk, actor=PERSON, reason="answered")
+    refresh = affected.refresh
+
+    def refresh_but_one(incident: Incident) -> dict[str, Any]:
+        if incident == broken:
+            raise ValueError("a figure that breaks")
+        return refresh(incident)
+
+    monkeypatch.setattr(affected, "refresh", refresh_but_one)
+    aftermath.look(by="a test")
+    opened.refresh_from_db()
+    assert reasons(opened) == {student.user.email: ["draft"]}
+    assert opened.impact["people"] == {"all": 1, "draft": 1}
+    assert not reasons(broken)
+    assert not reasons(ended)
+    monkeypatch.undo()
+    aftermath.look(by="a test")
+    aftermath.look(by="a test")
+    assert reasons(broken) == {student.user.email: ["draft"]}
+    assert broken.events.filter(kind="people").count() == 1

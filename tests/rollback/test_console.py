@@ -40,8 +40,8 @@ def test_staff_see_share_state_and_how_many_are_on(
         assert title in text
 
 
-def test_a_share_is_set_with_a_reason(client: Client, staff: User, flag: Flag) -> None:
-    client.force_login(staff)
+def test_a_share_is_set_with_a_reason(client: Client, admin: User, flag: Flag) -> None:
+    client.force_login(admin)
     assert client.get(action("set_share", flag)).status_code == 200
     response = client.post(
         action("set_share", flag), {"percent": "50", "reason": "errors since noon"}
@@ -50,7 +50,7 @@ def test_a_share_is_set_with_a_reason(client: Client, staff: User, flag: Flag) -
     flag.refresh_from_db()
     assert flag.percent == 50
     change = changes().get()
-    assert (change.actor, change.reason) == (staff, "errors since noon")
+    assert (change.actor, change.reason) == (admin, "errors since noon")
 
 
 @pytest.mark.parametrize(
@@ -65,17 +65,17 @@ def test_a_share_is_set_with_a_reason(client: Client, staff: User, flag: Flag) -
     ],
 )
 def test_bad_input_is_told_at_the_field_and_changes_nothing(
-    client: Client, staff: User, flag: Flag, answers: dict[str, str], complaint: str
+    client: Client, admin: User, flag: Flag, answers: dict[str, str], complaint: str
 ) -> None:
-    client.force_login(staff)
+    client.force_login(admin)
     page = client.post(action("set_share", flag), answers)
     assert page.status_code == 200
     assert complaint in page.content.decode()
     assert not changes().exists()
 
 
-def test_kill_restore_and_the_one_button(client: Client, staff: User, flag: Flag) -> None:
-    client.force_login(staff)
+def test_kill_restore_and_the_one_button(client: Client, admin: User, flag: Flag) -> None:
+    client.force_login(admin)
     client.post(action("kill", flag), {"reason": "wrong times"})
     flag.refresh_from_db()
     assert flag.is_killed
@@ -89,8 +89,8 @@ def test_kill_restore_and_the_one_button(client: Client, staff: User, flag: Flag
     assert Flag.objects.filter(everyone=False).count() == 4
 
 
-def test_a_get_changes_nothing(client: Client, staff: User, flag: Flag) -> None:
-    client.force_login(staff)
+def test_a_get_changes_nothing(client: Client, admin: User, flag: Flag) -> None:
+    client.force_login(admin)
     for url in (
         action("kill", flag),
         action("restore", flag),

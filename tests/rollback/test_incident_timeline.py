@@ -40,12 +40,22 @@ def kinds(incident: Incident) -> list[str]:
 
 
 def roll_back(**more: Any) -> Incident:
-    told = {"flags": [CALENDAR], "incident": "Errors", "actor": MACHINE, "reason": "4 %"} | more
+    told: dict[str, Any] = {
+        "flags": [CALENDAR],
+        "incident": "Errors",
+        "actor": MACHINE,
+        "reason": "4 %",
+    } | more
     return runner.roll_back(**told).incident
 
 
 def case(**more: Any) -> Incident | None:
-    told = {"title": "Complaints", "flags": [CALENDAR], "actor": MACHINE, "cause": "6 in an hour"}
+    told: dict[str, Any] = {
+        "title": "Complaints",
+        "flags": [CALENDAR],
+        "actor": MACHINE,
+        "cause": "6 in an hour",
+    }
     return incidents.open_case(**(told | more))
 
 

@@ -40,7 +40,9 @@ def resolve_page(number: Any) -> str:
     return f"{LIST}{number}/resolve/"
 
 
-def test_a_kill_with_the_box_ticked_opens_an_incident(client: Client, staff: User) -> None:
+def test_a_kill_with_the_box_ticked_opens_an_incident(
+    client: Client, staff: User, admin: User
+) -> None:
     client.force_login(staff)
     shown = client.get(page("kill")).content.decode()
     assert re.search(r"<button[^>]*>\s*Kill Calendar\s*</button>", shown)
@@ -51,6 +53,7 @@ def test_a_kill_with_the_box_ticked_opens_an_incident(client: Client, staff: Use
     assert (opened.opened_by, opened.opened_by_name) == (staff, staff.email)
     assert f"Incident {opened.pk}: an hour late is open" in shown
     assert reverse("admin:rollback_incident_change", args=[opened.pk]) in shown
+    client.force_login(admin)
     refused = client.post(page("restore"), {"percent": "5", "reason": "try"})
     assert f"is latched by incident {opened.pk}" in refused.content.decode()
     assert Flag.objects.get(name=CALENDAR).is_killed
@@ -146,7 +149,7 @@ def test_an_incidents_page_tells_what_happened(
 
 
 def test_resolving_needs_words_and_then_a_person_may_raise(
-    client: Client, staff: User, incident: Incident
+    client: Client, staff: User, admin: User, incident: Incident
 ) -> None:
     client.force_login(staff)
     shown = client.get(resolve_page(incident.pk)).content.decode()
@@ -164,6 +167,7 @@ def test_resolving_needs_words_and_then_a_person_may_raise(
     again = client.post(resolve_page(incident.pk), {"reason": "me too"})
     assert "resolved already" in again.content.decode()
     assert Flag.objects.get(name=CALENDAR).is_killed
+    client.force_login(admin)
     client.post(page("restore"), {"percent": "5", "reason": "carefully"})
     assert not Flag.objects.get(name=CALENDAR).is_killed
 

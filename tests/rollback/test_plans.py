@@ -1,6 +1,5 @@
 """Plans: started once, stepped when it is time, held back where it has to be; every refusal."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -54,8 +53,8 @@ def up(**options: Any) -> Plan:
     return plans.start(direction="up", **{**usual, **options})
 
 
-def share(flag: str = MASTER) -> Decimal:
-    return Flag.objects.get(name=flag).percent
+def share(flag: str = MASTER) -> float:
+    return float(Flag.objects.get(name=flag).percent)
 
 
 def later(plan: Plan, seconds: float) -> None:
@@ -78,7 +77,7 @@ def all_is_well(**verdicts: str) -> None:
 
 
 def trigger(name: str = "errors-test", **fields: Any) -> Trigger:
-    usual = {"flags": [MASTER], "metric": "requests", "method": "sustained share"}
+    usual: dict[str, Any] = {"flags": [MASTER], "metric": "requests", "method": "sustained share"}
     usual |= {"threshold": 0.02, "window_seconds": 60, "action": "kill", "title": name}
     made: Trigger = Trigger.objects.create(name=name, **{**usual, **fields})
     return made
@@ -289,10 +288,9 @@ class TestDecisions:
 
 class TestUp:
     @pytest.fixture(autouse=True)
-    def killed(self, all_on: None) -> Iterator[None]:
+    def killed(self, all_on: None) -> None:
         runner.kill(flag=MASTER, actor=ACTOR, reason="broken")
         all_is_well()
-        return
 
     def test_it_comes_back_from_a_kill_small_and_rises_while_all_is_quiet(self) -> None:
         plan = up()

@@ -153,6 +153,7 @@ def test_nobody_watching_is_said_above_everything(office: Client) -> None:
     assert "Whether anything is wrong is not known." in text
     assert "Nothing is wrong" not in text
     assert "Start the worker and the beat again." in text
+    assert "Last judged: In order" in text
     Heartbeat.objects.all().delete()
     assert "the triggers have never been evaluated" in text_of(office)
 
@@ -169,6 +170,16 @@ def test_a_trigger_that_is_off_or_a_shadow_is_said_to_be(office: Client) -> None
     # Nothing is taken away for a shadow, and for one that is off nothing is said.
     assert "Look at what is out of bounds: The calendar takes more than two seconds" in text
     assert text.count("Out of bounds 40 % slow.") == 1
+
+
+@pytest.mark.usefixtures("well")
+def test_an_incident_that_took_nothing_is_named_as_well(office: Client) -> None:
+    Incident.objects.create(title="Somebody complains", kind="case", opened_by_name="a watch")
+    text = text_of(office)
+    assert "Everything is on. Open: incident " in text
+    assert "“Somebody complains”." in text
+    assert "Nothing is wrong" not in text
+    assert "the limit is" not in text
 
 
 # ---------------------------------------------------------------- numbers
@@ -223,6 +234,12 @@ def test_a_plan_shows_its_steps_and_when_the_next_is_due(office: Client) -> None
     assert reverse("admin:rollback_flag_plan", args=[row.pk, "pause"]) not in html
     Plan.objects.update(state="running")
     assert "due at " in text_of(office)
+
+
+@pytest.mark.usefixtures("well")
+def test_a_plan_without_steps_breaks_nothing(office: Client) -> None:
+    rows.plan(steps=[])
+    assert "Running, 0 of 0 steps done" in text_of(office)
 
 
 # ---------------------------------------------------------------- it brings itself up to date

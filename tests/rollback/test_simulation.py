@@ -3,9 +3,6 @@
 By the kill, by the shares from 100 to 0 %, and by web processes that are really killed and come back.
 """
 
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,11 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -27,22 +22,20 @@ from django.db import connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils import timezone
 
-from config.local.place import BASE_DIR
 from enrollment.models import Course, Lesson, Student, User
 from rollback import runner
 from rollback.models import EnrollmentDraft, Flag
 from rollback.runner import Actor
-from tests import ports
 from tests.conftest import make_teacher
 from tests.rollback import simulated
 from tests.rollback.flag_rows import seed_flags
 from tests.rollback.others import address_of_this_test
 from tests.rollback.simulated import LONGEST, Story
+from tests.rollback.web import Web
 
 STUDENTS, AT_ONCE, COURSES = 1000, 24, 20
 ACTOR = Actor(name="a test")
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
-START_SECONDS = 60.0
 # What a student may lose: the rhythm's 1.5 s, and the way to the server.
 MOST_LOST = 2.0
 SLACK = 0.1
@@ -50,67 +43,12 @@ SLACK = 0.1
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("propagation")]
 
 
-class Web:
-    """The school's web server, as `make run` starts it, on this test's database."""
-
-    def __init__(self, log: IO[bytes]) -> None:
-        self.port = ports.of_our_own(19_700)
-        self._log = log
-        self._start()
-
-    def _start(self) -> None:
-        words = f"granian --interface wsgi --host 127.0.0.1 --port {self.port} --workers 2 --no-ws"
-        words += " --blocking-threads 1 --respawn-failed-workers tests.rollback.simulated_wsgi:application"
-        env = os.environ | {
-            "DATABASE_URL": address_of_this_test(),
-            "PYTHONPATH": str(BASE_DIR),
-            "LOG_LEVEL": "ERROR",
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *words.split()],
-            env=env,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-    def wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            assert time.monotonic() < deadline, "the web server did not start"
-            time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        page = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            page.request("GET", "/", headers={"Host": f"localhost:{self.port}"})
-            return page.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            page.close()
-
-    def kill_workers(self) -> None:
-        """-9; granian starts others."""
-        for worker in psutil.Process(self._process.pid).children(recursive=True):
-            worker.kill()
-
-    def kill(self) -> None:
-        """-9, all of it."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(10)
-
-    def restart(self) -> None:
-        self.kill()
-        self._start()
-
-
 @pytest.fixture
 def web(transactional_db: None, tmp_path: Path) -> Iterator[Web]:
     seed_flags()
     restore()
     with (tmp_path / "web.log").open("wb") as log:
-        web = Web(log)
+        web = Web(log, database_url=address_of_this_test())
         try:
             web.wait_until_it_answers()
             yield web

@@ -14,6 +14,7 @@ from rollback import rollup, watch
 from rollback.domain.metrics import Metric
 from rollback.models import Sample
 from rollback.watch import Ring
+from tests.conftest import start_watching
 
 FLAG = "ENABLE_CALENDAR_DISPLAY"
 NOW = datetime(2030, 6, 15, 12, 34, tzinfo=UTC)
@@ -202,8 +203,8 @@ def test_hooks_are_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_thread_starts_with_the_first_count_and_writes_when_the_process_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.undo()  # of `counts_at_hand`: this one really starts
     rounds: list[bool] = []
+    monkeypatch.setattr(Ring, "_start", start_watching)
     monkeypatch.setattr(Ring, "_round", lambda ring, *, last=False: rounds.append(last))
     ring = Ring()
     ring.count("m")
@@ -215,6 +216,17 @@ def test_the_thread_starts_with_the_first_count_and_writes_when_the_process_ends
     ring.leave()
     assert not thread.is_alive()
     assert rounds == [True]
+
+
+@pytest.mark.django_db
+def test_the_database_is_counted_by_its_connections() -> None:
+    watch.ring.clear()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.11)")
+        cursor.execute("SELECT 1")
+    with watch.ring._taken() as counts:
+        found = [cell for key, cell in counts.items() if key[1] == Metric.QUERIES_100_MS]
+    assert [sum(cell[i] for cell in found) for i in (0, 1)] == [2, 1]
 
 
 @pytest.mark.filterwarnings("ignore:This process")

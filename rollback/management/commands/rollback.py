@@ -10,14 +10,20 @@ from rich.table import Table
 
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
-from rollback.management import incident_words, replay_words, verify_words
+from rollback.management import (
+    incident_words,
+    plan_runner,
+    plan_words,
+    replay_words,
+    verify_words,
+)
 from rollback.models import Flag, FlagChange
 
 NOTHING = "Nothing to change: it was so already."
 
 
 class Command(BaseCommand):
-    help = "Show the flags, set a share, kill or restore; list, show and resolve incidents."
+    help = "Show the flags, set a share, kill or restore; open, work on and export incidents."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
@@ -44,6 +50,8 @@ class Command(BaseCommand):
         incident_words.add_arguments(commands)
         verify_words.add_arguments(commands)
         replay_words.add_arguments(commands)
+        plan_words.add_arguments(commands)
+        plan_runner.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -58,13 +66,17 @@ class Command(BaseCommand):
         if what == "verify":
             self._verify(options["incident"])
             return
+        if what == "run":
+            self._run(once=options["once"], plan=options["plan"])
+            return
         try:
             lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         self.stdout.write("\n".join(lines))
-        if what not in ("incident", "baseline") and lines != [NOTHING]:
-            word = "Off" if what == "kill" else "Changed"
+        takes_away = what == "kill" or options.get("take_away")
+        if (what in ("set", "restore") or takes_away) and lines != [NOTHING]:
+            word = "Off" if takes_away else "Changed"
             self._write_processes(processes.wait_for_all(), word=word)
 
     def _change(self, what: str, options: dict[str, Any]) -> list[str]:
@@ -73,6 +85,8 @@ class Command(BaseCommand):
             return incident_words.answer(options["step"], options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
+        if what in ("plan", "blast"):
+            return plan_words.answer(what, options, actor=actor)
         common = {"actor": actor, "reason": options["reason"]}
         if what == "set":
             share = _percent(options["share"])
@@ -81,6 +95,14 @@ class Command(BaseCommand):
             return _kill(options["flag"], options["incident"], common)
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
+
+    def _run(self, *, once: bool, plan: int | None) -> None:
+        def say(sentence: str) -> None:
+            self.stdout.write(sentence)
+            self.stdout.flush()
+
+        if not plan_runner.Runner(say=say, only=plan).run(once=once):
+            raise CommandError("Nothing was done: the database could not be reached.")
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:
         for sentence in processes.sentences(found, word=word):

@@ -1,0 +1,111 @@
+"""An incident's timeline and figures in words."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from rollback.console import words
+from rollback.domain import decisions
+from rollback.models import FlagChange, IncidentEvent
+
+# Told by other lines, or only for machines.
+UNTOLD = frozenset(
+    {
+        "before", "turned_away", "changes", "flags", "recommendation", "field", "words", "severity",
+        "phases", "counts", "text", "reason", "resolution", "root_cause", "lessons", "actions",
+        "trigger", "first_bad_at", "is_not_the_feature", "people",
+    }
+)  # fmt: skip
+
+
+def details(event: IncidentEvent, changes: Mapping[int, FlagChange]) -> list[str]:
+    """What is to be known of it, each in a sentence of its own; what people said is not among it."""
+    payload: Mapping[str, Any] = event.payload
+    named = [changes[pk] for pk in payload.get("changes", ()) if pk in changes]
+    found = [f"{words.title(one.flag_name)}: {words.difference(one)}" for one in named]
+    if not named and payload.get("flags"):
+        found.append(", ".join(words.title(flag) for flag in payload["flags"]))
+    if payload.get("trigger"):
+        found.append(_("Trigger: %s") % payload["trigger"])
+    if payload.get("is_not_the_feature"):
+        found.append(_("Not caused by the feature: without it, it was just as bad."))
+    if "counts" in payload:
+        found.append(_people(payload["counts"].get("all", 0)))
+        found += [f"{name}: {number}" for name, number in reasons(payload["counts"])]
+    advice = payload.get("recommendation") or {}
+    found += [_("Recommended: %s") % _(told) for told in [advice.get("words")] if told]
+    if payload.get("field") in decisions.BY_KEY:
+        found.append(in_words(decisions.BY_KEY[payload["field"]]))
+    elif payload.get("words"):
+        found.append(str(payload["words"]))
+    return found + _others(payload)
+
+
+def _others(payload: Mapping[str, Any]) -> list[str]:
+    """Facts that no sentence is known for: better told plainly than left out."""
+    return [
+        f"{name.replace('_', ' ')}: {value}"
+        for name, value in payload.items()
+        if name not in UNTOLD and isinstance(value, str | int | float) and value != ""
+    ]
+
+
+def said(event: IncidentEvent) -> str:
+    told = [
+        str(event.payload[key])
+        for key in ("text", "reason", "resolution", "root_cause", "lessons")
+        if event.payload.get(key)
+    ]
+    return "\n".join(told)
+
+
+def in_words(field: decisions.Recommendation) -> str:
+    taken = ", ".join(map(str, field.phases)) or _("none")
+    facts = {"words": _(field.words), "severity": field.severity, "phases": taken}
+    return _("%(words)s Severity %(severity)s; phases: %(phases)s.") % facts
+
+
+def _people(number: int) -> str:
+    return ngettext("%(number)d person", "%(number)d people", number) % {"number": number}
+
+
+def reasons(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [(text, counts[key]) for key, text in reason_choices() if key in counts]
+
+
+def reason_choices() -> list[tuple[str, str]]:
+    return [
+        ("exposed", _("had the feature")),
+        ("draft", _("in the middle of enrolling")),
+        ("lesson", _("with lessons to come")),
+        ("teacher", _("teaching those lessons")),
+    ]
+
+
+def impact(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is not known is not there."""
+    known = {
+        "minutes": _("minutes it lasted"),
+        "minutes_off": _("minutes switched off"),
+        "drafts_saved": _("unfinished enrollments saved meanwhile"),
+        "drafts_moved": _("of them moved to the original form"),
+        "enrolled_original": _("enrolled through the original form meanwhile"),
+        "turned_away": _("requests led to the fallback"),
+        "complaints": _("people who complained"),
+        "mails": _("mails to those concerned"),
+    }
+    return [(text, f"{figures[key]:g}") for key, text in known.items() if key in figures]
+
+
+def span(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    if hours:
+        return _("%(hours)d h %(minutes)d min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        rest = {"minutes": minutes, "seconds": seconds % 60}
+        return _("%(minutes)d min %(seconds)d s") % rest if seconds % 60 else _("%d min") % minutes
+    return _("%d s") % seconds

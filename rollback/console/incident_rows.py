@@ -1,0 +1,73 @@
+"""What belongs to incidents and has a list of its own: the people concerned, and what is to be done."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+
+from enrollment.admin.reading import ReadOnlyAdmin
+from rollback.console import event_words
+from rollback.models import AffectedPerson, IncidentAction
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    title = _("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return event_words.reason_choices()
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[AffectedPerson]
+    ) -> QuerySet[AffectedPerson]:
+        value = self.value()
+        return queryset.filter(reasons__contains=[value]) if value else queryset
+
+
+@admin.register(AffectedPerson)
+class AffectedPersonAdmin(ReadOnlyAdmin):
+    """Frozen: nobody is added or taken off by hand."""
+
+    list_display = ("user", "why", "incident")
+    list_filter = (ReasonFilter,)
+    list_select_related = ("user", "incident")
+    list_per_page = 50
+    search_fields = ("user__email", "user__first_name", "user__last_name")
+    ordering = ("incident", "user__last_name", "user__first_name", "pk")
+    fields = ("incident", "user", "why")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Reached from an incident: a list of all people of all incidents says nothing."""
+        return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """As an incident's page asks for it."""
+        allowed: bool = super().lookup_allowed(lookup, value, request)
+        return allowed or lookup == "incident__id__exact"
+
+    @admin.display(description=_("reasons"))
+    def why(self, person: AffectedPerson) -> str:
+        known = dict(event_words.reason_choices())
+        return ", ".join(known.get(reason, reason) for reason in person.reasons)
+
+
+@admin.register(IncidentAction)
+class IncidentActionAdmin(ModelAdmin):
+    """Added by a review; here it is done, or put off."""
+
+    list_display = ("text", "who", "due_on", "done_on", "incident")
+    list_filter = (("done_on", admin.EmptyFieldListFilter),)
+    list_select_related = ("incident",)
+    search_fields = ("text", "who")
+    ordering = ("done_on", "due_on", "pk")
+    fields = ("incident", "text", "who", "due_on", "done_on")
+    readonly_fields = ("incident", "text")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

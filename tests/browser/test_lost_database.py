@@ -1,0 +1,108 @@
+"""The database is lost while somebody sends the original form: nothing of it is."""
+
+import time
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.axe import CALM, problems_here
+from tests.browser.enrolling import (
+    course_for,
+    draft_note,
+    expect_enrolled,
+    expect_saved,
+    fresh_student,
+    only_enrollment,
+)
+from tests.browser.people import Person, Visit
+from tests.browser.school import School
+from tests.browser.test_kept import KEPT, nothing_is_kept
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+TITLE = "Our records cannot be reached"
+ON_PURPOSE = "the database was taken away"
+TYPED = "I have played for two years.\n<b>“Mondays”</b> & after four"
+
+
+def expect_lost(student: Person) -> None:
+    expect(student.page.get_by_role("heading", name=TITLE)).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["Send it again", "Back to the form"])
+def test_what_was_sent_is_enrolled_when_it_is_back(school: School, visit: Visit, way: str) -> None:
+    email = fresh_student(school)
+    student, course = visit(email, **CALM), course_for(school, email)
+    student.go(course.original)
+    with school.database_lost():
+        student.page.locator("[name=note]").fill(TYPED)
+        student.button("Enroll", within="main").click()
+        expect_lost(student)
+        expect(student.page.get_by_role("status")).to_contain_text("looks every few seconds")
+        assert student.page.evaluate(KEPT) == 1, "in this browser, too"
+        assert problems_here(student) == []
+        # Too early: it is given back once more.
+        student.button("Send it again").click()
+        expect_lost(student)
+    expect(student.page.get_by_role("status")).to_have_text("They are back: you can go on.")
+    if way == "Back to the form":
+        student.link(way).click()
+        expect(student.page.locator("[name=note]")).to_have_value(TYPED)
+        student.button("Enroll", within="main").click()
+    else:
+        student.button(way).click()
+    expect_enrolled(student, course)
+    nothing_is_kept(student.page)
+    assert only_enrollment(school, email, course)["note"].replace("\r\n", "\n") == TYPED
+    student.forgive(because=ON_PURPOSE)
+
+
+def test_a_page_that_was_asked_for_comes_by_itself(school: School, visit: Visit) -> None:
+    student = visit(fresh_student(school))
+    with school.database_lost():
+        student.go("/my/courses/")
+        expect_lost(student)
+    expect(student.page.get_by_role("heading", name=TITLE)).to_have_count(0)
+    expect(student.page.locator("header.site-head")).to_be_visible()
+    student.forgive(because=ON_PURPOSE)
+
+
+def test_a_page_that_was_made_while_the_one_before_saved_looks_again(
+    school: School, visit: Visit
+) -> None:
+    """Loaded anew in the moment the connection is back: the text is saved, and nobody has kept it."""
+    email = fresh_student(school)
+    student, course = visit(email), course_for(school, email)
+    student.go(course.original)
+    held: list[tuple[Route, object]] = []
+    student.page.route(f"**{course.original}", lambda route: held.append((route, route.fetch())))
+    student.page.evaluate("void setTimeout(() => location.reload())")
+    wait_for(student.page, lambda: bool(held))
+    student.page.evaluate(
+        """() => {
+          const note = document.querySelector("[name=note]");
+          note.value = "typed in the last moment";
+          note.dispatchEvent(new Event("input", { bubbles: true }));
+          note.dispatchEvent(new Event("focusout", { bubbles: true }));
+        }"""
+    )
+    expect_saved(student)
+    assert draft_note(school, email, course) == "typed in the last moment"
+    [(route, answer)] = held
+    student.page.unroute_all()
+    route.fulfill(response=answer)  # type: ignore[arg-type]
+    expect(student.page.locator("[name=note]")).to_have_value("typed in the last moment")
+    # It is this page's text now.
+    student.page.locator("[name=note]").press_sequentially(", and on")
+    expect_saved(student)
+    wait_for(
+        student.page,
+        lambda: draft_note(school, email, course) == "typed in the last moment, and on",
+    )
+
+
+def wait_for(page: Page, fulfilled: object, *, within: float = 15.0) -> None:
+    deadline = time.monotonic() + within
+    while not fulfilled():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
