@@ -57,13 +57,15 @@ class Load:
     def _ask(self, session: str, path: str) -> Answer:
         at = time.monotonic()
         try:
-            status, to, cookies, text = self._get(path, {"sessionid": session})
-            if to:
-                # With what the door wants to have said on the next page.
-                _status, _to, _cookies, text = self._get(to, {"sessionid": session} | cookies)
+            cookies = {"sessionid": session}
+            status, to, told, text = self._get(path, cookies)
+            leads_to = to
+            while to:  # with what the door wants to have said where one lands
+                cookies |= told
+                _status, to, told, text = self._get(to, cookies)
         except (OSError, HTTPException):
             return Answer(at, path, 0)
-        return Answer(at, path, status, to, text)
+        return Answer(at, path, status, leads_to, text)
 
     def _get(self, path: str, cookies: dict[str, str]) -> tuple[int, str, dict[str, str], str]:
         """:returns: status, where it leads, cookies, text."""

@@ -49,7 +49,8 @@ def _is_complete(outcome: Outcome, load: Load, *, kind: str, words: str) -> None
     assert (incident.kind, incident.is_open) == (kind, True)
     assert not outcome.errors_after
     assert outcome.fallback == "/home/"
-    assert any(words in one.text for one in load.answers if one.status == 303)
+    pages = [one.text for one in load.answers if one.status == 303]
+    assert any(words in page for page in pages), pages[-1]
     [change] = FlagChange.objects.filter(flag_name=CALENDAR, changed_at__gte=incident.opened_at)
     assert change.actor_kind == FlagChange.Kind.AUTOMATIC
     told = list(incident.events.values_list("kind", flat=True))
