@@ -22,8 +22,8 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminS
 from enrollment.admin.reading import ReadOnlyAdmin
 from rollback import exposure, runner, triggers
 from rollback.console.forms import ReasonForm
-from rollback.domain.metrics import Verdict
-from rollback.domain.triggers import NotReadable, Slots, from_json
+from rollback.domain.metrics import Slots, Verdict
+from rollback.domain.triggers import NotReadable, from_json
 from rollback.models import Flag, Judgment, Trigger
 from rollback.triggers import Standing, TriggerRefused
 
@@ -132,7 +132,7 @@ class TriggerAdmin(ModelAdmin):
         return False
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        seen = ("name", "standing", *triggers.EDITABLE)
+        seen: tuple[str, ...] = ("name", "standing", *triggers.EDITABLE)
         if self.has_change_permission(request, obj):
             seen += ("reason", "seen_version")
         return (*seen, "judgments", "history")
@@ -175,7 +175,7 @@ class TriggerAdmin(ModelAdmin):
     def standing(self, trigger: Trigger) -> str:
         standing = self._standing(trigger)
         if standing is None:
-            return self.verdict(trigger)[1]
+            return str(self.verdict(trigger)[1])
         since = _("since %(at)s") % {"at": _at(standing.since)}
         verdict = verdict_in_words(standing.verdict)
         return format_html("<strong>{}</strong>, {}<br>{}", verdict, since, said_in_words(standing))

@@ -139,7 +139,7 @@ def _facts(judged: Judged) -> dict[str, Any]:
 def steps_down(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
     """Only downwards from where they are; the last one needs no waiting."""
     highest = max(
-        Flag.objects.filter(name__in=flags).values_list("percent", flat=True),  # type: ignore[misc]
+        Flag.objects.filter(name__in=flags).values_list("percent", flat=True),
         default=Decimal(100),
     )
     return [(step, DWELL_SECONDS if step else 0) for step in STEPS if step < highest or not step]
@@ -180,7 +180,7 @@ def _is_on(name: str) -> bool:
 
 def _share_of_users(names: list[str]) -> float:
     """0..1, of the widest of these features; of all, if it is about none in particular."""
-    flags = Flag.objects.filter(name__in=names) if names else Flag.objects.all()  # type: ignore[misc]
+    flags = Flag.objects.filter(name__in=names) if names else Flag.objects.all()
     return max((float(flag.percent) / 100 for flag in flags if not flag.is_killed), default=0.0)
 
 

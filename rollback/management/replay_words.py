@@ -56,7 +56,7 @@ def _judgments(incident: int | None, number: int | None) -> list[Judgment]:
         if not found:
             raise CommandError(f"There is no judgment {number}; the admin lists them.")
         return found
-    if not Incident.objects.filter(pk=incident).exists():
+    if incident is None or not Incident.objects.filter(pk=incident).exists():
         raise CommandError(
             f"There is no incident {incident}. See manage.py rollback incident list."
         )

@@ -72,7 +72,7 @@ def judgments(name: str = ERRORS) -> list[tuple[str, str]]:
 
 
 def is_killed(name: str) -> bool:
-    return Flag.objects.get(name=name).is_killed
+    return bool(Flag.objects.get(name=name).is_killed)
 
 
 # --- judging and acting -----------------------------------------------------------------------------
