@@ -67,7 +67,8 @@ FIGURES = """
     WITH span AS (
         SELECT i.opened_at AS since, coalesce(i.resolved_at, clock_timestamp()) AS until,
                (SELECT min(e.at) FROM rollback_incidentevent e
-                 WHERE e.incident_id = i.id AND e.kind = 'killed') AS off_at,
+                 WHERE e.incident_id = i.id AND (e.kind = 'killed' OR (e.kind = 'stepped'
+                       AND (e.payload->>'percent')::numeric = 0))) AS off_at,
                (SELECT e.payload FROM rollback_incidentevent e
                  WHERE e.incident_id = i.id AND e.kind = 'opened') AS opening
           FROM rollback_incident i WHERE i.id = %(incident)s

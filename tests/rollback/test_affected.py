@@ -221,6 +221,14 @@ def test_the_figures_stop_with_the_incident_and_a_case_has_no_minutes_off(course
     assert opened.impact == found
 
 
+def test_a_plan_that_reached_nobody_has_switched_off(course: Course) -> None:
+    incident = incidents.open_with_latches(title="x", flags=[CALENDAR], actor=PERSON, cause="x")
+    for percent in ("50.00", "0.00"):
+        assert "minutes_off" not in affected.refresh(incident)
+        incidents.record(incident=incident.pk, kind="stepped", actor=PERSON, percent=percent)
+    assert affected.refresh(incident)["minutes_off"] == 1
+
+
 def test_users_with_any_asks_whole_chains(switches: Any) -> None:
     switches.share(50)
     snapshot = switches.snapshot

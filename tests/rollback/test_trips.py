@@ -117,7 +117,7 @@ def test_each_trip_is_one_row_however_often_it_is_told(clock: Clock) -> None:
     trips.connected()
     trips.tell(connection.connection, WHO)
     trips.tell(connection.connection, WHO)
-    rows = LocalTrip.objects.filter(uuid=WHO["uuid"]).order_by("tripped_at")
+    rows = LocalTrip.objects.filter(uuid=str(WHO["uuid"])).order_by("tripped_at")
     assert len(rows) == 1, "the number is the process's own, and it was told already"
     assert rows[0].failures == 3
     assert (rows[0].back_at - rows[0].tripped_at).total_seconds() == pytest.approx(59, abs=0.1)

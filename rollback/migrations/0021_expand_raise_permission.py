@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollback", "0026_expand_complaint_done_by")]
+    dependencies = [("rollback", "0020_expand_complaint_done_by")]
 
     operations = [
         migrations.AlterModelOptions(
