@@ -27,7 +27,7 @@ from rollback.domain.triggers import NotReadable, from_json
 from rollback.models import Flag, Judgment, Trigger
 from rollback.triggers import Standing, TriggerRefused
 
-LABELS = {"OK": "success", "BREACH": "danger", "UNKNOWN": "warning", "": "info"}
+LABELS = {"OK": "success", "BREACH": "danger", "UNKNOWN": "info", "": "info"}
 # What a page shows of slots and of judgments; the rest is in the row.
 SLOTS_SHOWN = 60
 JUDGMENTS_SHOWN = 10
@@ -308,7 +308,7 @@ class JudgmentAdmin(ReadOnlyAdmin):
             "sides": [
                 {"title": title, **_slots(slots)}
                 for title, slots in (
-                    (_("With the feature"), evidence.slots),
+                    (_("With the feature") if evidence.control else _("Counted"), evidence.slots),
                     (_("Without it"), evidence.control),
                 )
                 if slots

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from rollback import evaluate, runner
 from rollback.audit import Actor
+from rollback.evaluate import ticking
 from rollback.models import Incident, Judgment, Sample, Trigger
 from tests.rollback.trigger_rows import (
     FAULTY,
@@ -29,7 +30,9 @@ pytestmark = pytest.mark.usefixtures("flag_rows")
 
 
 @pytest.fixture(autouse=True)
-def _rows(flag_rows: None) -> None:
+def _rows(flag_rows: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What follows a rollback, its verification above all, has tests of its own.
+    monkeypatch.setattr(ticking, "_on_its_own", lambda what, *, by: None)
     seed_triggers()
     only(ERRORS)
     runner.set_share(flag=MASTER, percent=Decimal(100), actor=PERSON, reason="a test begins")
