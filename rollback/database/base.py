@@ -86,7 +86,9 @@ def _while_hopeful(gen: PQGen[RV], gives_up: GivesUp) -> PQGen[RV]:
 
 class DatabaseWrapper(base.DatabaseWrapper):
     # As Django asks it: psycopg, but for what makes a connection.
-    Database = SimpleNamespace(**(vars(psycopg) | {"connect": Connection.connect}))
+    Database = SimpleNamespace(  # type: ignore[assignment]
+        **(vars(psycopg) | {"connect": Connection.connect})
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
