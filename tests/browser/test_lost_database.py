@@ -3,20 +3,20 @@
 import time
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import expect
 
 from tests.browser.axe import CALM, problems_here
 from tests.browser.enrolling import (
     course_for,
-    draft_note,
     expect_enrolled,
     expect_saved,
     fresh_student,
     only_enrollment,
+    wait_for_note,
 )
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
-from tests.browser.test_kept import KEPT, nothing_is_kept
+from tests.browser.test_kept import KEPT
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -27,6 +27,14 @@ TYPED = "I have played for two years.\n<b>“Mondays”</b> & after four"
 
 def expect_lost(student: Person) -> None:
     expect(student.page.get_by_role("heading", name=TITLE)).to_be_visible()
+
+
+def nothing_is_left(student: Person) -> None:
+    """The next page tells the server of what was kept, and hears that it is there."""
+    deadline = time.monotonic() + 15
+    while student.page.evaluate(KEPT):
+        assert time.monotonic() < deadline
+        student.page.wait_for_timeout(50)
 
 
 @pytest.mark.parametrize("way", ["Send it again", "Back to the form"])
@@ -52,7 +60,7 @@ def test_what_was_sent_is_enrolled_when_it_is_back(school: School, visit: Visit,
     else:
         student.button(way).click()
     expect_enrolled(student, course)
-    nothing_is_kept(student.page)
+    nothing_is_left(student)
     assert only_enrollment(school, email, course)["note"].replace("\r\n", "\n") == TYPED
     student.forgive(because=ON_PURPOSE)
 
@@ -73,36 +81,20 @@ def test_a_page_that_was_made_while_the_one_before_saved_looks_again(
     """Loaded anew in the moment the connection is back: the text is saved, and nobody has kept it."""
     email = fresh_student(school)
     student, course = visit(email), course_for(school, email)
-    student.go(course.original)
-    held: list[tuple[Route, object]] = []
-    student.page.route(f"**{course.original}", lambda route: held.append((route, route.fetch())))
-    student.page.evaluate("void setTimeout(() => location.reload())")
-    wait_for(student.page, lambda: bool(held))
-    student.page.evaluate(
-        """() => {
-          const note = document.querySelector("[name=note]");
-          note.value = "typed in the last moment";
-          note.dispatchEvent(new Event("input", { bubbles: true }));
-          note.dispatchEvent(new Event("focusout", { bubbles: true }));
-        }"""
-    )
+    made_before = student.go(course.original).text()
+    student.page.locator("[name=note]").fill("typed in the last moment")
     expect_saved(student)
-    assert draft_note(school, email, course) == "typed in the last moment"
-    [(route, answer)] = held
-    student.page.unroute_all()
-    route.fulfill(response=answer)  # type: ignore[arg-type]
+    nothing_is_left(student)
+    # The page before hears of it after this one was asked for, and is gone.
+    student.page.add_init_script("localStorage.setItem('draft-heard', Date.now())")
+    student.page.route(
+        f"**{course.original}",
+        lambda route: route.fulfill(body=made_before, content_type="text/html; charset=utf-8"),
+        times=1,
+    )
+    student.page.reload()
     expect(student.page.locator("[name=note]")).to_have_value("typed in the last moment")
     # It is this page's text now.
     student.page.locator("[name=note]").press_sequentially(", and on")
     expect_saved(student)
-    wait_for(
-        student.page,
-        lambda: draft_note(school, email, course) == "typed in the last moment, and on",
-    )
-
-
-def wait_for(page: Page, fulfilled: object, *, within: float = 15.0) -> None:
-    deadline = time.monotonic() + within
-    while not fulfilled():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
+    wait_for_note(school, email, course, "typed in the last moment, and on")

@@ -19,7 +19,7 @@ from rollback.models import LocalTrip
 from rollback.switchboard import Switchboard
 from tests.rollback.others import address_of_this_test, eventually
 
-WHO = {"uuid": uuid4(), "kind": "web", "host": "here", "pid": 1}
+WHO: dict[str, Any] = {"uuid": uuid4(), "kind": "web", "host": "here", "pid": 1}
 
 
 class Clock:

@@ -69,9 +69,13 @@ class Web:
         finally:
             page.close()
 
+    def workers(self) -> list[psutil.Process]:
+        found: list[psutil.Process] = psutil.Process(self._process.pid).children(recursive=True)
+        return found
+
     def kill_workers(self) -> None:
         """-9; granian starts others."""
-        for worker in psutil.Process(self._process.pid).children(recursive=True):
+        for worker in self.workers():
             worker.kill()
 
     def kill(self) -> None:

@@ -424,8 +424,9 @@ async function deliver() {
     const form = forms.find(({ url }) => url === entry.url);
     try {
       const answer = await send(entry, { more: { kept: "1" } });
-      // Said by us: a proxy's own page is no proof that anything arrived.
-      const heard = answer.saved !== undefined || (answer.status === 409 && answer.error);
+      // Said by us: a proxy's own page is no proof that anything arrived. 200 and an error: enrolled by now.
+      const refused = answer.error && [200, 409].includes(answer.status);
+      const heard = answer.saved !== undefined || refused;
       if (heard || answer.status === 404) kept.drop(entry);
       if (heard) heardNow();
       if (answer.saved !== undefined) form?.adopt(entry, answer);
