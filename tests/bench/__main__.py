@@ -106,7 +106,7 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, calendar, rivals, schools, slots, sockets
+    from tests.bench import bookings, calendar, drill, rivals, schools, slots, sockets
 
     names = (
         *slots.database_names(),
@@ -114,6 +114,7 @@ def _prepare(url: str) -> None:
         *bookings.DATABASES,
         *calendar.database_names(),
         *sockets.DATABASES,
+        *drill.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from config.features import CALENDAR
 from rollback import incidents, runner
@@ -38,6 +39,9 @@ def test_a_broken_calendar_is_found_taken_away_verified_and_written_down(school:
     with school.load(sessions=drill.sessions(6), pause=0.4) as load:
         broken = school.run(fault="errors 0.4", load=load, within=120)
         _is_complete(broken, load, kind="errors", words="The calendar is switched off")
+        # For half an hour after that no machine changes this flag: let it be over.
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE rollback_flagchange")
         incidents.resolve(incident=broken.incident.pk, actor=ACTOR, reason="mended")
         runner.restore(flag=CALENDAR, actor=ACTOR, reason="mended", percent=Decimal(100))
         slow = school.run(fault="slow 2.2", load=load, within=120)
@@ -51,8 +55,8 @@ def _is_complete(outcome: Outcome, load: Load, *, kind: str, words: str) -> None
     assert outcome.fallback == "/home/"
     pages = [one.text for one in load.answers if one.status == 303]
     assert any(words in page for page in pages), pages[-1]
-    [change] = FlagChange.objects.filter(flag_name=CALENDAR, changed_at__gte=incident.opened_at)
-    assert change.actor_kind == FlagChange.Kind.AUTOMATIC
+    changes = FlagChange.objects.filter(flag_name=CALENDAR, changed_at__gte=incident.opened_at)
+    assert changes.get().actor_kind == FlagChange.Kind.AUTOMATIC
     told = list(incident.events.values_list("kind", flat=True))
     for step in ("opened", "killed", "contained", "verified", "people"):
         assert step in told, told
