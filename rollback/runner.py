@@ -218,9 +218,14 @@ def _kill(names: list[str], **said: Any) -> list[FlagChange]:
 
 
 def restore(
-    *, flag: str, actor: Actor, reason: str, percent: Decimal | None = None
+    *,
+    flag: str,
+    actor: Actor,
+    reason: str,
+    percent: Decimal | None = None,
+    plan: int | None = None,
 ) -> list[FlagChange]:
-    """Undo a kill: back to the share from before, or to `percent`.
+    """Undo a kill: back to the share from before, or to `percent`. plan: whose step this is.
 
     :raises ChangeRefused:
     """
@@ -236,7 +241,8 @@ def restore(
         if percent is not None:
             row.percent = percent
 
-    return _change([flag], change, action="restore", actor=actor, reason=reason)
+    action = "restore" if plan is None else step_of(plan)
+    return _change([flag], change, action=action, actor=actor, reason=reason)
 
 
 def set_early(

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from rollback import blast, draining, incidents, runner, switchboard
-from rollback.audit import Actor
+from rollback.audit import Actor, ChangeRefused
 from rollback.domain.shares import FlagState, Snapshot, share_from_percent
-from rollback.models import IncidentEvent, Plan, PlanStep
+from rollback.models import FlagChange, IncidentEvent, Plan, PlanStep
 
 
 def take(*, plan: Plan, step: PlanStep, actor: Actor, now: datetime) -> bool:
@@ -18,6 +19,8 @@ def take(*, plan: Plan, step: PlanStep, actor: Actor, now: datetime) -> bool:
     """
     up = plan.direction == Plan.Direction.UP
     before = switchboard.read_here()
+    if up:
+        _check_unchanged(plan)
     names = _to_move(plan, before, share_from_percent(step.percent), up=up)
     if not names:
         skip(step, now=now)
@@ -39,6 +42,29 @@ def skip(step: PlanStep, *, now: datetime) -> None:
     step.save(update_fields=["done_at", "blast"])
 
 
+def _check_unchanged(plan: Plan) -> None:
+    """What somebody has changed since our last step is theirs to decide: a kill, a smaller share, or even
+    a restored one says that the way up was not meant to go on. By the order of the audit, not by a clock:
+    all changes stand in line for the switchboard's row.
+
+    :raises ChangeRefused:
+    """
+    ours = FlagChange.objects.filter(action=runner.step_of(plan.pk))
+    last = ours.aggregate(last=Max("pk"))["last"]
+    if last is None:
+        return
+    since = FlagChange.objects.filter(flag_name__in=plan.flags, pk__gt=last)
+    change = since.order_by("pk").last()
+    if change is None:
+        return
+    words = _(
+        "%(flag)s was changed meanwhile, by %(name)s (%(reason)s), so it is not raised any further. "
+        "Start another plan from where it stands now."
+    )
+    facts = {"flag": change.flag_name, "name": change.actor_name, "reason": change.reason}
+    raise ChangeRefused(words % facts)
+
+
 def _to_move(plan: Plan, before: Snapshot, share: int, *, up: bool) -> list[str]:
     """What is killed is down already; what was deleted is off, and comes back by no plan."""
 
@@ -56,7 +82,7 @@ def _move(plan: Plan, step: PlanStep, names: list[str], before: Snapshot, *, act
     first = not plan.steps.exclude(done_at=None).exclude(blast__has_key="skipped").exists()
     killed = [name for name in names if before.flags[name].killed and first]
     for name in killed:
-        runner.restore(flag=name, percent=step.percent, actor=actor, reason=reason)
+        runner.restore(flag=name, percent=step.percent, actor=actor, reason=reason, plan=plan.pk)
     if others := [name for name in names if name not in killed]:
         runner.set_shares(
             flags=others, percent=step.percent, actor=actor, reason=reason, plan=plan.pk

@@ -397,13 +397,41 @@ class TestUp:
         assert (share(), state(plan)) == (25, "running")
         assert plan.note == ""
 
+    def test_who_lowered_it_meanwhile_has_the_last_word(self) -> None:
+        plan = up()
+        person = Actor(name="Ada")
+        runner.set_share(flag=MASTER, percent=Decimal(5), actor=person, reason="complaints")
+        later(plan, 601)
+        assert plans.advance_due(by=RUNNER) == 0
+        assert (share(), state(plan)) == (5, "aborted")
+        assert "Ada" in plan.note
+        assert "complaints" in plan.note
+
+    def test_so_has_who_killed_and_restored_it(self) -> None:
+        plan = up(steps=((Decimal(50), 600), (Decimal(100), 0)))
+        runner.kill(flag=MASTER, actor=ACTOR, reason="errors again")
+        restored = {"percent": Decimal(10), "actor": Actor(name="Ada"), "reason": "carefully"}
+        runner.restore(flag=MASTER, **restored)  # type: ignore[arg-type]
+        with pytest.raises(ChangeRefused, match="Ada"):
+            plans.finish(plan=plan.pk, actor=ACTOR, reason="go on")
+        later(plan, 601)
+        assert plans.advance_due(by=RUNNER) == 0
+        assert (share(), state(plan)) == (10, "aborted")
+
+    def test_a_flag_that_was_above_and_was_lowered_stays_there(self) -> None:
+        plan = up(flags=[MASTER, CALENDAR])
+        runner.set_share(flag=CALENDAR, percent=Decimal(20), actor=ACTOR, reason="slow")
+        later(plan, 601)
+        assert plans.advance_due(by=RUNNER) == 0
+        assert (share(CALENDAR), state(plan)) == (20, "aborted")
+
     def test_a_kill_ends_it_and_no_machine_undoes_the_kill(self) -> None:
         plan = up()
         runner.kill(flag=MASTER, actor=MACHINE, reason="errors again")
         later(plan, 601)
         assert plans.advance_due(by=RUNNER) == 0
         assert state(plan) == "aborted"
-        assert "killed" in plan.note
+        assert "trigger errors (errors again)" in plan.note
         assert Flag.objects.get(name=MASTER).is_killed
 
     def test_a_latch_that_came_meanwhile_ends_it(self) -> None:
