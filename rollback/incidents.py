@@ -165,12 +165,13 @@ def _turned_away() -> dict[str, Any]:
 
 
 def latch(*, incident: int, flags: Iterable[str]) -> Incident:
-    """Further flags for one that is open. Called in the transaction that switches off.
-
-    :raises ChangeRefused:
-    """
-    found = _open(incident)
-    _latch(found, flags)
+    """Further flags for one that is open, in the transaction that switches off. :raises ChangeRefused:"""
+    found, names = _open(incident), set(flags)
+    # What is new has to be off everywhere and verified too; that the rest was stays in the timeline.
+    if names - set(found.latches.values_list("flag_name", flat=True)):
+        found.contained_at = found.verified_at = None
+        found.save(update_fields=["contained_at", "verified_at"])
+    _latch(found, names)
     return found
 
 

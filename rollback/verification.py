@@ -247,13 +247,14 @@ def _end(run: Verification) -> Verification:
 def _tell_incident(run: Verification, results: list[ProbeResult], incident: Incident) -> None:
     """The timeline says each change of the outcome, and not every two minutes that it is the same."""
     incident = Incident.objects.select_for_update(no_key=True).get(pk=incident.pk)
-    is_first = bool(run.passed and incident.contained_at and incident.verified_at is None)
+    # What was found before it was off everywhere (or more was taken away) says nothing of now.
+    early = incident.contained_at is None or run.started_at < incident.contained_at
+    is_first = bool(run.passed and not early and incident.verified_at is None)
     if is_first:
         Incident.objects.filter(pk=incident.pk).update(verified_at=run.ended_at)
         incident.verified_at = run.ended_at
-    # Before it is off everywhere, a run that passes is a row and says nothing yet.
-    early = run.passed and incident.contained_at is None
-    if early or (not is_first and _said_already(run, results)):
+    # Then a run that passes is a row and says nothing yet.
+    if (run.passed and early) or (not is_first and _said_already(run, results)):
         return
     kind = IncidentEvent.Kind.VERIFIED if run.passed else IncidentEvent.Kind.NOT_VERIFIED
     took = recovery_time(

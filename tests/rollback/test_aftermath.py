@@ -1,6 +1,7 @@
 """After a rollback: off everywhere, verified, written down; by whoever ticks, and once."""
 
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from config.roles import give_permissions
 from enrollment.models import Course, Enrollment
-from rollback import aftermath, audit, incidents, runner, switchboard, verification
+from rollback import aftermath, audit, incidents, plans, runner, switchboard, verification
 from rollback.models import Baseline, Draining, Flag, Incident, Verification
 from rollback.runner import Actor
 from tests.conftest import make_student
@@ -102,6 +103,35 @@ def test_not_before_every_process_that_lives_runs_it() -> None:
     assert not Verification.objects.exists()
     other_process(version=version())
     assert look(incident) == ["contained", "verified"]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("how", ["at once", "in steps"])
+def test_what_is_taken_away_later_is_contained_and_verified_as_well(how: str) -> None:
+    Flag.objects.update(percent=100)
+    incident = rolled_back(CALENDAR)
+    assert look(incident) == ["contained", "verified"]
+    other_process(version=version())
+    if how == "at once":
+        runner.take_away(incident=incident.pk, flags=[MASTER], actor=WATCH, reason="this too")
+    else:
+        steps = [(Decimal(0), 0)]
+        plans.start(
+            direction="down",
+            flags=[MASTER],
+            steps=steps,
+            incident=incident,
+            actor=WATCH,
+            reason="x",
+        )
+    assert look(incident) == ["contained", "verified"], "not while another process still has it"
+    assert (incident.contained_at, incident.verified_at) == (None, None)
+    other_process(version=version())
+    assert look(incident) == ["contained", "verified"] * 2
+    assert incident.verified_at is not None
+    # What was held already changes nothing.
+    runner.take_away(incident=incident.pk, flags=[MASTER], actor=WATCH, reason="again")
+    assert look(incident) == ["contained", "verified"] * 2
 
 
 @pytest.mark.usefixtures("quick")
