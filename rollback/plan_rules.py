@@ -1,12 +1,12 @@
 """What may be begun as a plan, and what is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
 from rollback.audit import Actor, ChangeRefused
-from rollback.domain.plans import LIVE, LONGEST_DWELL, goes_one_way
+from rollback.domain.plans import LIVE, LONGEST_DWELL, PlanState, goes_one_way
 from rollback.models import Flag, Plan
 
 
@@ -15,6 +15,7 @@ class PlanRuns(ChangeRefused):
 
     def __init__(self, plan: Plan) -> None:
         self.number: int = plan.pk
+        self._plan = plan
         words = _(
             "Plan %(number)s is at it already (%(direction)s, %(flags)s, by %(name)s): "
             "see manage.py rollback plan show %(number)s."
@@ -26,6 +27,14 @@ class PlanRuns(ChangeRefused):
             "name": plan.actor_name,
         }
         super().__init__(words % facts)
+
+    def takes_away(self, flags: Iterable[str]) -> bool:
+        """Whether that plan goes on, and comes to nobody having one of these."""
+        plan = self._plan
+        if plan.direction != Plan.Direction.DOWN or plan.state != PlanState.RUNNING:
+            return False
+        last = plan.steps.order_by("number").last()
+        return set(flags) <= set(plan.flags) and last is not None and not last.percent
 
 
 def check(steps: Sequence[tuple[Decimal, int]], *, up: bool, actor: Actor) -> None:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from rollback import audit, draining, incidents, quiet, stepping
+from rollback import audit, draining, incidents, quiet, runner, stepping
 from rollback.audit import Actor, ChangeBlocked, ChangeRefused
 from rollback.domain.plans import (
     PLAN_STEPS,
@@ -28,7 +28,6 @@ from rollback.models import (
     FlagChange,
     Incident,
     IncidentEvent,
-    Latch,
     Plan,
     PlanStep,
     Switchboard,
@@ -79,25 +78,29 @@ def start(
     check(steps, up=up, actor=actor)
     check_flags(names)
     refuse_second(direction)
-    plan = Plan(
-        direction=direction,
-        mode=mode,
-        flags=names,
-        incident=incident,
-        drain_seconds=drain_seconds,
-        actor=actor.user,
-        actor_name=actor.name[:150],
-        actor_kind=actor.kind,
-        reason=reason.strip(),
-    )
-    try:
-        with _acting(actor, reason):
-            refuse_second(direction)
-            _begin(plan, steps, now=_clock(), actor=actor)
-    except ChangeBlocked:
-        refuse_second(direction)  # whoever held the flags was starting the same
-        raise
-    return plan
+
+    def begin() -> Plan:
+        plan = Plan(
+            direction=direction,
+            mode=mode,
+            flags=names,
+            incident=incident,
+            drain_seconds=drain_seconds,
+            actor=actor.user,
+            actor_name=actor.name[:150],
+            actor_kind=actor.kind,
+            reason=reason.strip(),
+        )
+        try:
+            with _acting(actor, reason):
+                refuse_second(direction)
+                _begin(plan, steps, now=_clock(), actor=actor)
+        except ChangeBlocked:
+            refuse_second(direction)  # whoever held the flags was starting the same
+            raise
+        return plan
+
+    return begin() if up else runner.insist(begin)
 
 
 def _begin(
@@ -107,7 +110,9 @@ def _begin(
     if up and (loud := quiet.why_not(flags=plan.flags, seconds=0, now=now)):
         raise ChangeRefused(loud)
     if not up:
-        _latch(plan)
+        # From now on nothing raises the flags until the incident is resolved.
+        if plan.incident is not None:
+            plan.incident = incidents.latch(incident=plan.incident.pk, flags=plan.flags)
         for other in living(Plan.Direction.UP):
             words = _("A plan down has begun: %(reason)s") % {"reason": plan.reason}
             _end(other, PlanState.ABORTED, note=words, now=now, actor=actor)
@@ -168,10 +173,14 @@ def _go_on(number: int, by: str) -> bool:
     """One transaction. :returns: whether a step was taken."""
     plan = Plan.objects.select_related("actor").get(pk=number)
     actor = _actor(plan)
-    try:
+
+    def step() -> bool:
         with _acting(actor, plan.reason):
             held = _held(number, by)
             return held is not None and _go_on_with(held, actor=actor)
+
+    try:
+        return step() if plan.direction == Plan.Direction.UP else runner.insist(step)
     except ChangeRefused as refused:
         _stop_or_wait(number, refused, by=by, actor=actor)
         return False
@@ -257,6 +266,15 @@ def abort(*, plan: int, actor: Actor, reason: str) -> Plan:
 
 def finish(*, plan: int, actor: Actor, reason: str) -> Plan:
     """The last share at once, for everybody: who drains drains no more."""
+
+    def end() -> Plan:
+        return _finish(plan=plan, actor=actor, reason=reason)
+
+    is_down = Plan.objects.filter(pk=plan, direction=Plan.Direction.DOWN).exists()
+    return runner.insist(end) if is_down else end()
+
+
+def _finish(*, plan: int, actor: Actor, reason: str) -> Plan:
     with _deciding(plan, PlanState.DONE, actor=actor, reason=reason) as found:
         now = _clock()
         if loud := _loud(found, now):
@@ -298,17 +316,6 @@ def _acting(actor: Actor, reason: str) -> Iterator[None]:
                 cursor.execute(LONGEST_SILENCE)
         Switchboard.objects.select_for_update().get(pk=1)
         yield
-
-
-def _latch(plan: Plan) -> None:
-    """From now on nothing raises the flags until the incident is resolved."""
-    if plan.incident is None:
-        return
-    if not plan.incident.is_open:
-        words = _("Incident %(number)s is resolved already.")
-        raise ChangeRefused(words % {"number": plan.incident.pk})
-    for name in plan.flags:
-        Latch.objects.get_or_create(incident=plan.incident, flag_name=name)
 
 
 def _close_if_over(plan: Plan, *, now: datetime, actor: Actor) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.db import ProgrammingError, connection, transaction
@@ -25,6 +25,7 @@ __all__ = [
     "actor_at_the_terminal",
     "actor_of",
     "end_blockers",
+    "insist",
     "kill",
     "restore",
     "roll_back",
@@ -33,6 +34,8 @@ __all__ = [
     "set_shares",
     "take_away",
 ]
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -217,6 +220,18 @@ def _kill(names: list[str], **said: Any) -> list[FlagChange]:
         return _change(names, change, **wanted)
 
 
+def insist(do: Callable[[], T]) -> T:
+    """What takes something away, once more if somebody's forgotten `BEGIN` is in its way.
+
+    do: one transaction, or one savepoint, that is undone whole.
+    """
+    try:
+        return do()
+    except ChangeBlocked:
+        end_blockers()
+        return do()
+
+
 def restore(
     *,
     flag: str,
@@ -313,7 +328,10 @@ def end_blockers() -> None:
                                     'rollback_flagchange'::regclass,
                                     'rollback_incident'::regclass,
                                     'rollback_incidentevent'::regclass,
-                                    'rollback_latch'::regclass))
+                                    'rollback_latch'::regclass,
+                                    'rollback_plan'::regclass,
+                                    'rollback_planstep'::regclass,
+                                    'rollback_draining'::regclass))
             SELECT a.pid, a.usename, a.application_name FROM pg_stat_activity a
              WHERE a.pid IN (SELECT pid FROM holders)
                AND NOT pg_blocking_pids(a.pid) && ARRAY(SELECT pid FROM holders)

@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from rollback import incidents, plans, runner
+from rollback import audit, incidents, plans, runner
 from rollback.audit import Actor
 from rollback.domain.decisions import Harm, recommend
 from rollback.domain.metrics import Metric, Verdict
@@ -109,21 +109,34 @@ def _kill(judged: Judged, now: datetime) -> Deed:
 
 
 def _plan(judged: Judged, now: datetime) -> Deed:
+    """One plan down lives at a time. Where it does not come to these flags, or is paused, what is wrong
+    now cannot wait for it: they are taken away at once.
+    """
     row, words = judged.row, judged.finding.words
     flags = _may_be_taken(row.flags, now)
-    incident = incidents.open_with_latches(
-        title=row.title, flags=flags, actor=actor_of(row), cause=words, **_facts(judged)
-    )
-    plans.start(
-        direction=Plan.Direction.DOWN,
-        mode=Plan.Mode.DRAIN,
-        flags=flags,
-        steps=steps_down(flags),
-        incident=incident,
-        actor=actor_of(row),
-        reason=words,
-    )
-    return Deed(action=Trigger.Action.PLAN, incident=incident)
+
+    def begin() -> Incident:
+        with audit.told(actor=actor_of(row), reason=words, action="plan"):
+            incident = incidents.open_with_latches(
+                title=row.title, flags=flags, actor=actor_of(row), cause=words, **_facts(judged)
+            )
+            plans.start(
+                direction=Plan.Direction.DOWN,
+                mode=Plan.Mode.DRAIN,
+                flags=flags,
+                steps=steps_down(flags),
+                incident=incident,
+                actor=actor_of(row),
+                reason=words,
+            )
+        return incident
+
+    try:
+        return Deed(action=Trigger.Action.PLAN, incident=runner.insist(begin))
+    except plans.PlanRuns as runs:
+        if runs.takes_away(flags):
+            raise
+        return _kill(judged, now)
 
 
 def _facts(judged: Judged) -> dict[str, Any]:

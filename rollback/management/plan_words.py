@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from rollback import audit, blast, incidents, plans, processes
+from rollback import audit, blast, incidents, plans, processes, runner
 from rollback.audit import Actor, ChangeRefused
 from rollback.domain.plans import DOWN, UP, Due, Steps, next_due, parsed
 from rollback.models import Flag, Incident, Plan, PlanStep
@@ -108,6 +108,10 @@ def _begin(direction: str, options: dict[str, Any], *, actor: Actor) -> list[str
 
 def _down(options: dict[str, Any], asked: dict[str, Any]) -> Plan:
     """Incident, latches and the first step together, or nothing."""
+    return runner.insist(lambda: _begun_down(options, asked))
+
+
+def _begun_down(options: dict[str, Any], asked: dict[str, Any]) -> Plan:
     with audit.told(actor=asked["actor"], reason=asked["reason"], action="plan"):
         incident = _incident(options["incident"], asked) if options["incident"] else None
         return plans.start(

@@ -172,7 +172,7 @@ def test_a_case_is_put_before_a_person_once(clock: Clock) -> None:
     assert Incident.objects.count() == 1
 
 
-def test_completion_goes_down_step_by_step(clock: Clock, student: Student, course: Course) -> None:
+def few_complete(clock: Clock, student: Student, course: Course) -> None:
     only("completion")
     for flow, finished in ((40, True), (60, False)):
         ago = clock.now - timedelta(hours=2)
@@ -183,6 +183,20 @@ def test_completion_goes_down_step_by_step(clock: Clock, student: Student, cours
             )
             for _ in range(flow)
         )  # fmt: skip
+
+
+def begun(*flags: str) -> Plan:
+    return plans.start(
+        direction="down",
+        flags=flags,
+        steps=[(Decimal(50), 300), (Decimal(0), 0)],
+        actor=PERSON,
+        reason="careful",
+    )
+
+
+def test_completion_goes_down_step_by_step(clock: Clock, student: Student, course: Course) -> None:
+    few_complete(clock, student, course)
     clock.tick()
     plan = Plan.objects.get()
     assert (plan.direction, plan.mode, plan.flags) == ("down", "drain", [MASTER])
@@ -196,6 +210,36 @@ def test_completion_goes_down_step_by_step(clock: Clock, student: Student, cours
     clock.tick(seconds=10)
     assert Plan.objects.count() == 1
     assert Incident.objects.count() == 1
+
+
+def test_a_plan_of_other_flags_keeps_no_trigger_from_acting(
+    clock: Clock, student: Student, course: Course
+) -> None:
+    other = begun(CALENDAR)
+    few_complete(clock, student, course)
+    clock.tick()
+    assert is_killed(MASTER)
+    assert judgments("completion") == [("BREACH", "kill")]
+    assert Incident.objects.get().latches.get().flag_name == MASTER
+    assert Plan.objects.get() == other
+
+
+def test_nor_does_one_that_is_paused(clock: Clock, student: Student, course: Course) -> None:
+    plans.pause(plan=begun(MASTER).pk, actor=PERSON, reason="let me look")
+    few_complete(clock, student, course)
+    clock.tick()
+    assert is_killed(MASTER)
+
+
+def test_one_that_takes_them_away_is_left_to_it(
+    clock: Clock, student: Student, course: Course
+) -> None:
+    begun(MASTER, CALENDAR)
+    few_complete(clock, student, course)
+    clock.tick()
+    assert not is_killed(MASTER)
+    assert not Incident.objects.exists()
+    assert "is at it already" in Judgment.objects.get(trigger_name="completion").why_not
 
 
 def test_a_plan_never_begins_above_the_share_of_now(clock: Clock) -> None:
