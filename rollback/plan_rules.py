@@ -1,4 +1,4 @@
-"""What may be begun as a plan, and what is refused."""
+"""What may be begun as a plan, what is refused, and how one stands."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from rollback.audit import Actor, ChangeRefused
-from rollback.domain.plans import LIVE, LONGEST_DWELL, PlanState, goes_one_way
+from rollback.domain.plans import LIVE, LONGEST_DWELL, PlanState, Step, goes_one_way
 from rollback.models import Flag, Plan
 
 
@@ -76,3 +76,22 @@ def refuse_second(direction: str) -> None:
 
 def living(direction: str) -> list[Plan]:
     return list(Plan.objects.filter(direction=direction, state__in=LIVE).order_by("pk"))
+
+
+def steps_of(plan: Plan) -> list[Step]:
+    rows = plan.steps.order_by("number").values_list(
+        "number", "percent", "dwell_seconds", "done_at", "blast__skipped"
+    )
+    return [
+        Step(number=number, percent=percent, dwell_seconds=dwell, done_at=at, skipped=bool(skipped))
+        for number, percent, dwell, at, skipped in rows
+    ]
+
+
+def state_word(state: str) -> str:
+    return {
+        PlanState.RUNNING.value: _("running"),
+        PlanState.PAUSED.value: _("paused"),
+        PlanState.DONE.value: _("done"),
+        PlanState.ABORTED.value: _("aborted"),
+    }[state]

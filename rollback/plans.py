@@ -17,12 +17,7 @@ from django.utils.translation import gettext as _
 
 from rollback import audit, draining, incidents, quiet, runner, stepping
 from rollback.audit import Actor, ChangeBlocked, ChangeRefused
-from rollback.domain.plans import (
-    PLAN_STEPS,
-    PlanState,
-    Step,
-    next_due,
-)
+from rollback.domain.plans import LIVE, PLAN_STEPS, PlanState, next_due
 from rollback.models import (
     Flag,
     FlagChange,
@@ -32,7 +27,15 @@ from rollback.models import (
     PlanStep,
     Switchboard,
 )
-from rollback.plan_rules import PlanRuns, check, check_flags, living, refuse_second
+from rollback.plan_rules import (
+    PlanRuns,
+    check,
+    check_flags,
+    living,
+    refuse_second,
+    state_word,
+    steps_of,
+)
 
 __all__ = [
     "PlanRuns",
@@ -78,6 +81,8 @@ def start(
     check(steps, up=up, actor=actor)
     check_flags(names)
     refuse_second(direction)
+    if up:
+        quiet.verify(flags=names, seconds=None, by=actor.name, now=_clock())
 
     def begin() -> Plan:
         plan = Plan(
@@ -107,7 +112,7 @@ def _begin(
     plan: Plan, steps: Sequence[tuple[Decimal, int]], *, now: datetime, actor: Actor
 ) -> None:
     up = plan.direction == Plan.Direction.UP
-    if up and (loud := quiet.why_not(flags=plan.flags, seconds=0, now=now)):
+    if up and (loud := quiet.why_not(flags=plan.flags, seconds=None, now=now)):
         raise ChangeRefused(loud)
     if not up:
         # From now on nothing raises the flags until the incident is resolved.
@@ -143,7 +148,10 @@ def advance_due(*, by: str, only: int | None = None) -> int:
 
 def _advance(number: int, by: str) -> int:
     taken = 0
-    while _is_due(number) and _lease(number, by) and _go_on(number, by):
+    while _is_due(number):
+        _verify(number, by=by)
+        if not (_lease(number, by) and _go_on(number, by)):
+            break
         taken += 1
     return taken
 
@@ -210,11 +218,25 @@ def _go_on_with(plan: Plan, *, actor: Actor) -> bool:
 
 def _loud(plan: Plan, now: datetime) -> str:
     """Why a way up has to wait; empty if it has not."""
-    if plan.direction != Plan.Direction.UP or next_due(steps_of(plan)) is None:
+    if not _goes_up(plan):
         return ""
+    return quiet.why_not(flags=plan.flags, seconds=_looked_at(plan), now=now)
+
+
+def _verify(number: int, *, by: str) -> None:
+    """Before the next step up, and before anything is locked for it."""
+    plan = Plan.objects.filter(pk=number, state__in=LIVE).first()
+    if plan is not None and _goes_up(plan):
+        quiet.verify(flags=plan.flags, seconds=_looked_at(plan), by=by, now=_clock())
+
+
+def _goes_up(plan: Plan) -> bool:
+    return plan.direction == Plan.Direction.UP and next_due(steps_of(plan)) is not None
+
+
+def _looked_at(plan: Plan) -> int | None:
     taken = [step for step in steps_of(plan) if step.done_at is not None and not step.skipped]
-    seconds = taken[-1].dwell_seconds if taken else 0
-    return quiet.why_not(flags=plan.flags, seconds=seconds, now=now)
+    return taken[-1].dwell_seconds if taken else None
 
 
 def _take_due(plan: Plan, *, now: datetime, actor: Actor) -> bool:
@@ -271,7 +293,10 @@ def finish(*, plan: int, actor: Actor, reason: str) -> Plan:
         return _finish(plan=plan, actor=actor, reason=reason)
 
     is_down = Plan.objects.filter(pk=plan, direction=Plan.Direction.DOWN).exists()
-    return runner.insist(end) if is_down else end()
+    if is_down:
+        return runner.insist(end)
+    _verify(plan, by=actor.name)
+    return end()
 
 
 def _finish(*, plan: int, actor: Actor, reason: str) -> Plan:
@@ -348,16 +373,6 @@ def _tell(plan: Plan, what: str, *, actor: Actor, **facts: Any) -> None:
         incidents.record(incident=plan.incident_id, kind=kind, actor=actor, **facts)
 
 
-def steps_of(plan: Plan) -> list[Step]:
-    rows = plan.steps.order_by("number").values_list(
-        "number", "percent", "dwell_seconds", "done_at", "blast__skipped"
-    )
-    return [
-        Step(number=number, percent=percent, dwell_seconds=dwell, done_at=at, skipped=bool(skipped))
-        for number, percent, dwell, at, skipped in rows
-    ]
-
-
 def _actor(plan: Plan) -> Actor:
     """Each step is taken in the name of whoever began the plan."""
     automatic = plan.actor_kind == FlagChange.Kind.AUTOMATIC
@@ -366,15 +381,6 @@ def _actor(plan: Plan) -> Actor:
 
 def _by(actor: Actor, reason: str) -> str:
     return _("%(name)s: %(reason)s") % {"name": actor.name, "reason": reason.strip()}
-
-
-def state_word(state: str) -> str:
-    return {
-        PlanState.RUNNING.value: _("running"),
-        PlanState.PAUSED.value: _("paused"),
-        PlanState.DONE.value: _("done"),
-        PlanState.ABORTED.value: _("aborted"),
-    }[state]
 
 
 def _clock() -> datetime:

@@ -20,7 +20,7 @@ def take(*, plan: Plan, step: PlanStep, actor: Actor, now: datetime) -> bool:
     up = plan.direction == Plan.Direction.UP
     before = switchboard.read_here()
     if up:
-        _check_unchanged(plan)
+        _check_unchanged(plan, before)
     names = _to_move(plan, before, share_from_percent(step.percent), up=up)
     if not names:
         skip(step, now=now)
@@ -42,7 +42,7 @@ def skip(step: PlanStep, *, now: datetime) -> None:
     step.save(update_fields=["done_at", "blast"])
 
 
-def _check_unchanged(plan: Plan) -> None:
+def _check_unchanged(plan: Plan, before: Snapshot) -> None:
     """What somebody has changed since our last step is theirs to decide: a kill, a smaller share, or even
     a restored one says that the way up was not meant to go on. By the order of the audit, not by a clock:
     all changes stand in line for the switchboard's row.
@@ -54,15 +54,27 @@ def _check_unchanged(plan: Plan) -> None:
     if last is None:
         return
     since = FlagChange.objects.filter(flag_name__in=plan.flags, pk__gt=last)
-    change = since.order_by("pk").last()
-    if change is None:
+    if (change := since.order_by("pk").last()) is not None:
+        words = _(
+            "%(flag)s was changed meanwhile, by %(name)s (%(reason)s), so it is not raised any further. "
+            "Start another plan from where it stands now."
+        )
+        facts = {"flag": change.flag_name, "name": change.actor_name, "reason": change.reason}
+        raise ChangeRefused(words % facts)
+    _check_not_below(plan, before)
+
+
+def _check_not_below(plan: Plan, before: Snapshot) -> None:
+    """Also where the audit knows of no change: its trigger was disabled, or rows came from a backup."""
+    taken = plan.steps.exclude(done_at=None).exclude(blast__has_key="skipped")
+    last = taken.order_by("number").last()
+    if last is None:
         return
-    words = _(
-        "%(flag)s was changed meanwhile, by %(name)s (%(reason)s), so it is not raised any further. "
-        "Start another plan from where it stands now."
-    )
-    facts = {"flag": change.flag_name, "name": change.actor_name, "reason": change.reason}
-    raise ChangeRefused(words % facts)
+    for name in plan.flags:
+        state = before.flags.get(name)
+        if state is not None and state.share < share_from_percent(last.percent):
+            words = _("%(flag)s is below the plan's last share, and nobody knows who lowered it.")
+            raise ChangeRefused(words % {"flag": name})
 
 
 def _to_move(plan: Plan, before: Snapshot, share: int, *, up: bool) -> list[str]:

@@ -44,6 +44,7 @@ __all__ = [
     "MOST_HELD",
     "MOST_WINDOW",
     "STEP",
+    "WANT_OF_TRAFFIC",
     "Evidence",
     "Finding",
     "NotReadable",
@@ -56,6 +57,11 @@ __all__ = [
     "malformed",
     "only_what_counts",
 ]
+
+# Why a trigger cannot judge when there is nothing wrong with it, nor anything to be seen.
+TOO_FEW = gettext_noop("%(total)s in the last %(span)s; to judge, %(least)s are needed.")
+NONE_AT_ALL = gettext_noop("None in the last %(span)s, so there is nothing to judge.")
+WANT_OF_TRAFFIC = frozenset({TOO_FEW, NONE_AT_ALL})
 
 MOST_REACH = MOST_WINDOW + HELD_TIMES * MOST_HELD
 
@@ -97,10 +103,7 @@ def _finding(verdict: Verdict, said: Said, **facts: Any) -> Finding:
 
 def _too_few(rule: Rule, total: int, seconds: int, **facts: Any) -> Finding:
     values = {"total": str(total), "span": _span(seconds), "least": str(rule.min_total)}
-    template = gettext_noop("%(total)s in the last %(span)s; to judge, %(least)s are needed.")
-    if not total:
-        template = gettext_noop("None in the last %(span)s, so there is nothing to judge.")
-    return _unknown(Said(template, values), total=total, **facts)
+    return _unknown(Said(TOO_FEW if total else NONE_AT_ALL, values), total=total, **facts)
 
 
 # --- a share that stays above -------------------------------------------------------------------

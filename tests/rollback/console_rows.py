@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from rollback import audit, runner
 from rollback.audit import Actor
-from rollback.models import Flag, Heartbeat, Incident, Plan, PlanStep, Sample, Trigger
+from rollback.models import Flag, Heartbeat, Incident, Plan, PlanStep, Sample, Trigger, Verification
 
 MASTER, CALENDAR = "ENABLE_TEACHER_SCHEDULING", "ENABLE_CALENDAR_DISPLAY"
 WATCH = Actor(name="trigger errors-calendar", automatic=True)
@@ -38,6 +38,12 @@ def beat(*, ago: float = 1.0, by: str = "beat", **verdicts: Mapping[str, Any]) -
     row = Heartbeat.objects.create(name="evaluator", by=by, milliseconds=12, verdicts=found)
     Heartbeat.objects.update(beat_at=timezone.now() - timedelta(seconds=ago))
     return row
+
+
+def verified() -> None:
+    """A moment ago, so that a plan up may begin."""
+    now = timezone.now()
+    Verification.objects.create(by_name="a test", started_at=now, ended_at=now, passed=True)
 
 
 def said(*, verdict: str, words: str = "", **numbers: Any) -> dict[str, Any]:

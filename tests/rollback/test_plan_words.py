@@ -10,7 +10,17 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from rollback import audit, personal, plans, runner
-from rollback.models import Draining, Flag, Heartbeat, Incident, Latch, Plan, PlanStep, Switchboard
+from rollback.models import (
+    Draining,
+    Flag,
+    Heartbeat,
+    Incident,
+    Latch,
+    Plan,
+    PlanStep,
+    Switchboard,
+    Verification,
+)
 from rollback.runner import Actor
 from tests.conftest import make_user
 
@@ -59,6 +69,7 @@ def test_without_a_flag_all_of_them_and_with_an_incident_they_are_latched() -> N
     assert Latch.objects.filter(incident=incident).count() == 4
     assert Plan.objects.get().incident == incident
     Heartbeat.objects.create(name="triggers", by="a test")
+    Verification.objects.create(by_name="a test", ended_at=timezone.now(), passed=True)
     assert f"incident {incident.pk}" in refused("plan", "up", "--reason", "mended")
 
 

@@ -10,8 +10,10 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from rollback import incidents, plans, runner
+from rollback import incidents, plans, quiet, runner, verification
 from rollback.domain.plans import DOWN, UP, Step, next_due, parsed
+from rollback.domain.triggers import NONE_AT_ALL, TOO_FEW
+from rollback.domain.verification import Found, ProbeFailed
 from rollback.models import (
     Flag,
     FlagChange,
@@ -74,6 +76,21 @@ def all_is_well(**verdicts: str) -> None:
     Heartbeat.objects.update_or_create(
         name="engine", defaults={"beat_at": timezone.now(), "by": "a test", "verdicts": facts}
     )
+    verified()
+
+
+def verified(*, seconds_ago: float = 0, passed: bool = True) -> Verification:
+    at = timezone.now() - timedelta(seconds=seconds_ago)
+    made: Verification = Verification.objects.create(
+        by_name="a test", started_at=at, ended_at=at, passed=passed
+    )
+    return made
+
+
+def says(**facts: Any) -> None:
+    """The trigger of the tests came to this, with the latest evaluation."""
+    usual = {"verdict": "UNKNOWN", "words": "so it is", "total": 3, "rate": None}
+    Heartbeat.objects.update(verdicts={"errors-test": usual | facts})
 
 
 def trigger(name: str = "errors-test", **fields: Any) -> Trigger:
@@ -374,6 +391,57 @@ class TestUp:
         up()
         assert share() == 10
 
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            {"template": "Could not be judged: %(why)s"},
+            {"template": "There is no metric “%(name)s”."},
+            {"template": TOO_FEW, "rate": 0.5},
+            {"template": "%(bad)s of %(total)s", "rate": 0.03},
+            {},
+        ],
+        ids=["trouble", "malformed", "few, and bad", "not yet certain", "no reason given"],
+    )
+    def test_what_could_not_be_judged_or_is_about_to_be_a_breach_is_not_quiet(
+        self, facts: dict[str, Any]
+    ) -> None:
+        trigger()
+        says(**facts)
+        with pytest.raises(ChangeRefused, match="errors-test: so it is"):
+            up()
+        assert Flag.objects.get(name=MASTER).is_killed
+
+    @pytest.mark.parametrize("template", [TOO_FEW, NONE_AT_ALL])
+    def test_want_of_traffic_is_no_reason_to_wait(self, template: str) -> None:
+        trigger()
+        says(template=template)
+        up()
+        assert share() == 10
+
+    def test_without_a_verification_of_late_it_does_not_begin(self) -> None:
+        Verification.objects.all().delete()
+        verified(seconds_ago=1801)
+        with pytest.raises(ChangeRefused, match="No verification has passed in the last 1800 s"):
+            up()
+        Verification.objects.create(by_name="a test")
+        with pytest.raises(ChangeRefused, match="is going on"):
+            up()
+        verified(seconds_ago=1700)
+        up()
+        assert share() == 10
+
+    def test_nor_go_on_with_one_that_is_older_than_the_step(self) -> None:
+        plan = up()
+        later(plan, 601)
+        Verification.objects.all().delete()
+        verified(seconds_ago=601)
+        assert plans.advance_due(by=RUNNER) == 0
+        assert (share(), state(plan)) == (10, "running")
+        assert "No verification has passed in the last 600 s" in plan.note
+        verified(seconds_ago=500)
+        assert plans.advance_due(by=RUNNER) == 1
+        assert (share(), state(plan), plan.note) == (25, "running", "")
+
     def test_a_breach_holds_the_next_step_back_until_it_was_quiet_for_its_dwell(self) -> None:
         trigger()
         plan = up()
@@ -417,6 +485,17 @@ class TestUp:
         later(plan, 601)
         assert plans.advance_due(by=RUNNER) == 0
         assert (share(), state(plan)) == (10, "aborted")
+
+    def test_so_has_who_lowered_it_past_the_audit(self) -> None:
+        plan = up()
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            Flag.objects.filter(name=MASTER).update(percent=5)
+            cursor.execute("SET session_replication_role = DEFAULT")
+        later(plan, 601)
+        assert plans.advance_due(by=RUNNER) == 0
+        assert (share(), state(plan)) == (5, "aborted")
+        assert "below the plan's last share" in plan.note
 
     def test_a_flag_that_was_above_and_was_lowered_stays_there(self) -> None:
         plan = up(flags=[MASTER, CALENDAR])
@@ -487,6 +566,54 @@ def lease(plan: Plan, *, owner: str, seconds: float) -> None:
 
 def opened(flags: Any = ()) -> Incident:
     return incidents.open_with_latches(title="Slow", flags=flags, actor=ACTOR, cause="slow")
+
+
+@pytest.fixture
+def probes(real_switchboard: Any, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What the only probe finds, one run after the other; it passes when there is nothing left."""
+    finds: list[bool] = []
+
+    def check(incident: Incident | None) -> Found:
+        if finds and not finds.pop(0):
+            raise ProbeFailed("broken")
+        return Found(words="well")
+
+    probe = verification.Probe(name="one", title="One", limit_ms=5_000, check=check)
+    monkeypatch.setattr(verification, "PROBES", (probe,))
+    all_is_well()
+    Verification.objects.all().delete()
+    return finds
+
+
+def test_whoever_takes_a_step_up_verifies_first(probes: list[bool]) -> None:
+    plan = up(steps=((Decimal(10), 600), (Decimal(25), 600), (Decimal(100), 0)))
+    assert share() == 10
+    assert list(Verification.objects.values_list("by_name", "passed")) == [("a test", True)]
+    assert plans.advance_due(by=RUNNER) == 0
+    assert Verification.objects.count() == 1, "nothing is due, so nothing is asked"
+    later(plan, 601)
+    old = timezone.now() - timedelta(seconds=601)
+    Verification.objects.update(started_at=old, ended_at=old)
+    probes.append(False)
+    assert plans.advance_due(by=RUNNER) == 0
+    assert (share(), state(plan)) == (10, "running")
+    failed = Verification.objects.get(passed=False)
+    assert (failed.by_name, plan.note) == (RUNNER, f"The last verification ({failed.pk}) failed.")
+    assert plans.advance_due(by=RUNNER) == 0
+    assert Verification.objects.count() == 2, "not again at once"
+    Verification.objects.filter(pk=failed.pk).update(ended_at=timezone.now() - quiet.AGAIN)
+    assert plans.advance_due(by=RUNNER) == 1
+    assert (share(), state(plan)) == (25, "running")
+    plans.finish(plan=plan.pk, actor=ACTOR, reason="enough")
+    assert (share(), state(plan)) == (100, "done")
+
+
+def test_while_it_is_loud_nothing_is_verified_for_it(probes: list[bool]) -> None:
+    trigger()
+    says(verdict="BREACH")
+    with pytest.raises(ChangeRefused, match="errors-test"):
+        up()
+    assert not Verification.objects.exists()
 
 
 def test_of_twenty_that_start_at_once_one_acts(real_switchboard: Any) -> None:

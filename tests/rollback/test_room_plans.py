@@ -122,6 +122,7 @@ def test_a_plan_up_is_for_who_may_raise(office: Client, admin: User) -> None:
     assert "Raising is for administrators" in page.content.decode()
     assert not Plan.objects.exists()
     office.force_login(admin)
+    rows.verified()
     offered = office.get(f"{START}?direction=up&flags={CALENDAR}").content.decode()
     assert "5, 25, 50, 100" in offered
     assert office.post(START, up).status_code == 302
