@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from enrollment.api.throttling import Nobody, counts
 from rollback import registry, switchboard, timings, watch
@@ -18,7 +18,7 @@ MOST_A_MINUTE = 30  # from one address
 LOADS_A_MINUTE = 2
 
 
-@require_GET
+@require_safe
 def features_on(request: HttpRequest) -> HttpResponse:
     """What the features' socket tells, for a page that has none: {"on": ["calendar", …]}."""
     on = switchboard.flags_on(request)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from enrollment.models import Course, Student
 from enrollment.queries.people import student_of
@@ -34,7 +34,7 @@ def student_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     return page
 
 
-@require_GET
+@require_safe
 @student_page
 def unfinished(request: HttpRequest, student: Student) -> HttpResponse:
     context = {
@@ -45,7 +45,7 @@ def unfinished(request: HttpRequest, student: Student) -> HttpResponse:
     return render(request, "drafts/unfinished.html", context)
 
 
-@require_GET
+@require_safe
 @login_required
 def go_on(request: HttpRequest, course: str) -> HttpResponse:
     """From a mail: into the flow that is on for this person at this moment."""
@@ -54,7 +54,7 @@ def go_on(request: HttpRequest, course: str) -> HttpResponse:
     return redirect(entries.get("enroll", "enrollment:enroll"), found.slug)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @student_page
 def delete(request: HttpRequest, student: Student, course: str) -> HttpResponse:
     """Asks first. Whoever has no draft there gets a 404, whatever others have."""
@@ -90,7 +90,7 @@ def set_reminders(request: HttpRequest, student: Student) -> HttpResponse:
 # The token stands for the reader: mail programs post here for them, without any cookie (RFC 8058).
 @csrf_exempt
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def no_reminders(request: HttpRequest, token: str) -> HttpResponse:
     """GET changes nothing: mail scanners follow every link. POST answers itself, never redirects."""
     student = reminders.student_of_token(token)

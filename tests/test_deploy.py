@@ -80,10 +80,23 @@ def test_every_alarm_says_what_is_wrong() -> None:
         assert rule["labels"]["severity"] in {"page", "ticket"}
 
 
+def test_only_what_took_something_away_wakes_somebody() -> None:
+    """A report of a problem needs no login and opens a case of severity 3: nobody is paged for it."""
+    pages = [
+        rule["expr"]
+        for rule in rules()
+        if "incidents" in rule["expr"] and rule["labels"]["severity"] == "page"
+    ]
+    assert len(pages) == 1
+    assert 'severity=~"1|2"' in pages[0]
+    paged = [rule["expr"] for rule in rules() if rule["labels"]["severity"] == "page"]
+    assert not any("complain" in expression or "case" in expression for expression in paged)
+
+
 def test_values_that_are_asked_for_exist() -> None:
     """A label's value with a typing error is an alarm that never comes."""
     from rollback.domain.metrics import Metric, Verdict
-    from rollback.models import Trigger
+    from rollback.models import Incident, Trigger
 
     known = {
         "metric": {one.value for one in Metric},
@@ -91,6 +104,7 @@ def test_values_that_are_asked_for_exist() -> None:
         "action": set(Trigger.Action.values),
         "state": {"open", "finished", "abandoned", "behind", "up_to_date", "silent"},
         "on": {"yes", "no"},
+        "severity": {str(value) for value in Incident.Severity.values},
         "job": {"school"},
     }
     seen = set()

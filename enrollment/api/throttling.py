@@ -1,6 +1,7 @@
 """How often a program may ask. Counted in fixed windows, for all processes together."""
 
 import time
+from ipaddress import IPv6Address, ip_address, ip_network
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # A process asks the shared count, which is a row in the database, once for so many requests.
 STEPS = 20
+# What a provider gives to one customer: whoever has one IPv6 address has all of these.
+NETWORK = 64
 KEPT = 10_000  # keys in memory, before those of past windows are thrown out
 
 
@@ -57,6 +60,19 @@ def add(key: str, count: int, *, seconds: float) -> int:
         return cache.incr(key, count)
     except ValueError:  # thrown out in between
         return count
+
+
+def one_sender(address: str | None) -> str:
+    """An IPv4 address, or the network of an IPv6 one; what is no address, as it is."""
+    try:
+        found = ip_address((address or "").strip())
+    except ValueError:
+        return address or ""
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ip_network((int(found), NETWORK), strict=False))
 
 
 counts = Counts()
@@ -104,6 +120,9 @@ class Throttle(SimpleRateThrottle):
     def who(self, request: Request) -> str:
         user = request.user
         return str(user.pk) if user and user.is_authenticated else self.get_ident(request)
+
+    def get_ident(self, request: Request) -> str:
+        return one_sender(super().get_ident(request))
 
 
 class Nobody(Throttle):

@@ -1,15 +1,17 @@
 """What people report: kept with the page and the features they had, answered by the office.
 
 Belongs to no feature, so it works with everything off. The watch counts different people, so each
-has one name here whatever they send.
+has one name here whatever they send: who is logged in their own, everybody else that of where they
+come from, for a cookie is thrown away in no time.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from enrollment.models import User
@@ -29,7 +31,9 @@ class CannotAnswer(Exception):
 def report(
     *, kind: str, text: str, path: str, reporter: str, user: User | None, features: Iterable[str]
 ) -> Complaint:
-    """reporter: as the switchboard calls them, "u:17" or "a:…". features: names of flags that are on."""
+    """reporter: "u:17" as the switchboard calls them, or `somebody_at`. features: names of flags that
+    are on.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [reporter])
     if user is not None and not _is_still_there(user):
@@ -40,6 +44,16 @@ def report(
     return same or Complaint.objects.create(
         kind=kind, text=text, path=path, by=user, reporter=reporter, features=sorted(features)
     )
+
+
+def somebody_at(address: str, *, now: datetime) -> str:
+    """Who has not logged in: one for each address and hour, of which the address cannot be told.
+
+    A class at one connection is one, too: those who log in are counted each.
+    """
+    hour = int(now.timestamp()) // int(COUNTED.total_seconds())
+    digest = salted_hmac("rollback.complaints", f"{address} {hour}", algorithm="sha256")
+    return f"a:{digest.hexdigest()[:40]}"
 
 
 def nobody() -> str:

@@ -8,10 +8,11 @@ from urllib.parse import urlencode, urlsplit
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve, reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from enrollment.api.throttling import Nobody, add
 from rollback import complaints, switchboard
@@ -21,13 +22,13 @@ from rollback.doors.middleware import SeeOther
 
 LONGEST_PATH = 300
 PERSON = (5, 600)  # so many in so many seconds
-# Of those who have not logged in, and so are whoever they say they are: a class at one connection may
-# complain, one browser that throws its cookies away is no crowd.
-ADDRESS = (20, 3600)
+# Of those who have not logged in, and so are whoever they say they are. No more than the trigger
+# "complaints" bears, which counts them as one person besides.
+ADDRESS = (5, 3600)
 
 
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         page = own_path(request.GET.get("from") or _came_from(request))
@@ -42,7 +43,7 @@ def report(request: HttpRequest) -> HttpResponse:
     complaints.report(
         **form.cleaned_data,
         path=shown_address(page) if page else "",
-        reporter=switchboard.subject_of(request).key,
+        reporter=_reporter(request),
         user=request.user if request.user.is_authenticated else None,
         features=switchboard.flags_on(request),
     )
@@ -50,7 +51,7 @@ def report(request: HttpRequest) -> HttpResponse:
 
 
 @never_cache
-@require_GET
+@require_safe
 def thanks(request: HttpRequest) -> HttpResponse:
     back = way_back(own_path(request.GET.get("from", "")))
     return render(request, "complaints/thanks.html", {"back": back})
@@ -79,13 +80,21 @@ def way_back(page: str) -> str:
 
 def seconds_to_wait(request: HttpRequest) -> int:
     """Counts this one. :returns: 0 if it may be sent."""
-    now = time.time()
-    limits = [(f"person-{switchboard.subject_of(request).key}", PERSON)]
-    if not request.user.is_authenticated:
-        address = Nobody().get_ident(request)  # type: ignore[arg-type]
-        limits.append((f"address-{address}", ADDRESS))
-    waits = [_wait(key, most=most, seconds=seconds, now=now) for key, (most, seconds) in limits]
-    return max(waits)
+    if request.user.is_authenticated:
+        key, (most, seconds) = f"person-{request.user.pk}", PERSON
+    else:
+        key, (most, seconds) = f"address-{_address(request)}", ADDRESS
+    return _wait(key, most=most, seconds=seconds, now=time.time())
+
+
+def _reporter(request: HttpRequest) -> str:
+    if request.user.is_authenticated:
+        return switchboard.subject_of(request).key
+    return complaints.somebody_at(_address(request), now=timezone.now())
+
+
+def _address(request: HttpRequest) -> str:
+    return Nobody().get_ident(request)  # type: ignore[arg-type]
 
 
 def _wait(key: str, *, most: int, seconds: int, now: float) -> int:

@@ -5,7 +5,8 @@ comes. So the question is asked on a thread and a connection of its own, and giv
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
@@ -14,25 +15,27 @@ from django.db import connections
 
 log = structlog.get_logger(__name__)
 
-# Threads that may hang at once. More questions than this are answered with "no answer" at once.
-MOST = 4
+# Threads that may hang at once, for each who asks: what hangs for /metrics must not make /readyz accuse
+# the database. More questions than this are answered with "no answer" at once.
+MOST = {"metrics": 4, "ready": 2}
 # For one statement; behind a pooler too, for they end with the transaction.
 STATEMENT, LOCK = "700ms", "200ms"
 
 Connection = psycopg.Connection[Any]
-_places = threading.BoundedSemaphore(MOST)
+_places = {who: threading.BoundedSemaphore(most) for who, most in MOST.items()}
 
 
 class NoAnswer(Exception):
     """The database is away, or has not answered in time."""
 
 
-def ask(question: Callable[[Connection], None], *, seconds: float) -> None:
+def ask(question: Callable[[Connection], None], *, who: str, seconds: float) -> None:
     """What was answered is kept by the question itself, so that half an answer is not lost.
 
     :raises NoAnswer: it went wrong, or is not done after `seconds`
     """
-    if not _places.acquire(blocking=False):
+    places = _places[who]
+    if not places.acquire(blocking=False):
         raise NoAnswer
     parameters = _parameters()
     done, failed = threading.Event(), threading.Event()
@@ -45,7 +48,7 @@ def ask(question: Callable[[Connection], None], *, seconds: float) -> None:
             failed.set()
             log.info("health.no_answer", error=type(error).__name__)
         finally:
-            _places.release()
+            places.release()
             done.set()
 
     threading.Thread(target=on_its_own, name="health", daemon=True).start()
@@ -57,12 +60,19 @@ def rows(
     connection: Connection, query: LiteralString, parameters: Sequence[Any] = ()
 ) -> list[tuple[Any, ...]]:
     """:raises psycopg.Error: also when somebody holds a lock, or it takes too long."""
+    with limited(connection):
+        return connection.execute(query, parameters).fetchall()
+
+
+@contextmanager
+def limited(connection: Connection) -> Iterator[None]:
+    """One transaction, in which nothing waits for long."""
     with connection.transaction():
         connection.execute(
             "SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)",
             [STATEMENT, LOCK],
         )
-        return connection.execute(query, parameters).fetchall()
+        yield
 
 
 def _parameters() -> dict[str, Any]:

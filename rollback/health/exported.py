@@ -18,7 +18,7 @@ from rollback.domain.metrics import Verdict
 from rollback.domain.plans import LIVE
 from rollback.domain.processes import Seen, call_the_roll
 from rollback.domain.shares import Subject
-from rollback.health.asking import Connection, NoAnswer, ask, rows
+from rollback.health.asking import Connection, NoAnswer, ask, limited, rows
 from rollback.models import Complaint, Incident
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ def people(connection: Connection) -> Iterable[GaugeMetricFamily]:
     """By the flags in the database, whatever this process has read of them."""
     on = gauge("feature_people", "Active users who have it now", "feature")
     everybody = gauge("people", "Active users")
-    with connection.transaction():
+    with limited(connection):
         snapshot = switchboard.read(connection)
     query = "SELECT id, is_staff, is_superuser FROM enrollment_user WHERE is_active"
     subjects = [
@@ -72,15 +72,18 @@ def people(connection: Connection) -> Iterable[GaugeMetricFamily]:
 
 def incidents(connection: Connection) -> Iterable[GaugeMetricFamily]:
     opened = gauge("incidents_open", "Unresolved incidents, by severity", "severity")
-    waiting = gauge("incidents_unacknowledged", "Of those, the ones that nobody has acknowledged")
+    waiting = gauge(
+        "incidents_unacknowledged", "Of those, the ones that nobody has acknowledged", "severity"
+    )
     query = """
         SELECT severity, count(*), count(*) FILTER (WHERE acknowledged_at IS NULL)
           FROM rollback_incident WHERE resolved_at IS NULL GROUP BY severity
     """
     found = {severity: (count, unseen) for severity, count, unseen in rows(connection, query)}
     for severity in Incident.Severity.values:
-        opened.add_metric([str(severity)], found.get(severity, (0, 0))[0])
-    waiting.add_metric([], sum(unseen for _count, unseen in found.values()))
+        count, unseen = found.get(severity, (0, 0))
+        opened.add_metric([str(severity)], count)
+        waiting.add_metric([str(severity)], unseen)
     return opened, waiting
 
 
@@ -281,7 +284,7 @@ def text() -> bytes:
     """In Prometheus' own format; whatever could be read in time."""
     found = Read()
     try:
-        ask(found.question, seconds=SECONDS)
+        ask(found.question, who="metrics", seconds=SECONDS)
     except NoAnswer:
         log.warning("metrics.no_answer")
     registry = CollectorRegistry()

@@ -13,7 +13,10 @@ from rollback.health.asking import Connection, NoAnswer, ask, rows
 
 SECONDS = 2.0
 KEPT = 1.0  # seconds
+# For so many seconds an answer is better than none, while somebody else asks anew.
+KNOWN = 60.0
 NO_DATABASE = f"The database has not answered within {SECONDS:g} seconds."
+BEING_ASKED = f"It is being asked now. Ask again in {SECONDS:g} seconds."
 STALE = (
     f"This process has not read the flags for more than {switchboard.STALE:g} seconds; it treats all "
     "features as off."
@@ -25,6 +28,8 @@ Migration = tuple[str, str]
 class Answers:
     """One question at a time, and its answer for a moment to everybody: whoever asks all the time, and
     anybody may, neither keeps the database busy nor makes this process look as if it were not ready.
+
+    Nobody waits for somebody else's question: while the database hangs, one thread is held and no more.
     """
 
     def __init__(self) -> None:
@@ -33,11 +38,18 @@ class Answers:
         self._asked_at = -math.inf
 
     def reasons(self) -> dict[str, str]:
-        with self._one_at_a_time:
-            if time.monotonic() - self._asked_at > KEPT:
+        if not self._one_at_a_time.acquire(blocking=False):
+            return self._known if self._is_known(for_seconds=KNOWN) else {"question": BEING_ASKED}
+        try:
+            if not self._is_known(for_seconds=KEPT):
                 self._known = reasons()
                 self._asked_at = time.monotonic()
             return self._known
+        finally:
+            self._one_at_a_time.release()
+
+    def _is_known(self, *, for_seconds: float) -> bool:
+        return time.monotonic() - self._asked_at <= for_seconds
 
 
 def reasons() -> dict[str, str]:
@@ -51,7 +63,7 @@ def reasons() -> dict[str, str]:
         )
 
     try:
-        ask(question, seconds=SECONDS)
+        ask(question, who="ready", seconds=SECONDS)
     except NoAnswer:
         found["database"] = NO_DATABASE
     else:

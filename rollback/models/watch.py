@@ -94,8 +94,8 @@ class EnrollmentSession(models.Model):
 class Complaint(models.Model):
     """What somebody reported. The watch counts the distinct people of an hour.
 
-    by: the person; reporter: "u:17", or the visitor's id of who was not logged in, so that one
-    person is one. features: the flags that were on for them.
+    by: the person; reporter: "u:17", or of who was not logged in a digest of the address and
+    the hour, so that one person is one. features: the flags that were on for them.
     """
 
     class Kind(models.TextChoices):

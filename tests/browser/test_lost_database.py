@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.axe import CALM, problems_here
 from tests.browser.enrolling import (
@@ -72,6 +72,45 @@ def test_a_page_that_was_asked_for_comes_by_itself(school: School, visit: Visit)
         expect_lost(student)
     expect(student.page.get_by_role("heading", name=TITLE)).to_have_count(0)
     expect(student.page.locator("header.site-head")).to_be_visible()
+    student.forgive(because=ON_PURPOSE)
+
+
+def test_what_answers_without_the_database_is_no_witness(school: School, visit: Visit) -> None:
+    """Where /readyz is not let through, and the page does not answer HEAD: that is not “back”."""
+    student = visit(fresh_student(school))
+    student.page.route("**/readyz", lambda route: route.fulfill(status=404))
+
+    def answers_no_head(route: Route) -> None:
+        if route.request.method == "HEAD":
+            route.fulfill(status=405)
+        else:
+            route.continue_()
+
+    student.page.route("**/my/courses/", answers_no_head)
+    with school.database_lost():
+        student.go("/my/courses/")
+        expect_lost(student)
+        with student.page.expect_response(lambda one: one.request.method == "HEAD", timeout=15_000):
+            pass
+        expect_lost(student)
+        student.page.wait_for_timeout(300)
+        assert student.page.evaluate("sessionStorage.getItem('lost-wait')") is None, "came back"
+    student.forgive(because=ON_PURPOSE)
+
+
+def test_who_comes_back_too_early_waits_longer(school: School, visit: Visit) -> None:
+    student = visit(fresh_student(school))
+    student.page.route("**/readyz", lambda route: route.fulfill(status=200, body="{}"))
+    with school.database_lost():
+        student.go("/my/courses/")
+        expect_lost(student)
+        waits = []
+        for _ in range(2):
+            with student.page.expect_navigation(timeout=20_000):
+                pass
+            expect_lost(student)
+            waits.append(student.page.evaluate("JSON.parse(sessionStorage['lost-wait']).wait"))
+        assert waits == [4000, 6000]
     student.forgive(because=ON_PURPOSE)
 
 

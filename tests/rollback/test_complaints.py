@@ -2,7 +2,7 @@
 
 import re
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from enrollment.api.throttling import one_sender
 from enrollment.models import Course, Student, User
 from enrollment.operations.erase import erase_person
 from rollback import complaints
@@ -107,16 +108,56 @@ def test_afterwards_one_is_told_and_goes_back(client: Client, student: Student) 
     assert 'href="/calendar/2026/12/"' in page
 
 
-def test_a_visitor_is_one_person_by_their_cookie(client: Client) -> None:
-    client.get("/")
-    for text in ("One.", "Two."):
-        assert client.post(REPORT, {**SAID, "text": text}).status_code == 303
-    Client().post(REPORT, SAID)
-    reporters = set(Complaint.objects.values_list("reporter", flat=True))
-    assert len(reporters) == 2
-    assert all(reporter.startswith("a:") for reporter in reporters)
+def test_without_a_login_an_address_is_one_person(client: Client, student: Student) -> None:
+    """Each without a cookie, as programs send them: they are one, and open no case of many."""
+    for number in range(pages.ADDRESS[0]):
+        said = {**SAID, "text": f"{number}"}
+        assert Client().post(REPORT, said, REMOTE_ADDR="203.0.113.9").status_code == 303
+    assert Client().post(REPORT, SAID, REMOTE_ADDR="203.0.113.9").status_code == 429
+    assert complaints.people_of_the_last_hour() == 1
+    (reporter,) = set(Complaint.objects.values_list("reporter", flat=True))
+    assert reporter.startswith("a:")
+    assert "203" not in reporter
     assert set(Complaint.objects.values_list("by", flat=True)) == {None}
+    client.force_login(student.user)
+    assert client.post(REPORT, SAID, REMOTE_ADDR="203.0.113.9").status_code == 303
     assert complaints.people_of_the_last_hour() == 2
+
+
+def test_all_addresses_of_one_ipv6_network_are_one_person() -> None:
+    for number in range(pages.ADDRESS[0] + 3):
+        address = f"2001:db8:1:2:{number:x}::{number:x}"
+        Client().post(REPORT, {**SAID, "text": f"{number}"}, REMOTE_ADDR=address)
+    assert Complaint.objects.count() == pages.ADDRESS[0]
+    assert complaints.people_of_the_last_hour() == 1
+    assert Client().post(REPORT, SAID, REMOTE_ADDR="2001:db8:1:3::1").status_code == 303
+    assert complaints.people_of_the_last_hour() == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "sender"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        (" 203.0.113.9 ", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_who_sends_is_known_by_what_one_customer_has(address: str | None, sender: str) -> None:
+    assert one_sender(address) == sender
+
+
+def test_an_address_has_another_name_each_hour_and_no_trigger_takes_them_for_many() -> None:
+    now = datetime(2026, 11, 2, 8, 59, 59, tzinfo=UTC)
+    names = {
+        complaints.somebody_at("203.0.113.9", now=now + timedelta(minutes=minutes))
+        for minutes in range(60)
+    }
+    assert len(names) == 2
+    assert complaints.somebody_at("203.0.113.10", now=now) not in names
 
 
 # ---------------------------------------------------------------- bad input

@@ -92,7 +92,7 @@ def test_a_database_that_hangs_is_a_reason_and_nobody_waits_long(
 
 def test_questions_that_hang_do_not_pile_up(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one after the last place is told at once; when the others are over there is room again."""
-    monkeypatch.setattr(asking, "_places", threading.BoundedSemaphore(2))
+    monkeypatch.setitem(asking._places, "metrics", threading.BoundedSemaphore(2))
     over, begun = threading.Event(), threading.Semaphore(0)
 
     def hangs(_connection: Any) -> None:
@@ -101,17 +101,21 @@ def test_questions_that_hang_do_not_pile_up(db: Any, monkeypatch: pytest.MonkeyP
 
     for _ in range(2):
         with pytest.raises(NoAnswer):
-            ask(hangs, seconds=0.01)
+            ask(hangs, who="metrics", seconds=0.01)
         assert begun.acquire(timeout=10)
+    found: list[Any] = []
     before = threading.active_count()
     with pytest.raises(NoAnswer):
-        ask(hangs, seconds=20)
+        ask(hangs, who="metrics", seconds=20)
     assert threading.active_count() == before
+    # Whoever else asks has places of its own.
+    ask(lambda asked: found.extend(rows(asked, "SELECT 2")), who="ready", seconds=5)
+    assert found == [(2,)]
+    found.clear()
     over.set()
-    found: list[Any] = []
     for _ in range(200):
         try:
-            ask(lambda asked: found.extend(rows(asked, "SELECT 1")), seconds=5)
+            ask(lambda asked: found.extend(rows(asked, "SELECT 1")), who="metrics", seconds=5)
         except NoAnswer:
             time.sleep(0.02)
         else:
@@ -119,31 +123,65 @@ def test_questions_that_hang_do_not_pile_up(db: Any, monkeypatch: pytest.MonkeyP
     assert found == [(1,)]
 
 
-def test_who_asks_all_the_time_gets_the_same_answer_for_a_moment(
+def test_who_asks_all_the_time_holds_one_thread_and_no_more(
     client: Client, db: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twelve at once are one question, and none of them is told that nobody answered."""
-    asked, begun = [], threading.Event()
+    """Twelve at once while the database hangs are one question; the others do not wait for it."""
+    asked, begun, over = [], threading.Event(), threading.Event()
 
-    def ask_once(question: Any, *, seconds: float) -> None:
-        asked.append(seconds)
-        begun.wait(5)
-        ask(question, seconds=seconds)
+    def hangs(question: Any, **how: Any) -> None:
+        asked.append(how)
+        begun.set()
+        assert over.wait(20)
+        ask(question, **how)
 
-    monkeypatch.setattr(ready, "ask", ask_once)
-    answers, found = ready.Answers(), []
-    monkeypatch.setattr(ready, "KEPT", 60.0)
-    threads = [threading.Thread(target=lambda: found.append(answers.reasons())) for _ in range(12)]
-    for thread in threads:
+    monkeypatch.setattr(ready, "ask", hangs)
+    monkeypatch.setattr(ready, "answers", ready.Answers())
+    first: list[Any] = []
+
+    def ask_first() -> None:
+        first.append(ready.answers.reasons())
+
+    def ask_meanwhile() -> list[Any]:
+        begun.clear()
+        thread = threading.Thread(target=ask_first)
         thread.start()
-    begun.set()
-    for thread in threads:
-        thread.join(20)
-    assert found == [{}] * 12
-    assert len(asked) == 1
-    monkeypatch.setattr(ready, "KEPT", -1.0)
-    answers.reasons()
+        assert begun.wait(10)
+        try:
+            return [client.get("/readyz") for _ in range(12)]
+        finally:
+            over.set()
+            thread.join(20)
+            over.clear()
+
+    # Nobody knows anything yet: 503, at once.
+    found = ask_meanwhile()
+    assert {response.status_code for response in found} == {503}
+    assert found[0].json()["reasons"] == {"question": ready.BEING_ASKED}
+    # From then on they get what was known last …
+    found = ask_meanwhile()
+    assert {response.status_code for response in found} == {200}
+    assert first == [{}, {}]
     assert len(asked) == 2
+    # … unless that was long ago.
+    monkeypatch.setattr(ready, "KNOWN", -1.0)
+    assert {response.status_code for response in ask_meanwhile()} == {503}
+
+
+def test_an_answer_is_kept_for_a_moment(
+    client: Client, db: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ask_and_count(question: Any, **how: Any) -> None:
+        asked.append(how)
+        ask(question, **how)
+
+    monkeypatch.setattr(ready, "ask", ask_and_count)
+    monkeypatch.setattr(ready, "KEPT", 60.0)
+    answers = ready.Answers()
+    assert [answers.reasons() for _ in range(3)] == [{}] * 3
+    assert len(asked) == 1
 
 
 def test_a_statement_that_takes_long_is_given_up_by_the_database_too(db: Any) -> None:
@@ -153,7 +191,7 @@ def test_a_statement_that_takes_long_is_given_up_by_the_database_too(db: Any) ->
         found.extend(value for (value,) in rows(asked, "SHOW statement_timeout"))
         found.extend(value for (value,) in rows(asked, "SHOW lock_timeout"))
 
-    ask(question, seconds=5)
+    ask(question, who="ready", seconds=5)
     assert found == [asking.STATEMENT, asking.LOCK]
 
 

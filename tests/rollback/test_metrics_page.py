@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from enrollment.models import Course, Student
 from rollback.audit import Actor
-from rollback.health import exported
+from rollback.health import asking, exported, ready
 from rollback.health.exported import PARTS
 from rollback.models import (
     Complaint,
@@ -231,7 +231,8 @@ def test_every_number_is_the_databases(client: Client, school: None, allowed: No
     assert found["school_feature_people"][CALENDAR,] == 0
     assert done.incident is not None
     assert found["school_incidents_open"] == {("1",): 0, ("2",): 1, ("3",): 0, ("4",): 0}
-    assert found["school_incidents_unacknowledged"] == {(): 1}
+    waiting = found["school_incidents_unacknowledged"]
+    assert (sum(waiting.values()), len(waiting)) == (1, 4)
     verdicts = found["school_trigger_verdict"]  # action, trigger, verdict
     assert {key for key, value in verdicts.items() if value} == {
         ("kill", "slow", "BREACH"),
@@ -307,6 +308,29 @@ def test_a_part_that_is_locked_or_gone_costs_no_other(client: Client, allowed: N
     assert "school_complaints_open" not in found
     assert len(found["school_feature_share"]) == 4
     assert found["school_database_answers"] == {(): 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_locked_flags_cost_what_is_asked_of_them_and_never_ready(
+    client: Client, allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a migration that waits, or a forgotten BEGIN: no question hangs until it is over."""
+    monkeypatch.setattr(ready, "KEPT", -1.0)
+    seed_flags()
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("LOCK TABLE rollback_flag IN ACCESS EXCLUSIVE MODE")
+        for _ in range(asking.MOST["metrics"] + 1):
+            found = read(client)
+            lost = {part for (part,), value in found["school_part_read"].items() if not value}
+            assert lost == {"features", "people"}
+            assert found["school_database_answers"] == {(): 1}
+        assert "database" not in client.get("/readyz").json()["reasons"]
+    finally:
+        other.close()
+    assert set(read(client)["school_part_read"].values()) == {1}
 
 
 def test_without_a_database_the_page_says_that(

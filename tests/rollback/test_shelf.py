@@ -313,3 +313,21 @@ def test_the_task_looks_at_the_clock_itself(student: Student, course: Course) ->
         student=student, course=course, saved_at=timezone.now() - KEPT - timedelta(minutes=1)
     )
     assert delete_expired_drafts() == 1
+
+
+def test_every_page_of_drafts_answers_head_as_it_answers_get(
+    client: Client, student: Student, course: Course
+) -> None:
+    """Whoever looks whether a page is back asks so; 405 would be said before the database is asked."""
+    client.force_login(student.user)
+    paths = [
+        reverse("drafts:unfinished"),
+        reverse("drafts:continue", args=[course.slug]),
+        reverse("live:features"),
+        reverse("watch:report"),
+        reverse("watch:thanks"),
+    ]
+    for path in paths:
+        asked, looked = client.get(path), client.head(path)
+        assert asked.status_code < 400, path
+        assert (looked.status_code, looked.content) == (asked.status_code, b""), path
