@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -344,9 +345,12 @@ def test_at_little_traffic_verdicts_that_take_turns_are_not_written_each_time(cl
 
 
 @pytest.fixture
-def committed(transactional_db: Any) -> None:
+def committed(transactional_db: Any) -> Iterator[None]:
     seed_flags()
     seed_triggers()
+    yield
+    assert ticking._following.acquire(timeout=60)  # what follows a take-over is over
+    ticking._following.release()
 
 
 def in_another_session(do: Any) -> Any:
@@ -365,36 +369,66 @@ def in_another_session(do: Any) -> Any:
 
 
 def test_two_at_once_and_one_evaluates(committed: None) -> None:
-    with alone.alone() as is_ours:
-        assert is_ours
+    with alone.alone() as lease:
+        assert lease is not None
         assert not in_another_session(lambda: evaluate.tick(by="another"))
-        assert not Heartbeat.objects.exists()
+        assert not Heartbeat.objects.filter(by="another").exists()
     assert in_another_session(lambda: evaluate.tick(by="another"))
     assert Heartbeat.objects.get().by == "another"
 
 
-def test_whoever_is_frozen_while_evaluating_is_ended(
+def test_it_is_no_session_that_holds_it(committed: None) -> None:
+    """Behind a pooler each transaction may be another session's."""
+    lease = alone.Lease()
+    assert in_another_session(lease.take)
+    assert not evaluate.tick(by="another")
+    lease.hold()
+    in_another_session(lease.leave)
+    assert evaluate.tick(by="another")
+
+
+def test_who_was_frozen_and_overtaken_does_nothing_when_it_wakes_up(
     committed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not one who works: only after half a minute without a word."""
-    held, go = threading.Event(), threading.Event()
+    only(ERRORS)
+    runner.set_share(flag=MASTER, percent=Decimal(100), actor=PERSON, reason="a test begins")
+    samples(*FAULTY, now=database_clock())
+    real = ticking.judged
 
-    def hold() -> None:
-        try:
-            with alone.alone():
-                held.set()
-                go.wait(20)
-        finally:
-            connection.close()
+    def frozen(*row: Any, **rest: Any) -> Any:
+        """Half a minute passes in the middle of it, and another one takes over."""
+        found = real(*row, **rest)
+        Heartbeat.objects.update(lease_until=database_clock() - TICK)
+        monkeypatch.setattr(ticking, "judged", real)
+        assert in_another_session(lambda: evaluate.tick(by="another"))
+        incidents.resolve(incident=Incident.objects.get().pk, actor=PERSON, reason="mended")
+        return found
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert held.wait(10)
-    assert not evaluate.tick(by="too early")
-    monkeypatch.setattr(alone, "HUNG_SECONDS", 0)
-    assert evaluate.tick(by="the next")
-    go.set()
-    thread.join(20)
+    monkeypatch.setattr(ticking, "judged", frozen)
+    monkeypatch.setattr(ticking, "_on_its_own", lambda *what, by: None)
+    assert not evaluate.tick(by="the frozen one")
+    assert Heartbeat.objects.get().by == "another"
+    assert judgments() == [("BREACH", "kill")]
+    assert Incident.objects.count() == 1
+
+
+def test_a_forgotten_begin_on_the_heartbeat_is_ended(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As is who was frozen in the middle of acting. Not one who works: only after half a minute."""
+    assert evaluate.tick(by="the first")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("UPDATE rollback_heartbeat SET by = 'somebody'")
+        assert not evaluate.tick(by="too early")
+        monkeypatch.setattr(alone, "HUNG_SECONDS", 0)
+        monkeypatch.setattr(alone.Lease, "hold", lambda lease: None)  # a lease of no length
+        assert evaluate.tick(by="the next")
+    finally:
+        other.close()
+    assert Heartbeat.objects.get().by == "the next"
 
 
 def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
@@ -409,6 +443,29 @@ def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
     evaluate.take_over()
     assert Heartbeat.objects.get().beat_at > first.beat_at
     assert Heartbeat.objects.get().by != "a worker that died"
+
+
+def test_what_follows_a_take_over_keeps_no_samples_from_being_written(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, seen = threading.Event(), []
+
+    def long(*, by: str) -> None:
+        seen.append(threading.current_thread().name)
+        assert go.wait(30)
+
+    monkeypatch.setattr(aftermath, "look", long)
+    try:
+        for _ in range(2):
+            evaluate.take_over()
+            Heartbeat.objects.update(beat_at=database_clock() - timedelta(seconds=31))
+        assert evaluate.tick(by="the worker's turn")  # nor does this one wait
+        assert seen in ([], ["follow-up"])
+    finally:
+        go.set()
+    assert ticking._following.acquire(timeout=20)
+    ticking._following.release()
+    assert seen == ["follow-up"]
 
 
 def test_taking_over_without_a_database_raises_nothing(
