@@ -7,17 +7,21 @@ drafts and lessons from how they stood at `opened_at`.
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from enrollment.models import User
 from rollback import incidents
 from rollback.audit import Actor
 from rollback.domain.shares import FlagState, Snapshot, Subject, share_from_percent
+from rollback.limits import limited
 from rollback.models import Incident, IncidentEvent, Switchboard
 
+# A school's whole tables are counted for it, and whoever reads the figures sees when they were counted.
+AGAIN = timedelta(minutes=2)
 COUNTING = Actor(name="counting of the affected", automatic=True)
 
 FREEZE = """
@@ -113,7 +117,7 @@ def is_frozen(incident: Incident) -> bool:
 _DECLARING = {IncidentEvent.Kind.OPENED, IncidentEvent.Kind.KILLED}
 
 
-@transaction.atomic
+@limited(statement="20s")
 def freeze(incident: Incident) -> dict[str, int]:
     """Inserts the people, once; who is there stays. One statement, and a hash for each user.
 
@@ -193,17 +197,42 @@ def figures(incident: Incident) -> dict[str, Any]:
     return found
 
 
-@transaction.atomic
 def count(incident: Incident) -> None:
-    """Its people are frozen if they are not yet, its figures counted again."""
-    if not is_frozen(incident):
+    """Its people are frozen if they are not yet, its figures counted again every two minutes."""
+    is_new = not is_frozen(incident)
+    if is_new:
         freeze(incident)
-    refresh(incident)
+    if is_new or _is_old(incident):
+        refresh(incident)
+
+
+def _is_old(incident: Incident) -> bool:
+    """By the database's clock, which has written when they were counted."""
+    counted_at = incident.impact.get("counted_at")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(%s::timestamptz < clock_timestamp() - %s, true)", [counted_at, AGAIN]
+        )
+        return bool(cursor.fetchone()[0])
 
 
 def refresh(incident: Incident) -> dict[str, Any]:
-    """Counts again while it is open, and once more at its end."""
-    found = figures(incident)
-    Incident.objects.filter(pk=incident.pk).update(impact=found)
+    """Counts again while it is open, and once more at its end. Nobody waits for the counting: only
+    then is the incident's row taken.
+    """
+    with limited(lock="3s", statement="20s"):
+        found = figures(incident)
+    with limited(lock="3s"):
+        _keep(incident, found)
     incident.impact = found
     return found
+
+
+def _keep(incident: Incident, found: Mapping[str, Any]) -> None:
+    """Not over newer ones: those of its end, where it was resolved meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE rollback_incident SET impact = %(found)s::jsonb WHERE id = %(incident)s
+                  AND coalesce((impact->>'counted_at')::timestamptz <= %(at)s::timestamptz, true)""",
+            {"incident": incident.pk, "found": json.dumps(found), "at": found["counted_at"]},
+        )

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import structlog
-from django.db import Error, transaction
+from django.db import Error
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from rollback import affected, baselines, incidents, processes, verification
 from rollback.audit import Actor
 from rollback.domain.processes import RollCall
+from rollback.limits import limited
 from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch
 
 log = structlog.get_logger(__name__)
@@ -20,7 +21,8 @@ AGAIN = timedelta(minutes=2)
 
 def look(*, by: str) -> int:
     """Called after each tick, and not in its transaction. :returns: how many incidents waited."""
-    waiting = list(_waiting())
+    with limited():
+        waiting = _waiting()
     for incident in waiting:
         try:
             _look_at(incident, by=by)
@@ -33,7 +35,7 @@ def look(*, by: str) -> int:
     return len(waiting)
 
 
-def _waiting() -> "list[Incident]":
+def _waiting() -> list[Incident]:
     """Open, not verified yet, and something was taken away for it."""
     latched = Latch.objects.filter(incident=OuterRef("pk"))
     return list(
@@ -67,7 +69,7 @@ def _contain(incident: Incident, *, by: str) -> bool:
     found = _off_everywhere(incident)
     if found is None:
         return False
-    with transaction.atomic():
+    with limited():
         written = Incident.objects.filter(pk=incident.pk, contained_at=None).update(
             contained_at=Now()
         )
@@ -108,7 +110,9 @@ def _is_off(flag: Flag) -> bool:
 def _count_people() -> None:
     """Of every open incident, cases too: whom it concerns is frozen once for what was taken away,
     what it cost is counted again."""
-    for incident in Incident.objects.filter(resolved_at=None).order_by("pk"):
+    with limited():
+        concerned = list(Incident.objects.filter(resolved_at=None).order_by("pk"))
+    for incident in concerned:
         try:
             affected.count(incident)
         except Exception:

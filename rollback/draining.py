@@ -13,6 +13,7 @@ from enrollment.models import User
 from rollback import switchboard
 from rollback.blast import in_the_middle
 from rollback.domain.shares import Snapshot, Subject, bucket_of
+from rollback.limits import limited
 from rollback.models import Draining, Flag, Switchboard
 
 
@@ -58,17 +59,21 @@ def sweep(*, now: datetime) -> int:
 
     :returns: how many rows. Nothing is written when there are none: each write wakes all processes.
     """
+    with limited():
+        return _remove(_over(now))
+
+
+def _over(now: datetime) -> list[int]:
     rows = list(Draining.objects.values_list("pk", "flag_name", "user_id", "until"))
     if not rows:
-        return 0
+        return []
     enrolling = in_the_middle(now=now)
     killed = set(Flag.objects.filter(everyone=False).values_list("name", flat=True))
-    over = [
+    return [
         pk
         for pk, flag, user, until in rows
         if until <= now or user not in enrolling or flag in killed
     ]
-    return _remove(over)
 
 
 def end(*, flags: Collection[str]) -> int:

@@ -5,7 +5,7 @@ some processes may still be missing: whoever judges does so again at the next ti
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,16 +115,25 @@ _OF_ROWS: Mapping[Metric, _Slots | _Number] = {
 
 
 def evidence(
-    *, metric: str, feature: str, window_seconds: int, held_seconds: int, now: datetime
+    *,
+    metric: str,
+    feature: str,
+    window_seconds: int,
+    held_seconds: int,
+    now: datetime,
+    since: datetime | None = None,
 ) -> Evidence:
-    """As far back as `judge` looks. feature: empty: of everybody.
+    """As far back as `judge` looks, and not beyond `since`. feature: empty: of everybody.
 
     :raises ValueError: there is no such metric.
     """
     known = Metric(metric)
     reach = look_back(window_seconds=window_seconds, held_seconds=held_seconds) + STEP
     source = _OF_ROWS.get(known, _Slots(SAMPLES))
-    return source.evidence(_facts(known, feature, now - timedelta(seconds=reach), now))
+    begin = now - timedelta(seconds=reach)
+    if since is None or since <= begin:
+        return source.evidence(_facts(known, feature, begin, now))
+    return replace(source.evidence(_facts(known, feature, since, now)), since=since)
 
 
 def _facts(metric: Metric, feature: str, since: datetime, now: datetime) -> dict[str, Any]:

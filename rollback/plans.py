@@ -43,6 +43,7 @@ __all__ = [
     "advance_due",
     "check_flags",
     "finish",
+    "overtake",
     "pause",
     "resume",
     "start",
@@ -263,6 +264,23 @@ def _stop_or_wait(number: int, refused: ChangeRefused, *, by: str, actor: Actor)
         plan.save(update_fields=["lease_owner", "lease_until", "note"])
         if plan.direction == Plan.Direction.UP and not isinstance(refused, ChangeBlocked):
             _end(plan, PlanState.ABORTED, note=str(refused), now=_clock(), actor=actor)
+
+
+def overtake(*, flags: Iterable[str], actor: Actor, reason: str) -> int | None:
+    """A kill does at once what an automatic plan down does in steps: nothing is left to one that takes away
+    no other flag. Called in the kill's transaction, which holds the switchboard's row.
+
+    :returns: the incident that the plan belongs to, and the kill as well
+    """
+    names, incident = set(flags), None
+    for plan in living(Plan.Direction.DOWN):
+        if plan.actor_kind != FlagChange.Kind.AUTOMATIC or not names & set(plan.flags):
+            continue
+        incident = plan.incident_id
+        if names >= set(plan.flags):
+            note = _by(actor, reason)
+            _end(plan, PlanState.ABORTED, note=note, now=_clock(), actor=actor)
+    return incident
 
 
 def pause(*, plan: int, actor: Actor, reason: str) -> Plan:

@@ -27,6 +27,7 @@ from rollback import baselines, incidents
 from rollback.audit import Actor
 from rollback.domain.probing import probing
 from rollback.domain.verification import Found, ProbeFailed, recovery_time
+from rollback.limits import limited
 from rollback.models import Incident, IncidentEvent, ProbeResult, Verification
 from rollback.probes import database, everywhere, pages, rows
 
@@ -134,7 +135,7 @@ def verify(*, incident: Incident | None, by: str) -> Verification:
 
 
 def _begin(*, incident: Incident | None, by: str) -> Verification:
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
+    with transaction.atomic(durable=True), limited(lock="5s"), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM])
         _close_abandoned()
         going_on = Verification.objects.filter(ended_at=None).first()
@@ -233,7 +234,7 @@ def _save(run: Verification, probe: Probe, outcome: Outcome) -> None:
     )
 
 
-@transaction.atomic
+@limited(lock="5s")
 def _end(run: Verification) -> Verification:
     results = list(run.results.all())
     passed = len(results) == len(PROBES) and all(result.passed for result in results)

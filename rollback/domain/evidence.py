@@ -41,6 +41,7 @@ class Evidence:
     """slots: of those with the feature on; control: of those with it off. number: of a count.
 
     first_at: of a count, when the first of them was, where that is known. trouble: why there is none.
+    since: nothing from before it is among them; None: only the rule says how far back it goes.
     """
 
     now: datetime
@@ -49,6 +50,7 @@ class Evidence:
     number: float | None = None
     first_at: datetime | None = None
     trouble: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ def as_json(rule: Rule, evidence: Evidence) -> dict[str, Any]:
         "number": _number_out(evidence.number),
         "first_at": evidence.first_at.isoformat() if evidence.first_at else None,
         "trouble": evidence.trouble,
+        "since": evidence.since.isoformat() if evidence.since else None,
     }
 
 
@@ -123,6 +126,8 @@ def from_json(kept: Mapping[str, Any]) -> tuple[Rule, Evidence]:
             number=_number_in(kept["number"]),
             first_at=datetime.fromisoformat(kept["first_at"]) if kept["first_at"] else None,
             trouble=kept["trouble"],
+            # What was kept before there was such a thing has none.
+            since=datetime.fromisoformat(kept["since"]) if kept.get("since") else None,
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise NotReadable(str(error)) from error

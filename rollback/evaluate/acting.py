@@ -7,19 +7,33 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import OperationalError, transaction
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from psycopg.errors import LockNotAvailable
 
 from rollback import audit, incidents, plans, runner
 from rollback.audit import Actor
 from rollback.domain.decisions import Harm, recommend
 from rollback.domain.metrics import Metric, Verdict
 from rollback.evaluate.judging import Judged
-from rollback.models import Flag, FlagChange, Incident, Judgment, Plan, Trigger
+from rollback.evaluate.repairs import TAKES_AWAY
+from rollback.models import (
+    Draining,
+    Flag,
+    FlagChange,
+    Incident,
+    Judgment,
+    Plan,
+    Switchboard,
+    Trigger,
+)
 
 log = structlog.get_logger(__name__)
 
-# At most one automatic change of a flag in so long (steps of one plan are one); the rest is for people.
+# G15: at most one automatic decision about a flag in so long; the rest is for people. The steps of one
+# plan are one decision. A kill is held back only by an automatic kill: what is so bad that it has to be
+# off at once does not wait because a plan has begun to lower it, which that kill then ends.
 PAUSE = timedelta(minutes=30)
 STEPS = (Decimal(50), Decimal(25), Decimal(0))
 DWELL_SECONDS = 300
@@ -52,7 +66,14 @@ def act(judged: Judged, *, now: datetime) -> Deed:
     try:
         _check_may(row, now)
         with transaction.atomic():
-            return _ACTIONS[row.action](judged, now)
+            if row.action not in TAKES_AWAY:
+                return _ACTIONS[row.action](judged, now)
+            # Once without a lock, so that what is off already keeps nobody waiting, and once under it.
+            _may_be_taken(row.flags, now, is_kill=row.action == Trigger.Action.KILL)
+            _hold_flags()
+            deed = _ACTIONS[row.action](judged, now)
+            _latch_missing(row, deed)
+            return deed
     except NotNow as reason:
         return Deed(why_not=str(reason))
     except Exception as error:  # refused or broken: the other triggers, and the next tick, go on
@@ -99,12 +120,15 @@ def _case(judged: Judged, now: datetime) -> Deed:
 
 
 def _kill(judged: Judged, now: datetime) -> Deed:
-    row = judged.row
-    flags = _may_be_taken(row.flags, now)
-    facts = _facts(judged)
-    done = runner.roll_back(
-        flags=flags, incident=row.title, actor=actor_of(row), reason=judged.finding.words, **facts
-    )
+    row, actor, words = judged.row, actor_of(judged.row), judged.finding.words
+    flags = _may_be_taken(row.flags, now, is_kill=True)
+    incident = plans.overtake(flags=flags, actor=actor, reason=words)
+    if incident is None:
+        done = runner.roll_back(
+            flags=flags, incident=row.title, actor=actor, reason=words, **_facts(judged)
+        )
+    else:
+        done = runner.take_away(incident=incident, flags=flags, actor=actor, reason=words)
     return Deed(action=Trigger.Action.KILL, incident=done.incident)
 
 
@@ -158,12 +182,41 @@ def steps_down(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
     return [(step, DWELL_SECONDS if step else 0) for step in STEPS if step < highest or not step]
 
 
-def _may_be_taken(names: list[str], now: datetime) -> list[str]:
-    """Those that are on and were not changed automatically of late; those that are off are held with
-    them, so that a person has to bring them back.
+def _hold_flags() -> None:
+    """As whoever changes them, until the end of the transaction. A forgotten BEGIN is ended, as by a kill."""
+    try:
+        with transaction.atomic():
+            Switchboard.objects.select_for_update().get(pk=1)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        runner.end_blockers()
+        Switchboard.objects.select_for_update().get(pk=1)
+
+
+def _latch_missing(row: Trigger, deed: Deed) -> None:
+    """A flag that was deleted, or has another name now, keeps no other one on; should it come again, it
+    is held as well."""
+    missing = [name for name in row.flags if name not in _there(row.flags)]
+    if missing and deed.incident is not None:
+        log.warning("trigger.flags_missing", trigger=row.name, flags=missing)
+        incidents.latch(incident=deed.incident.pk, flags=missing)
+
+
+def _there(names: list[str]) -> set[str]:
+    return set(Flag.objects.filter(name__in=names).values_list("name", flat=True))
+
+
+def _may_be_taken(wanted: list[str], now: datetime, *, is_kill: bool = False) -> list[str]:
+    """Those that are on and about which nothing was decided automatically of late; those that are off are
+    held with them, so that a person has to bring them back.
 
     :raises NotNow:
     """
+    there = _there(wanted)
+    names = [name for name in wanted if name in there]
+    if not names:
+        raise NotNow(_("There is no flag %(flags)s.") % {"flags": ", ".join(wanted)})
     off = {name for name in names if not _is_on(name)}
     on = [name for name in names if name not in off]
     if not on:
@@ -171,6 +224,8 @@ def _may_be_taken(names: list[str], now: datetime) -> list[str]:
     changed = FlagChange.objects.filter(
         flag_name__in=on, actor_kind=FlagChange.Kind.AUTOMATIC, changed_at__gt=now - PAUSE
     )
+    if is_kill:
+        changed = changed.filter(action="kill")
     at = dict(changed.order_by("changed_at").values_list("flag_name", "changed_at"))
     if len(at) == len(on):
         words = _(
@@ -183,12 +238,14 @@ def _may_be_taken(names: list[str], now: datetime) -> list[str]:
 
 
 def _is_on(name: str) -> bool:
-    """For anybody. A flag that is not there counts as on: the runner refuses it, which says so."""
-    flag: Flag | None = Flag.objects.select_related("requires").filter(name=name).first()  # type: ignore[misc]
-    if flag is None:
-        return True
+    """For anybody; who keeps it for a while beyond its share is somebody."""
+    flag: Flag = Flag.objects.select_related("requires").get(name=name)  # type: ignore[misc]
     chain = [flag, flag.requires] if flag.requires else [flag]
-    return all(not one.is_killed and one.percent > 0 for one in chain)
+    return all(not one.is_killed and (one.percent > 0 or _is_kept(one)) for one in chain)
+
+
+def _is_kept(flag: Flag) -> bool:
+    return Draining.objects.filter(flag_name=flag.name, until__gt=Now()).exists()
 
 
 def _share_of_users(names: list[str]) -> float:

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from rollback import metrics, triggers
 from rollback.domain.triggers import Evidence, Finding, Rule, judge, malformed, only_what_counts
+from rollback.evaluate import repairs
 from rollback.models import Trigger
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ def evidence_of(row: Trigger, rule: Rule, now: datetime) -> Evidence:
             window_seconds=rule.window_seconds,
             held_seconds=rule.held_seconds,
             now=now,
+            since=repairs.last(row),
         )
         return replace(found, now=now)
 

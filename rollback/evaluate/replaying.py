@@ -19,10 +19,12 @@ from rollback.domain.triggers import (
 )
 from rollback.models import Judgment, Sample, Trigger
 
-# Of these the rows say how it is, not how it was.
-ONLY_NOW = frozenset({Metric.CONFLICTS, Metric.HOLIDAYS})
+# Of these the rows say how it is, not how it was: which processes lived is forgotten in ten minutes.
+ONLY_NOW = frozenset({Metric.CONFLICTS, Metric.HOLIDAYS, Metric.LOCAL_TRIPS})
 # Those that are no samples are asked again for each of these moments.
 EVERY = timedelta(minutes=10)
+# More often where the window is shorter than that, or what happened between two would be in none.
+SHORTEST = timedelta(seconds=10)
 SAMPLED = frozenset(Metric) - triggers.COUNTS - {Metric.COMPLETION, Metric.ABANDONED}
 
 
@@ -122,6 +124,7 @@ def _asked(
     row: Trigger, rule: Rule, since: datetime, until: datetime, pause: timedelta
 ) -> Iterator[Fired]:
     at = since
+    every = max(min(EVERY, timedelta(seconds=rule.window_seconds)), SHORTEST)
     while at <= until:
         seen = metrics.evidence(
             metric=rule.metric,
@@ -133,4 +136,4 @@ def _asked(
         finding = judge(rule, replace(seen, now=at))
         if finding.verdict is Verdict.BREACH:
             yield Fired(at=at, finding=finding)
-        at += max(pause, EVERY) if finding.verdict is Verdict.BREACH else EVERY
+        at += max(pause, every) if finding.verdict is Verdict.BREACH else every

@@ -3,13 +3,14 @@
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
@@ -18,8 +19,9 @@ from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
 from rollback.evaluate.acting import Deed, act, actor_of
-from rollback.evaluate.alone import alone
+from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
+from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
 
 log = structlog.get_logger(__name__)
@@ -34,17 +36,27 @@ URGENCY = (Trigger.Action.KILL, Trigger.Action.PLAN, Trigger.Action.CASE, Trigge
 
 Facts = dict[str, Any]
 
+# One of a process follows up at a time: what follows may take minutes, and no thread waits for it.
+_following = threading.Lock()
+
 
 def tick(*, by: str) -> bool:
     """by: who evaluates. :returns: False where somebody else is at it"""
-    return _tick(by=by, only_if_stale=False)
+    has_evaluated = _tick(by=by, only_if_stale=False)
+    if has_evaluated:
+        _follow_up(by=by)
+    return has_evaluated
 
 
 def take_over() -> None:
-    """For a process that has something else to do: evaluates when nobody has for half a minute."""
+    """For a process that has something else to do: evaluates when nobody has for half a minute.
+
+    Called by the thread that writes the samples, which what follows must not keep from writing.
+    """
     try:
-        if _is_stale():
-            _tick(by=_this_process(), only_if_stale=True)
+        by = _this_process()
+        if _is_stale() and _tick(by=by, only_if_stale=True):
+            _follow_up_elsewhere(by=by)
     except Error as error:  # the database is away: so is everything there is to judge
         log.warning("evaluate.no_database", error=str(error))
     finally:
@@ -58,21 +70,66 @@ def _this_process() -> str:
 
 def _is_stale() -> bool:
     newer = Heartbeat.objects.filter(name=triggers.HEARTBEAT, beat_at__gt=Now() - STALE)
-    return not newer.exists()
+    with limited():
+        return not newer.exists()
 
 
 def _tick(*, by: str, only_if_stale: bool) -> bool:
-    with alone() as is_ours:
+    with alone() as lease:
         # Of several that found nobody at it, the first has done it for all.
-        if not is_ours or (only_if_stale and not _is_stale()):
+        if lease is None or (only_if_stale and not _is_stale()):
             return False
         began = time.monotonic()
-        verdicts = _evaluate(now=_database_clock())
-        _beat(by=by, verdicts=verdicts, milliseconds=round((time.monotonic() - began) * 1000))
-    # Not under the lock: a verification takes longer than a tick, and the next one must not wait for it.
+        try:
+            verdicts = _evaluate(lease, now=_database_clock())
+            took = round((time.monotonic() - began) * 1000)
+            _beat(lease, by=by, verdicts=verdicts, milliseconds=took)
+        except LeaseLost:
+            log.warning("evaluate.overtaken", by=by)
+            return False
+    return True
+
+
+def _follow_up(*, by: str) -> None:
+    """Not under the lease: a verification takes longer than a tick, and the next one does not wait."""
+    if _following.acquire(blocking=False):
+        try:
+            _all_that_follows(by=by)
+        finally:
+            _following.release()
+
+
+def _follow_up_elsewhere(*, by: str) -> None:
+    ours = _following
+    if not ours.acquire(blocking=False):
+        return
+
+    def run() -> None:
+        try:
+            _all_that_follows(by=by)
+        finally:
+            connection.close()  # this thread's own
+            ours.release()
+
+    try:
+        threading.Thread(target=run, name="follow-up", daemon=True).start()
+    except RuntimeError:  # the interpreter is ending; another process does it
+        ours.release()
+        log.info("evaluate.not_followed_up")
+
+
+def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
     _on_its_own(aftermath.look, by=by)
-    return True
+
+
+def _after_fork() -> None:
+    """A child has none of its parent's threads, so nobody there would release it."""
+    global _following
+    _following = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _on_its_own(what: Callable[..., Any], *, by: str) -> None:
@@ -89,23 +146,27 @@ def _database_clock() -> datetime:
     return now
 
 
-def _evaluate(*, now: datetime) -> dict[str, Facts]:
+def _evaluate(lease: Lease, *, now: datetime) -> dict[str, Facts]:
     order = Case(
         *(When(action=action, then=Value(place)) for place, action in enumerate(URGENCY)),
         default=Value(len(URGENCY)),
         output_field=IntegerField(),
     )
-    rows = list(Trigger.objects.filter(is_enabled=True).order_by(order, "severity", "name"))
-    before = triggers.last_judgments(row.name for row in rows)
-    beat = Heartbeat.objects.filter(name=triggers.HEARTBEAT).first()
+    with limited():
+        rows = list(Trigger.objects.filter(is_enabled=True).order_by(order, "severity", "name"))
+        before = triggers.last_judgments(row.name for row in rows)
+        beat = Heartbeat.objects.filter(name=triggers.HEARTBEAT).first()
     said_before: Mapping[str, Facts] = beat.verdicts if beat else {}
     found: dict[str, Facts] = {}
     for row in rows:
+        lease.keep()
         outcome = judged(row, now=now)
         # Judged, but neither acted on nor written down, is still seen on the console.
         found[row.name] = _facts(outcome, Deed(), said_before.get(row.name), now)
         try:
-            deed = _acted_and_recorded(outcome, before.get(row.name), now)
+            deed = _acted_and_recorded(lease, outcome, before.get(row.name), now)
+        except LeaseLost:
+            raise
         except Exception:  # as above: this trigger alone
             log.exception("trigger.not_recorded", trigger=row.name)
         else:
@@ -113,9 +174,18 @@ def _evaluate(*, now: datetime) -> dict[str, Facts]:
     return found
 
 
-def _acted_and_recorded(judged: Judged, before: Judgment | None, now: datetime) -> Deed:
-    """What is done, and why, are one transaction."""
-    with transaction.atomic():
+def _acted_and_recorded(
+    lease: Lease, judged: Judged, before: Judgment | None, now: datetime
+) -> Deed:
+    """What is done, and why, are one transaction, of whoever still holds the lease.
+
+    :raises LeaseLost:
+    """
+    is_breach = judged.finding.verdict is Verdict.BREACH
+    if not is_breach and not _is_news(judged, Deed(), before, now):
+        return Deed()
+    with limited(statement="10s"):
+        lease.hold()
         deed = act(judged, now=now)
         if _is_news(judged, deed, before, now):
             _record(judged, deed)
@@ -179,16 +249,12 @@ def _facts(judged: Judged, deed: Deed, before: Facts | None, now: datetime) -> F
     }
 
 
-def _beat(*, by: str, verdicts: dict[str, Facts], milliseconds: int) -> None:
-    Heartbeat.objects.update_or_create(
-        name=triggers.HEARTBEAT,
-        defaults={
-            "beat_at": Now(),
-            "by": by[:150],
-            "milliseconds": milliseconds,
-            "verdicts": verdicts,
-        },
-    )
+def _beat(lease: Lease, *, by: str, verdicts: dict[str, Facts], milliseconds: int) -> None:
+    with limited():
+        lease.hold()
+        Heartbeat.objects.filter(name=triggers.HEARTBEAT).update(
+            beat_at=Now(), by=by[:150], milliseconds=milliseconds, verdicts=verdicts
+        )
 
 
 def delete_old(*, now: datetime) -> int:

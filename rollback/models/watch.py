@@ -154,6 +154,7 @@ class Heartbeat(models.Model):
     """One row: when the triggers were last evaluated, by whom, and what came out of each.
 
     verdicts: trigger's name → {"verdict", "since", "words", "rate", "total", "bad"}.
+    lease_owner, lease_until: who evaluates just now, and how long nobody else does.
     """
 
     name = models.CharField(max_length=20, primary_key=True)
@@ -161,6 +162,8 @@ class Heartbeat(models.Model):
     by = models.CharField(_("by"), max_length=150)
     milliseconds = models.PositiveIntegerField(_("took, in ms"), default=0)
     verdicts = models.JSONField(_("verdicts"), default=dict)
+    lease_owner = models.CharField(max_length=40, blank=True, db_default="", editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("heartbeat")

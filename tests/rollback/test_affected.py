@@ -165,7 +165,7 @@ def test_ten_thousand_people_are_a_handful_of_statements(
                  FROM generate_series(1, 10000) n"""
         )
     incident = roll_back(CALENDAR)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(17):
         found = affected.freeze(incident)
     assert found["exposed"] == found["all"] == User.objects.filter(is_active=True).count()
 
@@ -297,10 +297,27 @@ def test_every_open_incident_is_counted_with_the_next_tick(
     opened.refresh_from_db()
     assert reasons(opened) == {student.user.email: ["draft"]}
     assert opened.impact["people"] == {"all": 1, "draft": 1}
-    assert not reasons(broken)
+    assert reasons(broken) == reasons(opened)  # a figure that breaks loses no people
     assert not reasons(ended)
     monkeypatch.undo()
     aftermath.look(by="a test")
     aftermath.look(by="a test")
     assert reasons(broken) == {student.user.email: ["draft"]}
     assert broken.events.filter(kind="people").count() == 1
+
+
+def test_the_figures_are_counted_again_every_two_minutes_and_not_with_every_look() -> None:
+    incident = incidents.open_case(title="Odd", flags=[MASTER], actor=PERSON, cause="x")
+    assert incident is not None
+
+    def look() -> str:
+        incident.refresh_from_db()
+        affected.count(incident)
+        incident.refresh_from_db()
+        return str(incident.impact["counted_at"])
+
+    first = look()
+    assert look() == first
+    earlier = (now() - timedelta(seconds=121)).isoformat()
+    Incident.objects.update(impact={**incident.impact, "counted_at": earlier})
+    assert look() > first

@@ -1,5 +1,6 @@
 """After a rollback: off everywhere, verified, written down; by whoever ticks, and once."""
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -13,7 +14,16 @@ from django.utils import timezone
 
 from config.roles import give_permissions
 from enrollment.models import Course, Enrollment
-from rollback import aftermath, audit, incidents, plans, runner, switchboard, verification
+from rollback import (
+    affected,
+    aftermath,
+    audit,
+    incidents,
+    plans,
+    runner,
+    switchboard,
+    verification,
+)
 from rollback.models import Baseline, Draining, Flag, Incident, Verification
 from rollback.runner import Actor
 from tests.conftest import make_student
@@ -254,3 +264,51 @@ def test_rows_that_cannot_be_read_keep_nobody_from_verifying() -> None:
             cursor.execute("ALTER TABLE lost RENAME TO enrollment_message")
     assert not Baseline.objects.exists()
     assert Verification.objects.count() == 1
+
+
+def test_a_forgotten_update_at_some_terminal_holds_nobody_up(quick: None) -> None:
+    """Whoever looks waits a second or so for each thing, says that it did not work, and goes on."""
+    incident = rolled_back(MASTER)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("UPDATE rollback_incident SET cause = 'a forgotten one'")
+        looking = threading.Thread(target=_look_in_another_session)
+        looking.start()
+        looking.join(20)
+        assert not looking.is_alive()
+        incident.refresh_from_db()
+        assert incident.contained_at is None
+    finally:
+        other.close()
+    assert look(incident) == ["contained", "verified"]
+
+
+def _look_in_another_session() -> None:
+    try:
+        aftermath.look(by="the tick")
+    finally:
+        connection.close()
+
+
+def test_figures_are_counted_without_the_row_of_the_incident(
+    quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incident = rolled_back(MASTER)
+    real, free = affected.figures, []
+
+    def counting(row: Incident) -> Any:
+        other = connection.copy()
+        try:
+            with other.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '100ms'")
+                cursor.execute("SELECT id FROM rollback_incident FOR UPDATE")
+                free.append(len(cursor.fetchall()))
+        finally:
+            other.close()
+        return real(row)
+
+    monkeypatch.setattr(affected, "figures", counting)
+    affected.count(incident)
+    assert free == [1]

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 from django.db import connection, transaction
 
 from enrollment.models import Course, Student
-from rollback import aftermath, evaluate, incidents, metrics, plans, runner
+from rollback import aftermath, audit, evaluate, incidents, metrics, plans, runner
 from rollback.audit import Actor
 from rollback.domain.metrics import Metric
-from rollback.evaluate import acting, alone, ticking
+from rollback.evaluate import acting, alone, repairs, ticking
 from rollback.models import (
     Complaint,
+    Draining,
     EnrollmentSession,
     Flag,
     FlagChange,
@@ -290,8 +292,9 @@ def test_a_person_who_brings_it_back_has_half_an_hour(clock: Clock) -> None:
     runner.restore(flag=MASTER, actor=PERSON, reason="try again")
     automatic = FlagChange.objects.filter(actor_kind="automatic")
     assert automatic.count() == 1
-    for minutes in (1, 15, 29):
-        clock.now += timedelta(minutes=1)
+    back = clock.now
+    for minutes in (8, 15, 29):
+        clock.now = back + timedelta(minutes=minutes)
         samples(*FAULTY, now=clock.now)
         clock.tick()
         assert automatic.count() == 1, minutes
@@ -312,6 +315,128 @@ def test_nothing_automatic_ever_raises(clock: Clock) -> None:
     for flag in Flag.objects.all():
         assert flag.percent <= before[flag.name]
     assert not Judgment.objects.filter(why_not__contains="Raising").exists()
+
+
+# --- after a repair ---------------------------------------------------------------------------------
+
+
+def half_left(student: Student, course: Course, ago: timedelta, *, now: Any) -> None:
+    at = now - ago
+    EnrollmentSession.objects.bulk_create(
+        EnrollmentSession(
+            student=student, course=course, is_on=True, began_in="new", flow="new",
+            started_at=at, changed_at=at, finished_at=at if number % 5 < 2 else None, is_open=False,
+        )
+        for number in range(100)
+    )  # fmt: skip
+
+
+def test_what_was_bad_before_the_repair_takes_nothing_away_again(
+    clock: Clock, student: Student, course: Course
+) -> None:
+    """A window of a day still holds all of it, and the pauses are long over."""
+    only("completion")
+    half_left(student, course, timedelta(hours=2), now=clock.now)
+    clock.tick()
+    assert judgments("completion") == [("BREACH", "plan")]
+    incidents.resolve(incident=Incident.objects.get().pk, actor=PERSON, reason="mended")
+    Trigger.objects.update(cooldown_seconds=0)
+    clock.tick(hours=2)
+    assert judgments("completion") == [("BREACH", "plan"), ("UNKNOWN", "")]
+    # And if it is as bad afterwards, that is news.
+    repaired = Incident.objects.get().resolved_at
+    half_left(student, course, timedelta(minutes=-1), now=repaired)
+    assert metrics_since("completion") == repaired
+    clock.tick(hours=1)
+    found = Judgment.objects.filter(trigger_name="completion").latest("pk")
+    assert (found.verdict, found.evidence["since"]) == ("BREACH", repaired.isoformat())
+
+
+def metrics_since(name: str) -> Any:
+    return repairs.last(Trigger.objects.get(name=name))
+
+
+def test_a_repair_is_a_person_who_raises_it_after_an_automatic_change(clock: Clock) -> None:
+    only(ERRORS)
+    assert metrics_since(ERRORS) is None
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    assert metrics_since(ERRORS) is None
+    Incident.objects.update(trigger_name="")
+    Judgment.objects.update(incident=None)
+    incidents.resolve(incident=Incident.objects.get().pk, actor=PERSON, reason="mended")
+    runner.restore(flag=MASTER, percent=Decimal(1), actor=PERSON, reason="a few")
+    first = FlagChange.objects.latest("pk")
+    runner.set_share(flag=MASTER, percent=Decimal(25), actor=PERSON, reason="more")
+    assert metrics_since(ERRORS) == first.changed_at
+    Trigger.objects.filter(name=ERRORS).update(action="alert")
+    assert metrics_since(ERRORS) is None, "one that is only told about is told about as before"
+
+
+# --- a kill and a plan ------------------------------------------------------------------------------
+
+
+def test_a_kill_overtakes_the_plan_of_the_same_flags(
+    clock: Clock, student: Student, course: Course
+) -> None:
+    only("completion", ERRORS)
+    half_left(student, course, timedelta(hours=2), now=clock.now)
+    clock.tick()
+    assert (Plan.objects.get().state, is_killed(MASTER)) == ("running", False)
+    samples(*FAULTY, now=clock.now)
+    clock.tick(seconds=1)
+    assert is_killed(MASTER)
+    assert Plan.objects.get().state == "aborted"
+    incident = Incident.objects.get()
+    kinds = list(incident.events.order_by("number").values_list("kind", flat=True))
+    assert kinds[-3:] == ["plan", "killed", "judged"]
+    assert Judgment.objects.get(trigger_name=ERRORS, action="kill").incident == incident
+
+
+def test_a_plan_with_further_flags_goes_on_with_those(clock: Clock) -> None:
+    only(ERRORS)
+    automatic = Actor(name="trigger x", automatic=True)
+    plan = plans.start(
+        direction="down", mode="kill", flags=[MASTER, CALENDAR],
+        steps=[(Decimal(50), 300), (Decimal(0), 0)], actor=automatic, reason="few finish",
+    )  # fmt: skip
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    plan.refresh_from_db()
+    assert (is_killed(MASTER), plan.state) == (True, "running")
+
+
+def test_a_kill_is_held_back_by_a_kill_of_the_last_half_hour(clock: Clock) -> None:
+    runner.kill(flag=MASTER, actor=Actor(name="trigger x", automatic=True), reason="slow")
+    runner.restore(flag=MASTER, actor=PERSON, reason="try again")
+    now = database_clock()
+    with pytest.raises(acting.NotNow, match="30 minutes"):
+        acting._may_be_taken([MASTER], now, is_kill=True)
+    later = now + timedelta(minutes=31)
+    assert acting._may_be_taken([MASTER], later, is_kill=True) == [MASTER]
+
+
+def test_who_keeps_it_beyond_its_share_has_it(clock: Clock, student: Student) -> None:
+    runner.set_share(flag=MASTER, percent=Decimal(0), actor=PERSON, reason="down")
+    assert not acting._is_on(MASTER)
+    with audit.told(actor=PERSON, reason="a step"):
+        until = database_clock() + timedelta(minutes=5)
+        Draining.objects.create(flag_name=MASTER, user=student.user, until=until)
+    assert acting._is_on(MASTER)
+    only(ERRORS)
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    assert is_killed(MASTER)
+
+
+def test_a_flag_that_is_gone_keeps_no_other_one_on(clock: Clock) -> None:
+    only(ERRORS)
+    Trigger.objects.update(flags=["GONE", MASTER])
+    samples(*FAULTY, now=clock.now)
+    clock.tick()
+    assert is_killed(MASTER)
+    held = Incident.objects.get().latches.values_list("flag_name", flat=True)
+    assert set(held) == {"GONE", MASTER}
 
 
 # --- one malformed trigger stops no other -----------------------------------------------------------
@@ -388,9 +513,12 @@ def test_at_little_traffic_verdicts_that_take_turns_are_not_written_each_time(cl
 
 
 @pytest.fixture
-def committed(transactional_db: Any) -> None:
+def committed(transactional_db: Any) -> Iterator[None]:
     seed_flags()
     seed_triggers()
+    yield
+    assert ticking._following.acquire(timeout=60)  # what follows a take-over is over
+    ticking._following.release()
 
 
 def in_another_session(do: Any) -> Any:
@@ -409,36 +537,66 @@ def in_another_session(do: Any) -> Any:
 
 
 def test_two_at_once_and_one_evaluates(committed: None) -> None:
-    with alone.alone() as is_ours:
-        assert is_ours
+    with alone.alone() as lease:
+        assert lease is not None
         assert not in_another_session(lambda: evaluate.tick(by="another"))
-        assert not Heartbeat.objects.exists()
+        assert not Heartbeat.objects.filter(by="another").exists()
     assert in_another_session(lambda: evaluate.tick(by="another"))
     assert Heartbeat.objects.get().by == "another"
 
 
-def test_whoever_is_frozen_while_evaluating_is_ended(
+def test_it_is_no_session_that_holds_it(committed: None) -> None:
+    """Behind a pooler each transaction may be another session's."""
+    lease = alone.Lease()
+    assert in_another_session(lease.take)
+    assert not evaluate.tick(by="another")
+    lease.hold()
+    in_another_session(lease.leave)
+    assert evaluate.tick(by="another")
+
+
+def test_who_was_frozen_and_overtaken_does_nothing_when_it_wakes_up(
     committed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not one who works: only after half a minute without a word."""
-    held, go = threading.Event(), threading.Event()
+    only(ERRORS)
+    runner.set_share(flag=MASTER, percent=Decimal(100), actor=PERSON, reason="a test begins")
+    samples(*FAULTY, now=database_clock())
+    real = ticking.judged
 
-    def hold() -> None:
-        try:
-            with alone.alone():
-                held.set()
-                go.wait(20)
-        finally:
-            connection.close()
+    def frozen(*row: Any, **rest: Any) -> Any:
+        """Half a minute passes in the middle of it, and another one takes over."""
+        found = real(*row, **rest)
+        Heartbeat.objects.update(lease_until=database_clock() - TICK)
+        monkeypatch.setattr(ticking, "judged", real)
+        assert in_another_session(lambda: evaluate.tick(by="another"))
+        incidents.resolve(incident=Incident.objects.get().pk, actor=PERSON, reason="mended")
+        return found
 
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert held.wait(10)
-    assert not evaluate.tick(by="too early")
-    monkeypatch.setattr(alone, "HUNG_SECONDS", 0)
-    assert evaluate.tick(by="the next")
-    go.set()
-    thread.join(20)
+    monkeypatch.setattr(ticking, "judged", frozen)
+    monkeypatch.setattr(ticking, "_on_its_own", lambda *what, by: None)
+    assert not evaluate.tick(by="the frozen one")
+    assert Heartbeat.objects.get().by == "another"
+    assert judgments() == [("BREACH", "kill")]
+    assert Incident.objects.count() == 1
+
+
+def test_a_forgotten_begin_on_the_heartbeat_is_ended(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As is who was frozen in the middle of acting. Not one who works: only after half a minute."""
+    assert evaluate.tick(by="the first")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("UPDATE rollback_heartbeat SET by = 'somebody'")
+        assert not evaluate.tick(by="too early")
+        monkeypatch.setattr(alone, "HUNG_SECONDS", 0)
+        monkeypatch.setattr(alone.Lease, "hold", lambda lease: None)  # a lease of no length
+        assert evaluate.tick(by="the next")
+    finally:
+        other.close()
+    assert Heartbeat.objects.get().by == "the next"
 
 
 def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
@@ -453,6 +611,29 @@ def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
     evaluate.take_over()
     assert Heartbeat.objects.get().beat_at > first.beat_at
     assert Heartbeat.objects.get().by != "a worker that died"
+
+
+def test_what_follows_a_take_over_keeps_no_samples_from_being_written(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, seen = threading.Event(), []
+
+    def long(*, by: str) -> None:
+        seen.append(threading.current_thread().name)
+        assert go.wait(30)
+
+    monkeypatch.setattr(aftermath, "look", long)
+    try:
+        for _ in range(2):
+            evaluate.take_over()
+            Heartbeat.objects.update(beat_at=database_clock() - timedelta(seconds=31))
+        assert evaluate.tick(by="the worker's turn")  # nor does this one wait
+        assert seen in ([], ["follow-up"])
+    finally:
+        go.set()
+    assert ticking._following.acquire(timeout=20)
+    ticking._following.release()
+    assert seen == ["follow-up"]
 
 
 def test_taking_over_without_a_database_raises_nothing(

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from rollback import evaluate, runner
+from rollback import evaluate, incidents, runner
 from rollback.audit import Actor
 from rollback.evaluate import ticking
 from rollback.models import Incident, Judgment, Sample, Trigger
@@ -106,6 +106,7 @@ def test_every_kept_judgment_can_be_judged_again() -> None:
         (("--trigger", ERRORS, "--last", "1d", "--threshold", "7"), "between 0 and 1"),
         (("--judgment", 1, "--last", "1d"), "go with --trigger"),
         (("--trigger", "availability-conflicts", "--last", "1d"), "not how many there were"),
+        (("--trigger", "database", "--last", "1d"), "not how many there were"),
     ],
 )
 def test_nonsense_is_refused_with_a_sentence(words: Any, said: str) -> None:
@@ -159,3 +160,26 @@ def test_complaints_are_asked_again_for_each_moment() -> None:
         Complaint.objects.create(kind="broken", text="?", reporter=f"u:{number}", reported_at=ago)
     assert "BREACH once" in replay("--trigger", "complaints", "--last", "12h")
     assert "0 times" in replay("--trigger", "complaints", "--last", "12h", "--threshold", "6")
+
+
+def test_what_happened_between_two_looks_is_in_one_of_them() -> None:
+    from rollback.models import Complaint
+
+    Trigger.objects.filter(name="complaints").update(window_seconds=60)
+    ago = timezone.now() - timedelta(minutes=45)
+    for number in range(6):
+        Complaint.objects.create(kind="broken", text="?", reporter=f"u:{number}", reported_at=ago)
+    assert "BREACH once" in replay("--trigger", "complaints", "--last", "1h")
+
+
+def test_evidence_that_begins_with_a_repair_comes_to_the_same_again() -> None:
+    first = rolled_back()
+    incidents.resolve(incident=first.incident_id, actor=PERSON, reason="mended")
+    evaluate.tick(by="a test")
+    judgment = Judgment.objects.latest("pk")
+    assert judgment.evidence["since"] is not None
+    assert judgment.evidence["slots"] == []
+    assert "UNKNOWN again" in replay("--judgment", judgment.pk)
+    del judgment.evidence["since"]  # as it was kept before there was such a thing
+    judgment.save()
+    assert "UNKNOWN again" in replay("--judgment", judgment.pk)
