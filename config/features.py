@@ -108,6 +108,7 @@ FEATURES = (
         # The plain lists of lessons, and the form that stands for the choice of a time.
         control=("enrollment:my_courses", "enrollment:my_lessons", "enrollment:enroll"),
         loads={Metric.CALENDAR_500_MS: 500.0, Metric.CALENDAR_2_S: 2000.0},
+        browser_loads={Metric.BROWSER_500_MS: 500.0, Metric.BROWSER_2_S: 2000.0},
     ),
     Feature(
         name="availability",

@@ -12,7 +12,7 @@ class RollbackConfig(AppConfig):
     def ready(self) -> None:
         from enrollment import personal, sockets
         from enrollment.domain import drawing
-        from rollback import evaluate, switchboard, trips, watch
+        from rollback import evaluate, sessions, switchboard, trips, watch
         from rollback.database import base as database
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
@@ -28,6 +28,8 @@ class RollbackConfig(AppConfig):
             personal.register(contributor)
         for chart in CHARTS:
             drawing.add(chart)
+        if sessions.write not in watch.also_write:
+            watch.also_write.append(sessions.write)
         # When beat or its worker is gone, whoever writes samples evaluates as well.
         if evaluate.take_over not in watch.after_write:
             watch.after_write.append(evaluate.take_over)

@@ -54,6 +54,7 @@ class Feature:
     control: URL names of the ground floor where people without it do the same: what happens to them
     there is what the watch compares with.
     loads: metric → the milliseconds above which a page of it, as a person goes to it, is bad.
+    browser_loads: the same as the browsers say it, in metrics of their own.
     steps: URL name → which form it is of the flow in which students enroll; the first is 1. The
     fallback is the first form of the original flow.
     inconsistencies: kinds of conflicts that are about its own data, and not about anybody's lesson.
@@ -77,6 +78,7 @@ class Feature:
     because: Mapping[str, Text] = field(default_factory=dict)
     control: tuple[str, ...] = ()
     loads: Mapping[str, float] = field(default_factory=dict)
+    browser_loads: Mapping[str, float] = field(default_factory=dict)
     steps: Mapping[str, int] = field(default_factory=dict)
     inconsistencies: tuple[str, ...] = ()
 

@@ -1,24 +1,39 @@
 """Attempts to enroll: begun, how far, finished or left, in whichever flow.
 
-Each change is one statement, in one message and so one short transaction, and waits for nobody: a page
-that has been answered must not hang on being counted. What is missed by that is mended by the next
-change, or, for a finished one, by whoever closes the abandoned.
+No page waits for being counted: its step goes into a queue in memory, and the watch's thread writes what
+there is every ten seconds, in one statement. A process that is killed loses the steps of at most the
+last ten seconds; where the database is lost they wait for it. So a step may be written after later ones
+of another process, and after the enrollment it led to: each is put where its moment belongs.
+
+The end is written where it is made, in the transaction that enrolls. What is missed of it is mended by
+whoever writes the next step or closes the abandoned.
 """
 
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
+from threading import Lock
 from typing import Any
 
 import psycopg
-from django.db import connection
+import structlog
+from django.db import Error, OperationalError, connection, transaction
 
 from enrollment.models import Enrollment
+from rollback.domain.probing import is_probe
 from rollback.models import EnrollmentSession
 from rollback.registry import FlowPage
+
+log = structlog.get_logger(__name__)
 
 LEFT_AFTER = timedelta(minutes=30)
 KEPT = timedelta(days=30)
 BATCH = 500
+MOST = 20_000  # steps in memory
 FLOWS = tuple(EnrollmentSession.Flow)
 
 # What is left for half an hour is over, whether or not beat has been here; a change begins another one.
@@ -39,38 +54,83 @@ LATEST = """
     )"""
 COLUMNS = """(student_id, course_id, is_on, began_in, flow, furthest_step, started_at, changed_at,
             finished_at, is_open)"""
-SHORT = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '500ms';"
+# Inside of somebody's transaction their own patience comes back afterwards.
+SHORT = """
+    SELECT set_config('rollback.lock_patience', current_setting('lock_timeout'), true),
+           set_config('rollback.patience', current_setting('statement_timeout'), true),
+           set_config('lock_timeout', %(lock)s, true),
+           set_config('statement_timeout', %(statement)s, true)
+"""
+BACK = """
+    SELECT set_config('lock_timeout', current_setting('rollback.lock_patience'), true),
+           set_config('statement_timeout', current_setting('rollback.patience'), true)
+"""
 
-# The aggregate makes sure that `gone` is over before the row is looked for.
-SHOWN = f"""
-    {SHORT}
-    WITH course AS (SELECT id FROM enrollment_course WHERE slug = %(course)s), {LEFT}
+# began: the flow of the first step, or nothing where that was typed: an autosave does not say on which
+# form, so it was on the one that was seen last. Whoever erases a person locks the user first.
+# The aggregate makes sure that `gone` is over before the open row is looked for.
+WRITE = f"""
+    WITH told AS (
+        SELECT s.id AS student_id, c.id AS course_id, t.*
+          FROM unnest(%(user)s::bigint[], %(course)s::text[], %(is_on)s::bool[], %(began)s::text[],
+                      %(flow)s::text[], %(step)s::int[], %(first_at)s::timestamptz[],
+                      %(last_at)s::timestamptz[])
+               AS t(user_id, slug, is_on, began, flow, step, first_at, last_at)
+          JOIN enrollment_user u ON u.id = t.user_id AND u.deleted_at IS NULL
+          JOIN enrollment_student s ON s.user_id = u.id
+          JOIN enrollment_course c ON c.slug = t.slug
+         ORDER BY u.id FOR SHARE OF u
+    ), latest AS (
+        SELECT DISTINCT ON (s.student_id, s.course_id) s.*
+          FROM rollback_enrollmentsession s JOIN told USING (student_id, course_id)
+         ORDER BY s.student_id, s.course_id, s.started_at DESC, s.id DESC
+    ), gone AS (
+        UPDATE rollback_enrollmentsession AS s SET is_open = false
+          FROM told
+         WHERE s.student_id = told.student_id AND s.course_id = told.course_id
+           AND s.is_open AND s.changed_at <= told.first_at - %(left)s::interval
+        RETURNING 1
+    ), ended AS (
+        UPDATE rollback_enrollmentsession AS s
+           SET furthest_step = greatest(s.furthest_step, told.step),
+               started_at = least(s.started_at, told.first_at),
+               is_on = CASE WHEN told.first_at < s.started_at THEN told.is_on ELSE s.is_on END,
+               began_in = CASE WHEN told.first_at < s.started_at
+                               THEN coalesce(told.began, s.began_in) ELSE s.began_in END
+          FROM told JOIN latest USING (student_id, course_id)
+         WHERE s.id = latest.id AND latest.finished_at >= told.first_at
+        RETURNING s.student_id, s.course_id
+    )
     INSERT INTO rollback_enrollmentsession AS t {COLUMNS}
-    SELECT %(student)s, course.id, %(is_on)s, %(flow)s, %(flow)s, %(step)s, %(now)s, %(now)s,
-           NULL, true
-      FROM course, (SELECT count(*) AS n FROM gone) AS before
-     WHERE before.n >= 0
+    SELECT told.student_id, told.course_id, told.is_on,
+           coalesce(told.began, l.flow, told.flow), coalesce(told.flow, l.flow),
+           greatest(told.step, CASE WHEN told.began IS NULL THEN l.furthest_step END),
+           told.first_at, greatest(told.last_at, done.at), done.at, done.at IS NULL
+      FROM (SELECT count(*) AS n FROM gone) AS before
+      JOIN told ON before.n >= 0
+      LEFT JOIN latest AS l ON l.student_id = told.student_id AND l.course_id = told.course_id
+                           AND l.finished_at IS NULL
+      LEFT JOIN LATERAL (
+           SELECT min(e.created_at) AS at FROM enrollment_enrollment e
+            WHERE e.student_id = told.student_id AND e.course_id = told.course_id
+              AND e.created_at >= told.first_at
+              AND (l.is_open AND l.changed_at > told.first_at - %(left)s::interval) IS NOT TRUE
+           ) AS done ON true
+     WHERE (told.flow IS NOT NULL OR l.id IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM ended
+                        WHERE ended.student_id = told.student_id
+                          AND ended.course_id = told.course_id)
+     ORDER BY told.student_id, told.course_id
     ON CONFLICT (student_id, course_id) WHERE is_open DO UPDATE
-       SET flow = excluded.flow,
+       SET flow = CASE WHEN excluded.changed_at >= t.changed_at THEN excluded.flow ELSE t.flow END,
            furthest_step = greatest(t.furthest_step, excluded.furthest_step),
-           changed_at = greatest(t.changed_at, excluded.changed_at)
+           changed_at = greatest(t.changed_at, excluded.changed_at),
+           started_at = least(t.started_at, excluded.started_at),
+           is_on = CASE WHEN excluded.started_at < t.started_at THEN excluded.is_on ELSE t.is_on END,
+           began_in = CASE WHEN excluded.started_at < t.started_at
+                           THEN excluded.began_in ELSE t.began_in END
 """  # noqa: S608 - made of the constants above
-# An autosave does not say on which form it was typed: on the one that was seen last.
-TYPED = f"""
-    {SHORT}
-    WITH course AS (SELECT id FROM enrollment_course WHERE slug = %(course)s), {LATEST}, {LEFT}
-    INSERT INTO rollback_enrollmentsession AS t {COLUMNS}
-    SELECT %(student)s, course.id, %(is_on)s, latest.flow, latest.flow, latest.furthest_step,
-           %(now)s, %(now)s, NULL, true
-      FROM course, latest, (SELECT count(*) AS n FROM gone) AS before
-     WHERE before.n >= 0 AND latest.finished_at IS NULL
-    ON CONFLICT (student_id, course_id) WHERE is_open DO UPDATE
-       SET changed_at = greatest(t.changed_at, excluded.changed_at)
-"""  # noqa: S608 - made of the constants above
-# In the middle of the transaction that enrolls, whose own patience comes back afterwards.
 FINISHED = f"""
-    SELECT set_config('rollback.patience', current_setting('lock_timeout'), true);
-    SET LOCAL lock_timeout = '200ms';
     WITH course AS (SELECT %(course)s::bigint AS id), {LATEST}, {LEFT},
     done AS (
         UPDATE rollback_enrollmentsession AS s
@@ -85,8 +145,7 @@ FINISHED = f"""
            %(now)s, false
       FROM latest
      WHERE latest.finished_at IS NULL AND %(flow)s IS NOT NULL
-       AND NOT EXISTS (SELECT FROM done);
-    SELECT set_config('lock_timeout', current_setting('rollback.patience'), true)
+       AND NOT EXISTS (SELECT FROM done)
 """  # noqa: S608 - made of the constants above
 # Somebody whose end could not be written when they enrolled has not left.
 CLOSE = """
@@ -106,18 +165,95 @@ CLOSE = """
 """
 
 
-def changed(
-    *, student: int, course: str, is_on: bool, page: FlowPage | None, now: datetime
-) -> None:
-    """A form was shown (`page`), or something was typed into one (None). course: its slug.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One, or all of a student in a course that follow each other: began, is_on, first_at are of the
+    first, flow of the last that was shown, step the furthest. Nothing in flow: it was only typed."""
 
-    :raises psycopg.Error: nothing was written; nor was it anywhere else undone.
+    user: int
+    course: str
+    is_on: bool
+    began: str | None
+    flow: str | None
+    step: int
+    first_at: datetime
+    last_at: datetime
+
+    def then(self, later: "Step") -> "Step":
+        flow, step = later.flow or self.flow, max(self.step, later.step)
+        return replace(self, flow=flow, step=step, last_at=max(self.last_at, later.last_at))
+
+
+# deque.append is atomic, so pages need no lock to tell.
+_told: deque[Step] = deque()
+_writing = Lock()
+
+
+def changed(*, user: int, course: str, is_on: bool, page: FlowPage | None, now: datetime) -> None:
+    """A form was shown (`page`), or something was typed into one (None). Without a query.
+
+    user: anybody; who is no student, or is deleted by then, is left out when it is written. course:
+    its slug. now: as enrollments have it, which the ends come from.
     """
-    facts = {"student": student, "course": course, "is_on": is_on, "now": now}
-    if page is None:
-        _send(TYPED, facts)
-    else:
-        _send(SHOWN, facts | {"flow": page.flow, "step": page.step})
+    if is_probe():
+        return
+    if len(_told) >= MOST:
+        return  # a database that has been away for long; said when it is back
+    flow, step = (page.flow, page.step) if page else (None, 1)
+    _told.append(Step(user, course, is_on, flow, flow, step, now, now))
+
+
+def write() -> bool:
+    """What was told until now. :returns: whether nothing is left that could not be written."""
+    with _writing:
+        steps = [_told.popleft() for _ in range(len(_told))]
+        if len(steps) >= MOST:
+            log.warning("sessions.full", steps=len(steps))
+        try:
+            for together in _rounds(steps):
+                _write(together)
+        except OperationalError as error:
+            # All of them again: what is written already only comes to the same.
+            log.warning("sessions.not_written", error=str(error))
+            _told.extendleft(reversed(steps))
+            return False
+        except Error:
+            # Would be refused again, and keep all others from being written.
+            log.exception("sessions.dropped", steps=len(steps))
+    return True
+
+
+def _rounds(steps: Iterable[Step]) -> Iterator[list[Step]]:
+    """Each student once for a course; in the next round what came after they had left it."""
+    attempts: dict[tuple[int, str], list[Step]] = {}
+    for step in steps:
+        own = attempts.setdefault((step.user, step.course), [])
+        if own and step.first_at - own[-1].last_at < LEFT_AFTER:
+            own[-1] = own[-1].then(step)
+        else:
+            own.append(step)
+    for together in zip_longest(*attempts.values()):
+        yield [step for step in together if step is not None]
+
+
+def _write(steps: list[Step]) -> None:
+    """:raises Error:"""
+    names = ("user", "course", "is_on", "began", "flow", "step", "first_at", "last_at")
+    facts: dict[str, Any] = {name: [getattr(one, name) for one in steps] for name in names}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(SHORT, {"lock": "500ms", "statement": "2s"})
+        cursor.execute(WRITE, facts | {"left": LEFT_AFTER})
+        cursor.execute(BACK)
+
+
+def forget_told() -> None:
+    """What a child has of its parent is the parent's to write."""
+    global _writing
+    _writing = Lock()
+    _told.clear()
+
+
+os.register_at_fork(after_in_child=forget_told)
 
 
 def finish(*, enrollment: Enrollment) -> None:
@@ -126,10 +262,11 @@ def finish(*, enrollment: Enrollment) -> None:
     Who comes back to a form that was left for half an hour, and sends it, has begun and finished another
     session. Who is enrolled by the office has one only where they had begun it.
 
-    :raises psycopg.Error:
+    :raises psycopg.Error: nothing was written; nor was it anywhere else undone.
     """
+    if is_probe():
+        return
     _send(
-        FINISHED,
         {
             "student": enrollment.student_id,
             "course": enrollment.course_id,
@@ -157,10 +294,12 @@ def delete_old(*, now: datetime) -> int:
     return deleted
 
 
-def _send(words: str, facts: dict[str, Any]) -> None:
-    facts["left"] = facts["now"] - LEFT_AFTER
+def _send(facts: dict[str, Any]) -> None:
+    """In one message."""
+    facts |= {"left": facts["now"] - LEFT_AFTER, "lock": "200ms", "statement": "500ms"}
     connection.ensure_connection()
     with _savepoint():
+        words = f"{SHORT};{FINISHED};{BACK}"
         psycopg.ClientCursor(connection.connection).execute(words, facts)
 
 

@@ -13,7 +13,7 @@ import atexit
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import monotonic
 
@@ -45,6 +45,9 @@ ADD = """
 Key = tuple[int, str, str, bool]  # second by the monotonic clock, metric, feature, on
 Counts = dict[Key, list[int]]  # total, bad
 
+# Called by the writing thread after the counts, also in a process' last round: others write there what
+# they have kept in memory.
+also_write: list[Callable[[], object]] = []
 # Called by the writing thread after each round in which the database answered, or there was nothing
 # to be written.
 after_write: list[Callable[[], None]] = []
@@ -164,8 +167,10 @@ class Ring:
     def _round(self, *, last: bool = False) -> None:
         try:
             with _patience():
-                if self.write() and not last:
-                    _tell_others()
+                if self.write():
+                    _tell(also_write)
+                    if not last:
+                        _tell(after_write)
         except Exception:
             # The watch: a thread that dies in silence would leave the triggers without samples.
             log.exception("watch.broken")
@@ -180,8 +185,8 @@ class Ring:
             thread.join(LEAVING)
 
 
-def _tell_others() -> None:
-    for each in tuple(after_write):
+def _tell(others: Iterable[Callable[[], object]]) -> None:
+    for each in tuple(others):
         try:
             each()
         except Exception:

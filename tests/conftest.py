@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
-from rollback import registry, switchboard, timings, watch
+from rollback import registry, sessions, switchboard, timings, watch
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
 from tests import emptying
@@ -93,6 +93,7 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     counting._counts.clear()
     timings._counts.clear()
     watch.ring.clear()
+    sessions.forget_told()
 
 
 @pytest.fixture(autouse=True)

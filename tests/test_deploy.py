@@ -15,7 +15,8 @@ DEPLOY = Path(settings.BASE_DIR) / "deploy"
 NAME = re.compile(r"\bschool_[a-z0-9_]+")
 ALARMS = {
     "SchoolNobodyIsWatching", "SchoolErrors", "SchoolApiErrors", "SchoolCalendarSlow",
-    "SchoolCalendarLoad", "SchoolQueriesSlow", "SchoolConnectionsFail", "SchoolCompletionLow",
+    "SchoolCalendarLoad", "SchoolCalendarSlowInBrowsers", "SchoolCalendarLoadInBrowsers",
+    "SchoolQueriesSlow", "SchoolConnectionsFail", "SchoolCompletionLow",
     "SchoolEnrollmentsAbandoned", "SchoolManyComplain", "SchoolTriggerBreached",
     "SchoolTakesSomethingAway", "SchoolCaseToDecide",
 }  # fmt: skip

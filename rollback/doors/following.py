@@ -6,8 +6,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from enrollment.queries.people import student_of
 from rollback import registry, sessions, switchboard
+from rollback.domain.probing import is_probe
 from rollback.doors.measuring import REFRESH
 
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ SAVED = (HTTPStatus.OK, HTTPStatus.CONFLICT)
 
 def answered(request: HttpRequest, response: HttpResponse) -> None:
     match = request.resolver_match
-    if match is None or "course" not in match.kwargs or REFRESH in request.headers:
+    if is_probe() or match is None or "course" not in match.kwargs or REFRESH in request.headers:
         return
     page = registry.flow_pages().get(match.view_name)
     is_step = page is not None and response.status_code in SHOWN
@@ -35,11 +35,12 @@ def answered(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def _follow(request: HttpRequest, *, course: str, page: registry.FlowPage | None) -> None:
-    student = student_of(request.user)
-    if student is None:
+    """Whom no page has asked for yet is not asked for here: that would be a query."""
+    user = getattr(request, "_cached_user", None)
+    if user is None or user.pk is None:
         return
     sessions.changed(
-        student=student.pk,
+        user=user.pk,
         course=course,
         is_on=all(switchboard.is_on(flag, request) for flag in registry.flow_flags()),
         page=page,

@@ -442,6 +442,8 @@ class Migration(migrations.Migration):
                             ("api", "api"),
                             ("calendar over 500 ms", "calendar over 500 ms"),
                             ("calendar over 2 s", "calendar over 2 s"),
+                            ("browser loads over 500 ms", "browser loads over 500 ms"),
+                            ("browser loads over 2 s", "browser loads over 2 s"),
                             ("queries over 100 ms", "queries over 100 ms"),
                             ("failed connections", "failed connections"),
                             ("completion", "completion"),

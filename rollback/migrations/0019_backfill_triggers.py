@@ -82,6 +82,24 @@ TAKEN_AWAY = [
         "kind": "slow",
         "severity": 2,
     },
+    # Each person is one load in five minutes, so at most eight in all that is looked back on (half an
+    # hour and a minute): two of them alone are never 20 bad ones.
+    {
+        "name": "calendar-slow-browsers",
+        "title": "The calendar takes more than two seconds in the browsers, consistently",
+        "metric": "browser loads over 2 s",
+        "method": "sustained share",
+        "feature": CALENDAR,
+        "flags": [CALENDAR],
+        "threshold": 0.20,
+        "window_seconds": MINUTE,
+        "held_seconds": 5 * MINUTE,
+        "min_total": 40,
+        "min_bad": 20,
+        "action": "kill",
+        "kind": "slow",
+        "severity": 2,
+    },
 ]
 # M1: said.
 ALERTS = [
@@ -103,6 +121,17 @@ ALERTS = [
         "threshold": 0.05,
         "window_seconds": 5 * MINUTE,
         "min_total": 20,
+    },
+    {
+        "name": "calendar-load-browsers",
+        "title": "Calendar loads above 500 ms in the browsers (95th percentile)",
+        "metric": "browser loads over 500 ms",
+        "method": "95th percentile",
+        "feature": CALENDAR,
+        "threshold": 0.05,
+        "window_seconds": 5 * MINUTE,
+        "min_total": 20,
+        "min_bad": 5,
     },
     {
         "name": "api-errors",

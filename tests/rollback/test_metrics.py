@@ -28,6 +28,8 @@ SAMPLED = (
     Metric.API,
     Metric.CALENDAR_500_MS,
     Metric.CALENDAR_2_S,
+    Metric.BROWSER_500_MS,
+    Metric.BROWSER_2_S,
     Metric.QUERIES_100_MS,
     Metric.CONNECTIONS,
 )

@@ -2,19 +2,22 @@
 
 import threading
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection, transaction
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils import timezone
 
-from enrollment.models import Course, Enrollment, Student, Teacher
+from enrollment.models import Course, Enrollment, Student, Teacher, User
 from enrollment.operations.enroll import enroll
-from rollback import registry, sessions
+from rollback import registry, sessions, watch
+from rollback.domain.probing import probing
+from rollback.doors import following
 from rollback.models import EnrollmentSession
 from rollback.registry import FlowPage
 from rollback.tasks import close_abandoned_sessions, delete_old_sessions
@@ -27,8 +30,15 @@ FIRST_FORM = FlowPage("new", 1)
 PLAIN_FORM = FlowPage("original", 1)
 
 
+def all_sessions() -> Any:
+    """With what the watch would write in some seconds."""
+    assert sessions.write()
+    return EnrollmentSession.objects.order_by("started_at", "pk")
+
+
 def the_session() -> EnrollmentSession:
-    return EnrollmentSession.objects.get()
+    found: EnrollmentSession = all_sessions().get()
+    return found
 
 
 @pytest.fixture
@@ -68,7 +78,7 @@ def test_the_new_flow_from_its_first_form_to_the_last(as_student: Client, teache
     assert not finished.is_open
     as_student.get(CHOOSE)
     as_student.get(CONFIRM)
-    assert EnrollmentSession.objects.count() == 1, "who is enrolled begins nothing"
+    assert all_sessions().count() == 1, "who is enrolled begins nothing"
 
 
 def test_the_original_flow(
@@ -86,7 +96,7 @@ def test_the_original_flow(
     assert client.post(form, {"teacher": "", "wished_times": "", "note": ""}).status_code == 302
     assert the_session().finished_at is not None
     client.get(form)
-    assert EnrollmentSession.objects.count() == 1
+    assert all_sessions().count() == 1
 
 
 @pytest.mark.usefixtures("flow")
@@ -126,21 +136,21 @@ def test_who_cannot_enroll_begins_nothing(
     Course.objects.update(capacity=0)
     client.force_login(student.user)
     assert client.get(CHOOSE).status_code == 403
-    assert not EnrollmentSession.objects.exists()
+    assert not all_sessions().exists()
 
 
 @pytest.mark.usefixtures("flow")
 def test_autosave_is_a_change(as_student: Client, student: Student, course: Course) -> None:
     save = reverse("drafts:save", args=[course.slug])
     as_student.post(save, {"note": "a"})
-    assert not EnrollmentSession.objects.exists(), "of no form that was seen"
+    assert not all_sessions().exists(), "of no form that was seen"
     old = timezone.now() - 20 * MINUTE
     changed(student, now=old, page=FlowPage("new", 2))
     assert as_student.post(save, {"note": "ab"}).status_code == 200
     assert the_session().changed_at == timezone.now()
     EnrollmentSession.objects.update(changed_at=timezone.now() - 40 * MINUTE)
     as_student.post(save, {"note": "abc"})
-    left, again = EnrollmentSession.objects.order_by("pk")
+    left, again = all_sessions()
     assert (left.is_open, left.finished_at) == (False, None)
     assert (again.is_open, again.flow, again.furthest_step) == (True, "new", 2)
 
@@ -149,9 +159,10 @@ def test_autosave_is_a_change(as_student: Client, student: Student, course: Cour
 def test_what_is_broken_in_here_breaks_no_page(
     as_student: Client, course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for statement in ("SHOWN", "FINISHED"):
-        monkeypatch.setattr(sessions, statement, "SELECT 1 / 0")
-    assert as_student.get(CHOOSE).status_code == 200
+    monkeypatch.setattr(sessions, "FINISHED", "SELECT 1 / 0")
+    with monkeypatch.context() as broken:
+        broken.setattr(sessions, "_told", None)
+        assert as_student.get(CHOOSE).status_code == 200
     form = reverse("enrollment:enroll", args=[course.slug])
     as_student.post(form, {"teacher": "", "wished_times": "", "note": ""})
     assert Enrollment.objects.count() == 1
@@ -167,14 +178,119 @@ def changed(
     page: FlowPage | None = FIRST_FORM,
     is_on: bool = True,
 ) -> None:
-    sessions.changed(student=student.pk, course="violin", is_on=is_on, page=page, now=now)
+    told(student, now=now, page=page, is_on=is_on)
+    sessions.write()
 
 
-def test_a_change_is_one_message(student: Student, course: Course) -> None:
+def told(
+    student: Student,
+    *,
+    now: datetime,
+    page: FlowPage | None = FIRST_FORM,
+    is_on: bool = True,
+) -> None:
+    sessions.changed(user=student.user_id, course="violin", is_on=is_on, page=page, now=now)
+
+
+def test_no_page_waits_for_being_counted(
+    client: Client, student: Student, course: Course, switches: Switches
+) -> None:
+    switches.kill()
+    request = RequestFactory().get("/")
+    request._cached_user = User.objects.get(pk=student.user_id)  # type: ignore[attr-defined]
+    request.resolver_match = resolve(reverse("enrollment:enroll", args=[course.slug]))
     with CaptureQueriesContext(connection) as seen:
-        changed(student, now=timezone.now())
-    assert not seen.captured_queries, "it is no query of a page that is counted"
+        following.answered(request, HttpResponse())
+    assert not seen.captured_queries
+    assert not EnrollmentSession.objects.exists()
+    assert the_session().began_in == "original"
+    del request._cached_user  # type: ignore[attr-defined]
+    request.user = "of whom a query would tell"  # type: ignore[assignment]
+    following.answered(request, HttpResponse())
+    assert not sessions._told
+
+
+def test_the_watch_writes_what_pages_told(
+    student: Student, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(student, now=timezone.now())
+    watch.ring.clear()
+    # It closes its own thread's, which here is the test's.
+    monkeypatch.setattr(watch, "connection", SimpleNamespace(close=lambda: None))
+    watch.ring._round(last=True)
     assert EnrollmentSession.objects.count() == 1
+
+
+def test_the_steps_of_all_people_are_written_at_once_and_in_order(
+    student: Student, course: Course, django_assert_num_queries: Any
+) -> None:
+    now = timezone.now()
+    eve = make_student("eve@school.example")
+    for step in (1, 2, 3, 1):
+        told(student, now=now + step * MINUTE / 60, page=FlowPage("new", step))
+        told(eve, now=now, page=FlowPage("new", 1))
+    told(student, now=now + MINUTE, page=PLAIN_FORM, is_on=False)
+    told(student, now=now + MINUTE, page=None)
+    told(eve, now=now + 31 * MINUTE, page=PLAIN_FORM)
+    # Of each of two rounds: a savepoint, the patience and back, and one statement.
+    with django_assert_num_queries(2 * 5):
+        assert sessions.write()
+    mine = EnrollmentSession.objects.get(student=student)
+    assert (mine.began_in, mine.flow, mine.furthest_step, mine.is_on) == (
+        "new",
+        "original",
+        3,
+        True,
+    )
+    assert mine.changed_at == now + MINUTE
+    first, second = EnrollmentSession.objects.filter(student=eve).order_by("started_at")
+    assert (first.is_open, first.began_in) == (False, "new")
+    assert (second.is_open, second.began_in) == (True, "original")
+
+
+def test_steps_that_come_after_later_ones_are_put_where_they_belong(
+    student: Student, course: Course
+) -> None:
+    now = timezone.now()
+    changed(student, now=now, page=PLAIN_FORM, is_on=False)
+    changed(student, now=now - MINUTE, page=FlowPage("new", 2), is_on=True)
+    found = the_session()
+    assert (found.began_in, found.flow, found.furthest_step, found.is_on) == (
+        "new",
+        "original",
+        2,
+        True,
+    )
+    assert (found.started_at, found.changed_at) == (now - MINUTE, now)
+    enrolled(student, course, now=now + MINUTE, flow="original")
+    changed(student, now=now + MINUTE / 2, page=FlowPage("new", 3))
+    found = the_session()
+    assert (found.is_open, found.flow, found.furthest_step) == (False, "original", 3)
+    assert found.finished_at == now + MINUTE
+
+
+def test_who_finishes_before_any_step_is_written_has_finished(
+    student: Student, course: Course
+) -> None:
+    now = timezone.now()
+    told(student, now=now - MINUTE, page=FlowPage("new", 2))
+    enrolled(student, course, now=now)
+    found = the_session()
+    assert (found.started_at, found.finished_at, found.is_open) == (now - MINUTE, now, False)
+
+
+def test_steps_of_the_deleted_are_not_written(student: Student, course: Course) -> None:
+    told(student, now=timezone.now())
+    User.objects.filter(pk=student.user_id).update(deleted_at=timezone.now())
+    assert not all_sessions().exists()
+
+
+def test_nobody_is_counted_by_a_probe(student: Student, course: Course) -> None:
+    with probing(), CaptureQueriesContext(connection) as seen:
+        told(student, now=timezone.now())
+        sessions.finish(enrollment=Enrollment(student=student, course=course))
+    assert not seen.captured_queries
+    assert not sessions._told
 
 
 def test_left_for_half_an_hour_it_is_over(student: Student, course: Course) -> None:
@@ -195,7 +311,7 @@ def test_coming_back_begins_another_also_before_beat_has_closed_the_first(
     now = timezone.now()
     changed(student, now=now - 60 * MINUTE, page=FlowPage("new", 3))
     changed(student, now=now, page=PLAIN_FORM, is_on=False)
-    first, second = EnrollmentSession.objects.order_by("started_at")
+    first, second = all_sessions()
     assert (first.is_open, first.furthest_step, first.finished_at) == (False, 3, None)
     assert (second.is_open, second.furthest_step, second.is_on) == (True, 1, False)
 
@@ -212,7 +328,7 @@ def test_who_sends_a_form_that_was_left_has_left_and_finished(
     now = timezone.now()
     changed(student, now=now - 45 * MINUTE, page=FlowPage("new", 3), is_on=True)
     enrolled(student, course, now=now)
-    left, finished = EnrollmentSession.objects.order_by("started_at")
+    left, finished = all_sessions()
     assert (left.is_open, left.finished_at) == (False, None)
     assert (finished.is_open, finished.finished_at, finished.is_on) == (False, now, True)
 
@@ -223,7 +339,7 @@ def test_the_office_ends_a_session_and_makes_none(student: Student, course: Cour
     enrolled(student, course, now=now, flow="office")
     assert (the_session().finished_at, the_session().flow) == (now, "new")
     enrolled(make_student("eve@school.example"), course, now=now, flow="office")
-    assert EnrollmentSession.objects.count() == 1
+    assert all_sessions().count() == 1
 
 
 def test_an_end_that_could_not_be_written_is_no_abandonment(
@@ -241,35 +357,38 @@ def test_an_end_that_could_not_be_written_is_no_abandonment(
 
 def test_the_patience_of_whoever_enrolls_stays_theirs(student: Student, course: Course) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout = '3s'")
-        changed_at = timezone.now()
-        enrolled(student, course, now=changed_at)
-        cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("3s",)
+        cursor.execute("SET LOCAL lock_timeout = '3s'; SET LOCAL statement_timeout = '7s'")
+        changed(student, now=timezone.now() - MINUTE)
+        enrolled(student, course, now=timezone.now())
+        cursor.execute(
+            "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+        )
+        assert cursor.fetchone() == ("3s", "7s")
+    assert the_session().finished_at is not None
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_waits_for_nobody(student: Student, course: Course) -> None:
     now = timezone.now()
     changed(student, now=now - 2 * MINUTE)
-    refused: list[BaseException] = []
+    answers: list[bool] = []
 
     def from_elsewhere() -> None:
         try:
-            changed(student, now=now)
-        except psycopg.Error as error:
-            refused.append(error)
+            answers.append(sessions.write())
         finally:
             connection.close()
 
+    told(student, now=now - MINUTE, page=FlowPage("new", 2))
+    told(student, now=now, page=PLAIN_FORM)
     with transaction.atomic():
         EnrollmentSession.objects.select_for_update().get()
         thread = threading.Thread(target=from_elsewhere)
         thread.start()
         thread.join(10)
-        assert [type(error) for error in refused] == [psycopg.errors.LockNotAvailable]
-    changed(student, now=now)
-    assert the_session().changed_at == now
+        assert answers == [False]
+    found = the_session()
+    assert (found.flow, found.furthest_step, found.changed_at) == ("original", 2, now)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -294,4 +413,4 @@ def test_they_are_kept_for_a_month(student: Student, course: Course) -> None:
     changed(student, now=timezone.now() - timedelta(days=31))
     changed(student, now=timezone.now() - timedelta(days=29))
     assert delete_old_sessions() == 1
-    assert EnrollmentSession.objects.count() == 1
+    assert all_sessions().count() == 1
