@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from rollback.domain.metrics import Verdict
+from rollback.domain.verdicts import facts_of
 from rollback.models import Flag, Heartbeat, Judgment, Trigger, Verification
 
 # The triggers are evaluated every ten seconds, or by a web process after thirty.
@@ -37,7 +38,7 @@ def _verdicts(now: datetime) -> dict[str, str] | None:
     beat = Heartbeat.objects.order_by("-beat_at").first()
     if beat is None or beat.beat_at < now - LONGEST_SILENCE:
         return None
-    return {name: facts.get("verdict", "") for name, facts in beat.verdicts.items()}
+    return {name: facts["verdict"] for name, facts in facts_of(beat.verdicts).items()}
 
 
 def _triggers(flags: Collection[str]) -> set[str]:

@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from rollback import aftermath, incidents, plans, triggers
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
+from rollback.domain.verdicts import Facts, facts_of
 from rollback.evaluate.acting import Deed, act, actor_of
 from rollback.evaluate.alone import alone
 from rollback.evaluate.judging import Judged, judged
@@ -31,8 +32,6 @@ RESTLESS = timedelta(minutes=10)
 KEPT = timedelta(days=60)
 # What takes something away comes first: nothing after it makes it late.
 URGENCY = (Trigger.Action.KILL, Trigger.Action.PLAN, Trigger.Action.CASE, Trigger.Action.ALERT)
-
-Facts = dict[str, Any]
 
 
 def tick(*, by: str) -> bool:
@@ -98,7 +97,7 @@ def _evaluate(*, now: datetime) -> dict[str, Facts]:
     rows = list(Trigger.objects.filter(is_enabled=True).order_by(order, "severity", "name"))
     before = triggers.last_judgments(row.name for row in rows)
     beat = Heartbeat.objects.filter(name=triggers.HEARTBEAT).first()
-    said_before: Mapping[str, Facts] = beat.verdicts if beat else {}
+    said_before = facts_of(beat.verdicts if beat else {})
     found: dict[str, Facts] = {}
     for row in rows:
         outcome = judged(row, now=now)
@@ -166,7 +165,7 @@ def _facts(judged: Judged, deed: Deed, before: Facts | None, now: datetime) -> F
     is_same = before is not None and before.get("verdict") == finding.verdict
     return {
         "verdict": finding.verdict.value,
-        "since": before["since"] if before and is_same else now.isoformat(),
+        "since": (before["since"] if before and is_same else "") or now.isoformat(),
         "words": finding.words,
         "template": finding.said.template,
         "values": dict(finding.said.values),
