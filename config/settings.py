@@ -406,7 +406,13 @@ LOGGING = {
             ],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_keys"],
+        }
+    },
     "root": {
         "handlers": ["console"],
         "level": environment.choice(
@@ -420,6 +426,7 @@ LOGGING = {
         "celery.app.trace": {"level": "WARNING"},
         # They write the address as it was asked, with whatever key is in it.
         "django.request": {"filters": ["without_keys"]},
+        "django.security.csrf": {"filters": ["without_keys"]},
     },
 }
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from rollback import verification
 from rollback.domain.metrics import Verdict
 from rollback.domain.triggers import WANT_OF_TRAFFIC
+from rollback.domain.verdicts import facts_of
 from rollback.models import Flag, Heartbeat, Judgment, Trigger, Verification
 
 log = structlog.get_logger(__name__)
@@ -78,12 +79,12 @@ def _is_doubtful(row: Trigger, facts: Mapping[str, Any]) -> bool:
     return is_beyond or facts.get("template") not in WANT_OF_TRAFFIC
 
 
-def _verdicts(now: datetime) -> dict[str, Mapping[str, Any]] | None:
+def _verdicts(now: datetime) -> Mapping[str, Mapping[str, Any]] | None:
     """Trigger → what it came to in the newest evaluation; None when there was none lately."""
     beat = Heartbeat.objects.order_by("-beat_at").first()
     if beat is None or beat.beat_at < now - LONGEST_SILENCE:
         return None
-    return dict(beat.verdicts)
+    return facts_of(beat.verdicts)
 
 
 def _triggers(flags: Collection[str]) -> dict[str, Trigger]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from rollback.audit import Actor
 from rollback.domain.metrics import Method, Metric
 from rollback.domain.triggers import MOST_HELD, MOST_WINDOW, STEP, Rule
+from rollback.domain.verdicts import facts_of
 from rollback.models import Flag, Heartbeat, Judgment, Trigger, TriggerVersion
 
 HEARTBEAT = "triggers"
@@ -215,12 +216,12 @@ def standings() -> dict[str, Standing]:
     beat = Heartbeat.objects.filter(name=HEARTBEAT).first()
     return {
         name: Standing(
-            verdict=facts.get("verdict", ""),
-            words=facts.get("words", ""),
-            since=facts.get("since", ""),
-            said=(facts.get("template", ""), facts.get("values", {})),
+            verdict=facts["verdict"],
+            words=facts["words"],
+            since=facts["since"],
+            said=(facts["template"], facts["values"]),
         )
-        for name, facts in (beat.verdicts if beat else {}).items()
+        for name, facts in facts_of(beat.verdicts if beat else {}).items()
     }
 
 

@@ -40,7 +40,8 @@ class KindFilter(admin.SimpleListFilter):
         return sorted(kinds, key=lambda pair: pair[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Conflict]) -> QuerySet[Conflict]:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+        is_known = self.value() in {one.kind for one in detectors.registered()}
+        return queryset.filter(kind=self.value()) if is_known else queryset
 
 
 @admin.register(Conflict)

@@ -50,11 +50,11 @@ class FeatureFilter(admin.SimpleListFilter):
         return [*found, ("none", _("None of them"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() is None:
-            return queryset
         if self.value() == "none":
             return queryset.filter(features=[])
-        return queryset.filter(features__contains=[self.value()])
+        # Whatever else somebody writes into the address is no flag, and filters nothing.
+        is_known = self.value() in {feature.flag for feature in registry.features()}
+        return queryset.filter(features__contains=[self.value()]) if is_known else queryset
 
 
 class AnswerForm(forms.Form):
@@ -118,7 +118,8 @@ class ComplaintAdmin(ReadOnlyAdmin):
         return request.user.has_perm("rollback.change_complaint")
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
-        if not Complaint.objects.filter(pk=object_id, done_at=None).exists():
+        complaint = self.get_object(request, object_id)
+        if complaint is None or complaint.done_at is not None:
             return []
         found: list[Any] = super().get_actions_detail(request, object_id)
         return found

@@ -123,6 +123,13 @@ class FlagAdmin(RoomPage, WhoPage):
         change = FlagChange.objects.filter(flag_name=flag.name).order_by("-pk").first()
         return words.last_change(change) if change else "–"
 
+    def get_form(
+        self, request: HttpRequest, obj: Flag | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.may_raise = self.has_raise_permission(request)
+        return form
+
     def save_model(self, request: HttpRequest, obj: Flag, form: Any, change: bool) -> None:
         runner.set_early(
             flag=obj.name,

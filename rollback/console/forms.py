@@ -106,8 +106,12 @@ class ResolveForm(ReasonForm):
 
 
 class EarlyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The change page: who has the flag early. Share and kill are actions of their own."""
+    """The change page: who has the flag early. Share and kill are actions of their own.
 
+    may_raise: set by the admin's page. Giving it to more people is raising, whatever the share is.
+    """
+
+    may_raise = False
     reason = ReasonForm.base_fields["reason"]
 
     class Meta:
@@ -117,3 +121,27 @@ class EarlyForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_reason(self) -> str:
         reason: Any = self.cleaned_data["reason"]
         return str(reason).strip()
+
+    def clean(self) -> dict[str, Any]:
+        answers: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self.may_raise:
+            # As it stands in the database: what was shown may be older.
+            self._check_fewer(answers, Flag.objects.filter(pk=self.instance.pk).first())
+        return answers
+
+    def _check_fewer(self, answers: dict[str, Any], stands: Flag | None) -> None:
+        before = set(stands.users.values_list("pk", flat=True)) if stands else set()
+        added = [user for user in answers.get("users") or () if user.pk not in before]
+        more = [
+            name
+            for name in ("staff", "superusers")
+            if answers.get(name) and not getattr(stands, name, False)
+        ]
+        for name in [*more, *(["users"] if added else [])]:
+            self.add_error(
+                name,
+                gettext(
+                    "Giving it to more people is for administrators: ask one. You may take it from "
+                    "whoever has it early."
+                ),
+            )

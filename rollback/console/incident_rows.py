@@ -24,7 +24,8 @@ class ReasonFilter(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[AffectedPerson]
     ) -> QuerySet[AffectedPerson]:
         value = self.value()
-        return queryset.filter(reasons__contains=[value]) if value else queryset
+        is_known = value in dict(event_words.reason_choices())
+        return queryset.filter(reasons__contains=[value]) if is_known else queryset
 
 
 @admin.register(AffectedPerson)

@@ -13,6 +13,7 @@ from rollback.console.readings import Minute, Readings, Watch
 from rollback.domain.advice import NOBODY_WATCHES
 from rollback.domain.curves import HEIGHT, WIDTH, curve
 from rollback.domain.metrics import Method, Metric, Verdict
+from rollback.domain.verdicts import facts_of
 from rollback.models import Trigger
 
 # Judged from rows, not from samples: there is no curve of them.
@@ -36,16 +37,25 @@ def is_watched(found: Readings) -> bool:
 
 
 def verdict_of(watch: Watch, trigger: Trigger) -> str:
-    """Empty: not judged. What the evaluator writes is JSON, so anything may stand there."""
-    said = _said(watch, trigger).get("verdict")
-    is_one = isinstance(said, str) and said in set(Verdict)
-    return str(said) if trigger.is_enabled and is_one else ""
+    """Empty: not judged."""
+    return str(_said(watch, trigger).get("verdict", "")) if trigger.is_enabled else ""
+
+
+def lacks_traffic(watch: Watch, trigger: Trigger) -> bool:
+    """Unknown, for there was too little; without a total it is that nothing could be judged."""
+    said, verdict = _said(watch, trigger), verdict_of(watch, trigger)
+    return verdict == Verdict.UNKNOWN and isinstance(said.get("total"), int)
+
+
+def cannot_be_judged(watch: Watch, trigger: Trigger) -> bool:
+    """It should be, and nothing is said of it, or that the rule or the reading was at fault."""
+    verdict = verdict_of(watch, trigger)
+    is_unsaid = verdict in ("", Verdict.UNKNOWN) and not lacks_traffic(watch, trigger)
+    return trigger.is_enabled and is_unsaid
 
 
 def _said(watch: Watch, trigger: Trigger) -> Mapping[str, Any]:
-    verdicts = watch.beat.verdicts if watch.beat is not None else None
-    said = verdicts.get(trigger.name) if isinstance(verdicts, dict) else None
-    return said if isinstance(said, dict) else {}
+    return facts_of(watch.beat.verdicts if watch.beat else {}).get(trigger.name, {})
 
 
 def measures(found: Readings) -> list[dict[str, Any]] | None:
@@ -64,7 +74,7 @@ def _row(found: Readings, watch: Watch, trigger: Trigger) -> dict[str, Any]:
         "verdict": verdict,
         # Green is only what somebody has looked at just now.
         "look": verdict if verdict == Verdict.BREACH or is_watched(found) else "",
-        "state": _state(trigger, verdict, is_watched=is_watched(found)),
+        "state": _state(found, watch, trigger),
         "words": _found(said) if verdict else "",
         "value": _value(trigger, said) if verdict else "",
         "threshold": _threshold(trigger),
@@ -75,26 +85,26 @@ def _row(found: Readings, watch: Watch, trigger: Trigger) -> dict[str, Any]:
 
 def _found(said: Mapping[str, Any]) -> str:
     """In the reader's language where the evaluator has left the sentence and its values apart."""
-    template, values = said.get("template"), said.get("values")
-    if template and isinstance(template, str) and isinstance(values, dict):
-        try:
-            return _(template) % values
-        except (KeyError, TypeError, ValueError):  # a translation, or a row, that does not fit
-            return str(said.get("words", ""))
-    return str(said.get("words", ""))
+    try:
+        return _(said["template"]) % said["values"] if said["template"] else str(said["words"])
+    except (KeyError, TypeError, ValueError):  # a translation, or a row, that does not fit
+        return str(said["words"])
 
 
-def _state(trigger: Trigger, verdict: str, *, is_watched: bool) -> str:
+def _state(found: Readings, watch: Watch, trigger: Trigger) -> str:
     if not trigger.is_enabled:
         return _("Not evaluated")
     words: Mapping[str, str] = {
         Verdict.OK.value: _("In order"),
         Verdict.BREACH.value: _("Out of bounds"),
-        Verdict.UNKNOWN.value: _("Too little traffic to judge"),
+        Verdict.UNKNOWN.value: _("Too little traffic to judge")
+        if lacks_traffic(watch, trigger)
+        else _("Cannot be judged"),
     }
+    verdict = verdict_of(watch, trigger)
     if verdict not in words:
         return _("Not judged yet")
-    return words[verdict] if is_watched else _("Last judged: %s") % words[verdict]
+    return words[verdict] if is_watched(found) else _("Last judged: %s") % words[verdict]
 
 
 def _action(trigger: Trigger) -> str:

@@ -17,6 +17,7 @@ PLAIN = frozenset({"app_label", "code", "course"})
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,60}")
 NUMBER_OR_DATE = re.compile(r"\d{1,18}|\d{4}-\d\d-\d\d")
 FIRST_PART = re.compile(r"/([a-z][a-z-]{0,20})(/|$)")
+PAGE_ELSEWHERE = re.compile(r"(https?://[^/\s]+)/\S*")
 HIDDEN = "…"
 
 
@@ -53,14 +54,18 @@ def _texts(match: ResolverMatch) -> Iterator[tuple[str, str]]:
 
 
 class WithoutKeys(logging.Filter):
-    """On Django's own loggers of requests, which write the address as it was asked.
+    """On Django's own loggers of requests, which write the address as it was asked, and on the handler
+    for whoever else names a request.
 
-    Below 500 our own line says all of it already. Above, the traceback is wanted.
+    Of `django.request` below 500 our own line says all of it already. Above, the traceback is wanted.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         if not isinstance(request, HttpRequest):
+            return True
+        if record.name != "django.request":
+            _hide(record, request)
             return True
         status = getattr(record, "status_code", HTTPStatus.INTERNAL_SERVER_ERROR)
         if status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -68,3 +73,13 @@ class WithoutKeys(logging.Filter):
         shown = shown_path(request.path, request.resolver_match)
         record.msg, record.args = f"{HTTPStatus(status).phrase}: {shown}", ()
         return True
+
+
+def _hide(record: logging.LogRecord, request: HttpRequest) -> None:
+    """The request's own address, and whatever follows the host in any other (a Referer, say)."""
+    words = PAGE_ELSEWHERE.sub(rf"\1/{HIDDEN}", record.getMessage())
+    shown = shown_path(request.path, request.resolver_match)
+    for path in (request.path, request.path.encode("unicode_escape").decode("ascii")):
+        if len(path) > 1:
+            words = words.replace(path, shown)
+    record.msg, record.args = words, ()

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from enrollment.api import problems
 from rollback import trips
 from rollback.database.base import answers_expected, is_lost
+from rollback.doors.addresses import shown_path
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +46,8 @@ def broken(request: HttpRequest) -> HttpResponseBase:
     error = sys.exc_info()[1]
     if not any(map(is_lost, _chain(error))):
         return problems.broken(request)
-    log.warning("page.database_lost", path=request.path, error=str(error))
+    path = shown_path(request.path, request.resolver_match)
+    log.warning("page.database_lost", path=path, error=str(error))
     with translation.override(translation.get_language_from_request(request)):
         response = _page(request) if _is_for_people(request) else _problem(request)
     # Once for each page would bury the one line that says it: the switchboard's.

@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from rollback import registry, switchboard, watch
 from rollback.domain.metrics import Metric
 from rollback.domain.probing import is_probe
+from rollback.doors.addresses import shown_path
 from rollback.registry import Feature
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,8 @@ def answered(
         _count(request, response, uses=uses, milliseconds=milliseconds)
     except Exception:
         # The watch: a page that has been answered must not become an error page by being counted.
-        log.exception("watch.not_counted", path=request.path_info)
+        path = shown_path(request.path_info, request.resolver_match)
+        log.exception("watch.not_counted", path=path)
 
 
 def _count(

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from rollback import aftermath, incidents, plans, triggers
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
+from rollback.domain.verdicts import Facts, facts_of
 from rollback.evaluate.acting import Deed, act, actor_of
 from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
@@ -33,8 +34,6 @@ RESTLESS = timedelta(minutes=10)
 KEPT = timedelta(days=60)
 # What takes something away comes first: nothing after it makes it late.
 URGENCY = (Trigger.Action.KILL, Trigger.Action.PLAN, Trigger.Action.CASE, Trigger.Action.ALERT)
-
-Facts = dict[str, Any]
 
 # One of a process follows up at a time: what follows may take minutes, and no thread waits for it.
 _following = threading.Lock()
@@ -156,7 +155,7 @@ def _evaluate(lease: Lease, *, now: datetime) -> dict[str, Facts]:
         rows = list(Trigger.objects.filter(is_enabled=True).order_by(order, "severity", "name"))
         before = triggers.last_judgments(row.name for row in rows)
         beat = Heartbeat.objects.filter(name=triggers.HEARTBEAT).first()
-    said_before: Mapping[str, Facts] = beat.verdicts if beat else {}
+    said_before = facts_of(beat.verdicts if beat else {})
     found: dict[str, Facts] = {}
     for row in rows:
         lease.keep()
@@ -236,7 +235,7 @@ def _facts(judged: Judged, deed: Deed, before: Facts | None, now: datetime) -> F
     is_same = before is not None and before.get("verdict") == finding.verdict
     return {
         "verdict": finding.verdict.value,
-        "since": before["since"] if before and is_same else now.isoformat(),
+        "since": (before["since"] if before and is_same else "") or now.isoformat(),
         "words": finding.words,
         "template": finding.said.template,
         "values": dict(finding.said.values),

@@ -15,6 +15,7 @@ from django.core.management.base import CommandParser
 from django.db import Error, connection
 
 from rollback import plans
+from rollback.models import Plan
 
 LOOK_EVERY = 1.0
 NAP = 0.1  # how late a signal may be heard
@@ -24,6 +25,15 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
     run = commands.add_parser("run", help="take the steps of plans when they are due, until ended")
     run.add_argument("--once", action="store_true", help="what is due now, and end")
     run.add_argument("--plan", type=int, metavar="N", help="only this plan's")
+
+
+def is_missing(plan: int) -> bool:
+    """A database that is away is the runner's to say."""
+    try:
+        return not Plan.objects.filter(pk=plan).exists()
+    except Error:
+        connection.close()
+        return False
 
 
 class Runner:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rollback import audit, blast, incidents, plans, processes, runner
 from rollback.audit import Actor, ChangeRefused
-from rollback.domain.plans import DOWN, UP, Due, Steps, next_due, parsed
+from rollback.domain.plans import DOWN, LONGEST_DWELL, UP, Due, Steps, next_due, parsed
 from rollback.models import Flag, Incident, Plan, PlanStep
 
 DECISIONS = {
@@ -117,10 +117,19 @@ def _begun_down(options: dict[str, Any], asked: dict[str, Any]) -> Plan:
         return plans.start(
             direction=Plan.Direction.DOWN,
             mode=options["mode"],
-            drain_seconds=options["patience"],
+            drain_seconds=_patience(options["patience"]),
             incident=incident,
             **asked,
         )
+
+
+def _patience(seconds: int) -> int:
+    if not 0 <= seconds <= LONGEST_DWELL:
+        raise ChangeRefused(
+            f"Patience is between 0 seconds and 7 days ({LONGEST_DWELL} seconds); "
+            f"{seconds} seconds is not."
+        )
+    return seconds
 
 
 def _incident(title: str, asked: dict[str, Any]) -> Incident:
@@ -141,8 +150,23 @@ def _where(plan: Plan) -> list[str]:
 def _blast(flags: list[str], to: str) -> list[str]:
     share = _share(to)
     plans.check_flags(flags)
-    found = blast.blast(flags=flags, percent=share, now=timezone.now())
-    return [f"To {share:g} %: {sentence(found.numbers())}"]
+    names = flags or list(Flag.objects.values_list("name", flat=True))
+    rows = list(Flag.objects.filter(name__in=names))
+    down = [row.name for row in rows if not row.is_killed and row.percent > share]
+    up = [row.name for row in rows if share > (0 if row.is_killed else row.percent)]
+    if not down and not up:
+        return [f"At {share:g} % nothing changes: nobody gets or loses anything."]
+    return [
+        _concerned(ways, share, up=is_up, is_mixed=bool(down and up))
+        for ways, is_up in ((down, False), (up, True))
+        if ways
+    ]
+
+
+def _concerned(flags: list[str], share: Decimal, *, up: bool, is_mixed: bool) -> str:
+    found = blast.blast(flags=flags, percent=share, now=timezone.now(), up=up)
+    which = f" ({', '.join(flags)})" if is_mixed else ""
+    return f"{'Up' if up else 'Down'} to {share:g} %{which}: {sentence(found.numbers())}"
 
 
 def sentence(numbers: dict[str, Any]) -> str:

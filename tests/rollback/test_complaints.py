@@ -418,6 +418,26 @@ def test_the_office_sees_open_ones_first_and_how_many_people(
         assert not_seen not in page, query
 
 
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [
+        (LIST + "abc/change/", 302),  # Django's own answer to what is not there
+        (LIST + "abc/answer/", 404),
+        (LIST + "?feature=%00", 200),
+        (LIST + "?feature=no-such", 200),
+        (LIST + "?state=%00", 200),
+        (LIST + "?q=%00", 200),
+        ("/admin/rollback/affectedperson/?reason=%00", 200),
+        ("/admin/rollback/affectedperson/?reason=exposed", 200),
+        ("/admin/enrollment/conflict/?kind=%00", 200),
+    ],
+)
+def test_whatever_somebody_writes_into_the_address_breaks_nothing(
+    office: Client, page: str, status: int
+) -> None:
+    assert office.get(page).status_code == status
+
+
 def test_the_office_answers_in_words(office: Client, staff: User) -> None:
     sent = Complaint.objects.create(kind="slow", text="So slow.", reporter="a:x")
     detail, answer = f"{LIST}{sent.pk}/change/", f"{LIST}{sent.pk}/answer/"

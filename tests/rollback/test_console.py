@@ -115,6 +115,40 @@ def test_early_users_need_a_reason_and_leave_an_audit_row(
     assert changes().get().after["users"] == [admin.pk]
 
 
+@pytest.mark.parametrize("more", ["staff", "superusers", "users"])
+def test_without_the_right_to_raise_nobody_gets_it_early(
+    client: Client, staff: User, admin: User, flag: Flag, more: str
+) -> None:
+    Flag.objects.filter(pk=flag.pk).update(staff=False, superusers=False)
+    flag.users.set([admin])
+    url = reverse("admin:rollback_flag_change", args=[flag.pk])
+    early = changes().filter(action="set early users")
+    asked: dict[str, Any] = {"users": [admin.pk], "reason": "for me"}
+    asked |= {"users": [admin.pk, staff.pk]} if more == "users" else {more: "on"}
+    client.force_login(staff)
+    page = client.post(url, asked)
+    assert page.status_code == 200
+    assert list(page.context["adminform"].form.errors) == [more]
+    assert "for administrators" in page.content.decode()
+    assert not early.exists()
+    client.force_login(admin)
+    assert client.post(url, asked).status_code == 302
+    assert early.get().actor == admin
+
+
+def test_whoever_may_change_a_flag_may_take_it_from_who_has_it_early(
+    client: Client, staff: User, admin: User, flag: Flag
+) -> None:
+    Flag.objects.filter(pk=flag.pk).update(staff=True, superusers=True)
+    flag.users.set([admin, staff])
+    client.force_login(staff)
+    url = reverse("admin:rollback_flag_change", args=[flag.pk])
+    kept = client.post(url, {"staff": "on", "users": [staff.pk], "reason": "enough seen"})
+    assert kept.status_code == 302
+    flag.refresh_from_db()
+    assert (flag.staff, flag.superusers, list(flag.users.all())) == (True, False, [staff])
+
+
 def test_flags_are_neither_added_nor_deleted_and_audit_is_only_read(
     client: Client, admin: User, flag: Flag
 ) -> None:

@@ -11,7 +11,17 @@ import pytest
 from django.db import connection, transaction
 
 from enrollment.models import Course, Student
-from rollback import aftermath, audit, evaluate, incidents, metrics, plans, runner
+from rollback import (
+    aftermath,
+    audit,
+    evaluate,
+    incidents,
+    metrics,
+    plans,
+    quiet,
+    runner,
+    triggers,
+)
 from rollback.audit import Actor
 from rollback.domain.metrics import Metric
 from rollback.evaluate import acting, alone, repairs, ticking
@@ -459,6 +469,30 @@ def test_a_malformed_trigger_is_unknown_and_stops_no_other(clock: Clock, wrong: 
     assert judgments("errors-calendar") == [("UNKNOWN", "")]
     assert judgments() == [("BREACH", "kill")]
     assert is_killed(MASTER)
+
+
+@pytest.mark.parametrize(
+    "verdicts",
+    [
+        ["not", "a", "mapping"],
+        {ERRORS: "OK", "errors-calendar": None},
+        {ERRORS: {"verdict": "BREACH"}},
+        {ERRORS: {"verdict": "BREACH", "since": 7}},
+        {ERRORS: {"verdict": "BREACH", "since": "2026-99-99T00:00"}},
+        {ERRORS: {"verdict": ["BREACH"], "since": None}},
+    ],
+)
+def test_whatever_stands_in_the_heartbeat_it_is_judged_and_read(
+    clock: Clock, verdicts: Any
+) -> None:
+    only(ERRORS)
+    samples(*FAULTY, now=clock.now)
+    Heartbeat.objects.create(name=triggers.HEARTBEAT, by="x", verdicts=verdicts)
+    assert all(one.since == "" for one in triggers.standings().values())
+    assert isinstance(quiet.why_not(flags=[CALENDAR], seconds=0, now=clock.now), str)
+    clock.tick()
+    standing = triggers.standings()[ERRORS]
+    assert (standing.verdict, standing.since) == ("BREACH", clock.now.isoformat())
 
 
 def test_a_metric_that_breaks_the_transaction_stops_no_other(

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import structlog
 from celery import shared_task
-from django.db import connection
-from django.http import HttpRequest
+from django.db import OperationalError, connection
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
 from structlog.contextvars import get_contextvars
 from structlog.testing import LogCapture
 
@@ -21,7 +22,7 @@ from enrollment.models import Course, Student
 from enrollment.operations.mailing import Outcome
 from rollback import runner
 from rollback.audit import Actor
-from rollback.doors import logged
+from rollback.doors import logged, lost, measuring
 from rollback.doors.addresses import WithoutKeys, shown_address
 from rollback.models import Incident
 from tests.conftest import Switches
@@ -192,10 +193,52 @@ def test_a_page_that_breaks_is_told_with_its_id_and_without_its_key(
     assert record.exc_info
 
 
+@pytest.mark.django_db
+def test_a_form_without_its_token_is_told_with_its_reason_and_without_its_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    path = "/accounts/password/reset/key/1-s3cret/"
+    assert strict.post(path, {}).status_code == 403
+    (record,) = [one for one in caplog.records if one.name == "django.security.csrf"]
+    assert record.getMessage().startswith("Forbidden (CSRF cookie not set.): /accounts/password/")
+    assert "s3cret" not in caplog.text
+    caplog.clear()
+    elsewhere = "https://elsewhere.example/accounts/s3cret/"
+    headers = {"HTTP_REFERER": elsewhere}
+    strict.cookies["csrftoken"] = "x" * 32
+    assert strict.post(path, {}, secure=True, **headers).status_code == 403
+    assert "https://elsewhere.example/…" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+def test_every_handler_hides_keys(settings: Any) -> None:
+    handlers = settings.LOGGING["handlers"].values()
+    assert all("without_keys" in one["filters"] for one in handlers)
+
+
+def test_no_key_in_what_the_doors_say_themselves(
+    lines: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = RequestFactory().get("/calendar/feed/s3cret.ics")
+    request.resolver_match = resolve(request.path)
+    monkeypatch.setattr(measuring, "_count", None)
+    measuring.answered(request, HttpResponse(), uses={}, milliseconds=1.0)
+    try:
+        raise LookupError from OperationalError("terminating connection")
+    except LookupError:
+        monkeypatch.setattr(lost, "is_lost", lambda error: True)
+        lost.broken(request)
+    assert of(lines, "watch.not_counted")["path"] == "/calendar/feed/….ics"
+    assert of(lines, "page.database_lost")["path"] == "/calendar/feed/….ics"
+
+
 def test_others_warnings_are_left_alone() -> None:
     record = logging.LogRecord("x", logging.WARNING, "x", 1, "Not %s", ("found",), None)
     assert WithoutKeys().filter(record)
     record.__dict__.update(request=HttpRequest(), status_code=404)
+    assert WithoutKeys().filter(record)
+    record.name = "django.request"
     assert not WithoutKeys().filter(record)
 
 

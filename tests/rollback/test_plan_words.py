@@ -89,6 +89,8 @@ def test_a_start_that_is_refused_opens_no_incident() -> None:
         (("plan", "down", "--steps", "25,50", "--reason", "x"), "smaller"),
         (("plan", "down", "ENABLE_NOTHING", "--reason", "x"), "There is no flag"),
         (("plan", "down", "--reason", " "), "reason"),
+        (("plan", "down", "--patience", "-1", "--reason", "x"), "between 0 seconds and 7 days"),
+        (("plan", "down", "--patience", "99999999999", "--reason", "x"), "Patience is between"),
         (("plan", "up", "--reason", "x"), "Nobody is evaluating"),
         (("plan", "show", "0"), "There is no plan 0"),
         (("plan", "pause", "0", "--reason", "x"), "There is no plan 0"),
@@ -128,7 +130,8 @@ def test_run_once_takes_what_is_due() -> None:
         actor=ACTOR,
         reason="too slow",
     )
-    assert say("run", "--once", "--plan", str(plan.pk + 1)) == ""
+    missing = refused("run", "--once", "--plan", str(plan.pk + 1))
+    assert missing == f"There is no plan {plan.pk + 1}. See manage.py rollback plan list."
     assert say("run", "--once") == "2 steps taken.\n"
     assert say("run", "--once") == ""
 
@@ -137,9 +140,25 @@ def test_blast_changes_nothing() -> None:
     make_user("ada@school.example")
     version = Switchboard.objects.get().version
     assert say("blast", "--to", "0") == (
-        "To 0 %: 1 user, 0 with drafts (0 enrolling now), 0 teachers, 0 held times, 1 mail\n"
+        "Down to 0 %: 1 user, 0 with drafts (0 enrolling now), 0 teachers, 0 held times, 1 mail\n"
     )
     assert Switchboard.objects.get().version == version
+
+
+def test_blast_says_which_way_it_goes() -> None:
+    make_user("ada@school.example")
+    for name in Flag.objects.values_list("name", flat=True):
+        runner.set_share(flag=name, percent=Decimal(0), actor=ACTOR, reason="a test")
+    assert say("blast", "--to", "0") == ("At 0 % nothing changes: nobody gets or loses anything.\n")
+    assert say("blast", "--to", "100").startswith("Up to 100 %: 1 user, ")
+    runner.set_share(flag=MASTER, percent=Decimal(100), actor=ACTOR, reason="a test")
+    mixed = say("blast", MASTER, CALENDAR, "--to", "50").splitlines()
+    assert [line.partition(":")[0] for line in mixed] == [
+        f"Down to 50 % ({MASTER})",
+        f"Up to 50 % ({CALENDAR})",
+    ]
+    runner.kill(flag=MASTER, actor=ACTOR, reason="a test")
+    assert say("blast", MASTER, "--to", "100").startswith("Up to 100 %: 1 user, ")
 
 
 class TestPersonal:

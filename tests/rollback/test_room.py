@@ -126,7 +126,7 @@ def test_everything_off_is_one_sentence(office: Client) -> None:
 
 @pytest.mark.usefixtures("well")
 def test_too_little_traffic_is_not_health(office: Client) -> None:
-    unknown = rows.said(verdict="UNKNOWN", words="3 requests in five minutes.")
+    unknown = rows.said(verdict="UNKNOWN", words="3 requests in five minutes.", total=3)
     rows.beat(errors_calendar=unknown)
     text = text_of(office)
     assert "Nothing is wrong" not in text
@@ -138,9 +138,38 @@ def test_too_little_traffic_is_not_health(office: Client) -> None:
 @pytest.mark.parametrize("verdict", ["", "FINE", None, 7, ["OK"], {}])
 def test_a_verdict_that_is_none_is_no_health(office: Client, verdict: Any) -> None:
     rows.beat(errors_calendar={"verdict": verdict})
-    assert "Nothing is wrong" not in text_of(office)
+    text = text_of(office)
+    assert "Nothing is wrong" not in text
+    assert "1 of 17 measure cannot be judged." in text
+    assert "too little traffic" not in text
+    assert 'class="room-state unwell"' in office.get(ROOM).content.decode()
     Heartbeat.objects.update(verdicts=["not", "a", "mapping"])
     assert "Nothing is wrong" not in text_of(office)
+
+
+@pytest.mark.usefixtures("well")
+def test_a_rule_that_cannot_be_judged_is_not_said_to_lack_traffic(office: Client) -> None:
+    rows.beat(
+        errors_calendar=rows.said(verdict="UNKNOWN", words="Could not be judged: a time-out"),
+        calendar_slow=rows.said(verdict="UNKNOWN", words="3 of 60.", total=3),
+    )
+    text = text_of(office)
+    assert "1 of 17 measure has too little traffic to judge. 1 of 17 measure cannot be" in text
+    assert "Cannot be judged Could not be judged: a time-out" in text
+    assert 'class="room-state unwell"' in office.get(ROOM).content.decode()
+
+
+@pytest.mark.usefixtures("well")
+def test_who_judges_nothing_does_not_say_that_nothing_is_wrong(office: Client) -> None:
+    assert 'class="room-state well"' in office.get(ROOM).content.decode()
+    some = Trigger.objects.filter(name__in=["errors-calendar", "calendar-slow"])
+    some.update(is_enabled=False)
+    assert "Nothing is wrong. 2 triggers are switched off." in text_of(office)
+    Trigger.objects.update(is_enabled=False)
+    text = text_of(office)
+    assert "Nobody judges anything: all triggers are switched off." in text
+    assert "Nothing is wrong" not in text
+    assert 'class="room-state unwell"' in office.get(ROOM).content.decode()
 
 
 @pytest.mark.usefixtures("well")

@@ -11,7 +11,7 @@ from config.roles import give_permissions
 from enrollment.models import User
 from rollback import evaluate, triggers
 from rollback.audit import Actor
-from rollback.models import Judgment, Trigger, TriggerVersion
+from rollback.models import Heartbeat, Judgment, Trigger, TriggerVersion
 from rollback.triggers import TriggerRefused
 from tests.conftest import make_user
 from tests.rollback.trigger_rows import (
@@ -69,6 +69,18 @@ def test_the_office_sees_verdicts_and_changes_nothing(
     assert 'name="reason"' not in one.content.decode()
     assert client.post(page(), filled(threshold="0.5")).status_code == 403
     assert Trigger.objects.get(name=ERRORS).threshold == 0.02
+
+
+@pytest.mark.parametrize(
+    "said", ["OK", None, {"verdict": 7}, {"verdict": "OK", "since": "2026-99-99T00:00:00"}]
+)
+def test_whatever_stands_in_the_heartbeat_there_is_a_page(
+    client: Client, staff: User, said: Any
+) -> None:
+    Heartbeat.objects.create(name=triggers.HEARTBEAT, by="x", verdicts={ERRORS: said})
+    client.force_login(staff)
+    assert client.get(LIST).status_code == 200
+    assert client.get(page()).status_code == 200
 
 
 def test_a_change_is_a_new_version_with_its_reason(client: Client, boss: User) -> None:

@@ -101,6 +101,8 @@ class Command(BaseCommand):
             self.stdout.write(sentence)
             self.stdout.flush()
 
+        if plan is not None and plan_runner.is_missing(plan):
+            raise CommandError(f"There is no plan {plan}. See manage.py rollback plan list.")
         if not plan_runner.Runner(say=say, only=plan).run(once=once):
             raise CommandError("Nothing was done: the database could not be reached.")
 
