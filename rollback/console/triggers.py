@@ -322,7 +322,6 @@ class JudgmentAdmin(ReadOnlyAdmin):
             "rule": rule,
             "now": evidence.now,
             "since": evidence.since,
-            "since": evidence.since,
             "number": evidence.number,
             "trouble": evidence.trouble,
             "sides": [
