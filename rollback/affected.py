@@ -211,7 +211,8 @@ def _is_old(incident: Incident) -> bool:
     counted_at = incident.impact.get("counted_at")
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT coalesce(%s::timestamptz < clock_timestamp() - %s, true)", [counted_at, AGAIN]
+            "SELECT coalesce(%s::timestamptz < clock_timestamp() - make_interval(secs => %s), true)",
+            [counted_at, AGAIN.total_seconds()],
         )
         return bool(cursor.fetchone()[0])
 

@@ -23,7 +23,7 @@ from enrollment.admin.reading import ReadOnlyAdmin
 from rollback import exposure, runner, triggers
 from rollback.console.forms import ReasonForm
 from rollback.domain.metrics import Slots, Verdict
-from rollback.domain.triggers import NotReadable, from_json
+from rollback.domain.triggers import NotReadable, from_json, judge
 from rollback.models import Flag, Judgment, Trigger
 from rollback.triggers import Standing, TriggerRefused
 
@@ -44,11 +44,25 @@ def verdict_in_words(verdict: str) -> str:
 
 def said_in_words(standing: Standing) -> str:
     """The words of the verdict in the reader's language; as they were kept where that cannot be."""
-    template, values = standing.said
+    return _translated(*standing.said, words=standing.words)
+
+
+def _translated(template: str, values: Mapping[str, str], *, words: str) -> str:
     try:
-        return _(template) % values if template else standing.words
+        return _(template) % values if template else words
     except (KeyError, TypeError, ValueError):
-        return standing.words
+        return words
+
+
+def judged_in_words(judgment: Judgment) -> str:
+    """The same; the sentence apart from its values is what the evidence comes to again."""
+    try:
+        said = judge(*from_json(judgment.evidence)).said
+    except NotReadable:
+        return judgment.words
+    if str(said) != judgment.words:  # by another version of ours: what was written then stands
+        return judgment.words
+    return _translated(said.template, said.values, words=judgment.words)
 
 
 def _at(iso: str) -> str:
@@ -273,7 +287,7 @@ class JudgmentAdmin(ReadOnlyAdmin):
     search_fields = ("trigger_name", "words")
     date_hierarchy = "judged_at"
     fields = (
-        "trigger_name", "version", "in_words", "words", "done", "is_shadow", "incident", "judged_at",
+        "trigger_name", "version", "in_words", "said", "done", "is_shadow", "incident", "judged_at",
         "first_bad_at", "again", "seen",
     )  # fmt: skip
 
@@ -289,6 +303,10 @@ class JudgmentAdmin(ReadOnlyAdmin):
     def done(self, judgment: Judgment) -> str:
         return done_in_words(judgment)
 
+    @admin.display(description=gettext_lazy("in words"))
+    def said(self, judgment: Judgment) -> str:
+        return judged_in_words(judgment)
+
     @admin.display(description=gettext_lazy("to judge it again"))
     def again(self, judgment: Judgment) -> str:
         command = f"manage.py rollback replay --judgment {judgment.pk}"
@@ -303,6 +321,7 @@ class JudgmentAdmin(ReadOnlyAdmin):
         context = {
             "rule": rule,
             "now": evidence.now,
+            "since": evidence.since,
             "number": evidence.number,
             "trouble": evidence.trouble,
             "sides": [

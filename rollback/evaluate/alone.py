@@ -89,7 +89,11 @@ class Lease:
             log.warning("evaluate.lease_not_left", error=str(error))
 
     def _asked(self, words: str) -> bool:
-        facts = {"name": triggers.HEARTBEAT, "owner": self._owner, "seconds": HUNG_SECONDS}
+        facts: dict[str, str | int] = {
+            "name": triggers.HEARTBEAT,
+            "owner": self._owner,
+            "seconds": HUNG_SECONDS,
+        }
         with connection.cursor() as cursor:
             cursor.execute(words, facts)
             return bool(cursor.rowcount == 1)

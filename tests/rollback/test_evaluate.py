@@ -633,6 +633,23 @@ def test_a_forgotten_begin_on_the_heartbeat_is_ended(
     assert Heartbeat.objects.get().by == "the next"
 
 
+def test_a_forgotten_begin_on_the_flags_keeps_nothing_on(committed: None) -> None:
+    only(ERRORS)
+    runner.set_share(flag=MASTER, percent=Decimal(100), actor=PERSON, reason="a test begins")
+    samples(*FAULTY, now=database_clock())
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id FROM rollback_switchboard FOR UPDATE")
+        with alone.alone() as lease:
+            assert lease is not None
+            ticking._evaluate(lease, now=database_clock())
+    finally:
+        other.close()
+    assert is_killed(MASTER)
+
+
 def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
     committed: None,
 ) -> None:

@@ -1,6 +1,7 @@
 """Triggers in the admin: seen by the office, changed with a reason by few, and never by nonsense."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from config.roles import give_permissions
 from enrollment.models import User
 from rollback import evaluate, triggers
 from rollback.audit import Actor
+from rollback.console import triggers as pages
+from rollback.domain.triggers import Evidence, Rule, as_json, judge
 from rollback.models import Heartbeat, Judgment, Trigger, TriggerVersion
 from rollback.triggers import TriggerRefused
 from tests.conftest import make_user
@@ -189,6 +192,12 @@ def test_a_judgment_shows_what_it_saw(client: Client, staff: User, boss: User) -
     assert "Without it: 100 bad of 300 in 100 slots" in shown
     assert f"replay --judgment {judgment.pk}" in shown
     assert "shadow" in shown
+    assert "after the last repair" not in shown
+    Judgment.objects.update(evidence={**judgment.evidence, "since": "2026-01-01T00:00:00+00:00"})
+    shown = client.get(
+        reverse("admin:rollback_judgment_change", args=[judgment.pk])
+    ).content.decode()
+    assert "after the last repair" in shown
     Judgment.objects.update(evidence={"rule": "?"})
     page_of = reverse("admin:rollback_judgment_change", args=[judgment.pk])
     assert "The evidence cannot be read" in client.get(page_of).content.decode()
@@ -198,3 +207,17 @@ def test_the_specifications_triggers_are_no_nonsense(boss: User) -> None:
     for row in Trigger.objects.all():
         assert dict(triggers.wrong_with(row)) == {}, row.name
     assert {flag for row in Trigger.objects.all() for flag in row.flags} >= {MASTER, CALENDAR}
+
+
+def test_a_judgment_is_said_in_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = Evidence(now=datetime(2026, 1, 1, tzinfo=UTC), number=3.0)
+    rule = Rule("x", 1, "complaints", "more than", 5.0, 3600)
+    finding = judge(rule, evidence)
+    german = {finding.said.template: "%(number)s, nicht mehr als %(limit)s."}
+    monkeypatch.setattr(pages, "_", german.__getitem__)
+    kept = Judgment(words=finding.words, evidence=as_json(rule, evidence))
+    assert pages.judged_in_words(kept) == "3, nicht mehr als 5."
+    kept.words = "As it was said by an older version."
+    assert pages.judged_in_words(kept) == kept.words
+    kept.evidence = {}
+    assert pages.judged_in_words(kept) == kept.words
