@@ -74,7 +74,7 @@ class IncidentActionAdmin(ModelAdmin):
         if who is not None:
             # Whoever it is now may be chosen again, also when they have left.
             own = Q(pk=obj.who_id) if obj and obj.who_id else Q()
-            who.queryset = User.objects.filter(Q(is_staff=True, is_active=True) | own)  # type: ignore[attr-defined]
+            who.queryset = User.objects.filter(Q(is_staff=True, is_active=True) | own)
         return form
 
     def save_model(
