@@ -111,6 +111,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.delete_old_sessions",
         "schedule": crontab(minute="50", hour="3"),
     },
+    "forget-old-reports": {
+        "task": "rollback.tasks.forget_old_reports",
+        "schedule": crontab(minute="52", hour="3"),
+    },
     "take-baselines": {
         "task": "rollback.tasks.take_baselines",
         "schedule": crontab(minute="55", hour="3"),

@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from enrollment.models import User
 from rollback import audit
-from rollback.audit import Actor, ChangeRefused
+from rollback.audit import Actor, ChangeRefused, actor_of
 from rollback.domain import decisions
 from rollback.domain.decisions import Recommendation
 from rollback.models import FlagChange, Incident, IncidentAction, IncidentEvent, Latch
@@ -297,7 +298,7 @@ def review(
     actor: Actor,
     root_cause: str,
     lessons: str,
-    actions: Sequence[tuple[str, str, date | None]] = (),
+    actions: Sequence[tuple[str, User | None, date | None]] = (),
 ) -> Incident:
     """The post-mortem's three fields that no machine can fill. Again at any time: what stood before
     stays in the timeline. actions: what, by whom, until when; those that are written already stay.
@@ -312,7 +313,13 @@ def review(
     if not (root_cause.strip() and lessons.strip()):
         raise ChangeRefused(_("A review needs a root cause and what was learned."))
     new = [
-        IncidentAction(incident=found, text=text.strip()[:300], who=who.strip()[:150], due_on=due)
+        IncidentAction(
+            incident=found,
+            text=text.strip()[:300],
+            who=who,
+            who_name=actor_of(who).name[:150] if who else "",
+            due_on=due,
+        )
         for text, who, due in actions
     ]
     IncidentAction.objects.bulk_create(new)

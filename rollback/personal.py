@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
 from rollback import draining, runner
-from rollback.complaints import nobody
+from rollback.complaints import GONE, nobody
 from rollback.models import (
     AffectedPerson,
     Complaint,
@@ -22,6 +22,7 @@ from rollback.models import (
     Flag,
     FlagChange,
     Incident,
+    IncidentAction,
     IncidentEvent,
     NoReminders,
     Plan,
@@ -188,6 +189,11 @@ def export_incidents(*, user: User) -> Mapping[str, Any]:
             .order_by("pk")
             .values("title", "acknowledged_at")
         ),
+        "to_be_done": list(
+            IncidentAction.objects.filter(who=user)
+            .order_by("pk")
+            .values("text", "due_on", "done_on", title=F("incident__title"))
+        ),
     }
 
 
@@ -198,12 +204,15 @@ def erase_incidents(*, user: User, now: datetime) -> None:
     """The timeline stays, by somebody; the chain of its lines is without the name."""
     AffectedPerson.objects.filter(user=user).delete()
     IncidentEvent.objects.filter(actor=user).update(actor_name=f"person {user.pk}")
+    IncidentAction.objects.filter(who=user).update(who_name=f"person {user.pk}")
 
 
 def concerns_incidents(*, user: User) -> bool:
     return (
         AffectedPerson.objects.filter(user=user).exists()
         or IncidentEvent.objects.filter(actor=user).exists()
+        or Incident.objects.filter(acknowledged_by=user).exists()
+        or IncidentAction.objects.filter(who=user).exists()
     )
 
 
@@ -224,9 +233,7 @@ def erase_reports(*, user: User, now: datetime) -> None:
     somebody = nobody()  # one for all of them, or an hour's count of people would rise
     for sent in Complaint.objects.select_for_update().filter(by=user):
         sent.by, sent.reporter, sent.text = None, somebody, ""
-        sent.answer = (
-            "–" if sent.answer else ""
-        )  # the database wants some word where it was answered
+        sent.answer = GONE if sent.answer else ""
         sent.save(update_fields=["by", "reporter", "text", "answer"])
     Complaint.objects.filter(done_by=user).update(done_by_name=f"person {user.pk}")
 
@@ -285,7 +292,10 @@ SESSIONS = Contributor(
 )
 INCIDENTS = Contributor(
     name="incidents",
-    kept=_("That an incident of the school concerned you, and what you wrote about one"),
+    kept=_(
+        "That an incident of the school concerned you, what you wrote about one, and what you are to do "
+        "after one"
+    ),
     when_erased=_(
         "You are taken off the lists of those concerned; what you wrote stays without your name."
     ),

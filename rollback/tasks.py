@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import baselines, expiry, reminders, rollup, sessions, timings
+from rollback import baselines, complaints, expiry, reminders, rollup, sessions, timings
 from rollback import evaluate as evaluation
 from rollback.domain.verification import ProbeFailed
 
@@ -48,6 +48,11 @@ def roll_up_samples() -> str:
 @shared_task
 def delete_old_sessions() -> int:
     return sessions.delete_old(now=timezone.now())
+
+
+@shared_task
+def forget_old_reports() -> int:
+    return complaints.forget_old(now=timezone.now())
 
 
 @shared_task

@@ -21,6 +21,8 @@ from rollback.models import Complaint
 # Sent twice within this time, by a button pressed twice or a page sent again, it is one.
 SAME = timedelta(minutes=10)
 COUNTED = timedelta(hours=1)
+WORDS_KEPT = timedelta(days=365)  # after the answer
+GONE = "–"  # the database wants some word where it was answered
 
 
 class CannotAnswer(Exception):
@@ -85,6 +87,17 @@ def answer(*, complaint: int, words: str, actor: Actor) -> Complaint:
     )
     found.refresh_from_db()
     return found
+
+
+def forget_old(*, now: datetime) -> int:
+    """What people wrote, were answered and where they were; also of visitors, whom nobody can delete.
+
+    :returns: of how many reports
+    """
+    old = Complaint.objects.filter(done_at__lt=now - WORDS_KEPT).exclude(
+        text="", answer=GONE, path=""
+    )
+    return old.update(text="", answer=GONE, path="")
 
 
 def people_of_the_last_hour() -> int:

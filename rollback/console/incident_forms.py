@@ -13,6 +13,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from enrollment.models import User
 from rollback import registry
 from rollback.console.forms import KINDS, ReasonForm
 from rollback.domain import decisions
@@ -143,11 +144,11 @@ class ReviewForm(forms.Form):
                 self.add_error(text, _("Say what is to be done, or empty the two beside it."))
         return answers
 
-    def actions(self) -> Iterator[tuple[str, str, date | None]]:
+    def actions(self) -> Iterator[tuple[str, User | None, date | None]]:
         for number in range(1, ROWS_OF_ACTIONS + 1):
             text, who, due = (self.cleaned_data.get(name) for name in _names(number))
             if text:
-                yield text, who or "", due
+                yield text, who, due
 
 
 def _names(number: int) -> tuple[str, str, str]:
@@ -164,11 +165,13 @@ def _action(number: int) -> dict[str, forms.Field]:
             required=False,
             widget=UnfoldAdminTextInputWidget,
         ),
-        who: forms.CharField(
+        who: forms.ModelChoiceField(
             label=_("By whom, action %(number)s") % facts,
-            max_length=150,
+            queryset=User.objects.filter(is_staff=True, is_active=True).order_by(
+                "last_name", "first_name", "pk"
+            ),
             required=False,
-            widget=UnfoldAdminTextInputWidget,
+            widget=UnfoldAdminSelectWidget,
         ),
         due: forms.DateField(
             label=_("Until, action %(number)s") % facts,

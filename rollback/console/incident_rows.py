@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from enrollment.admin.reading import ReadOnlyAdmin
+from enrollment.models import User
+from rollback.audit import actor_of
 from rollback.console import event_words
 from rollback.models import AffectedPerson, IncidentAction
 
@@ -59,13 +61,29 @@ class AffectedPersonAdmin(ReadOnlyAdmin):
 class IncidentActionAdmin(ModelAdmin):
     """Added by a review; here it is done, or put off."""
 
-    list_display = ("text", "who", "due_on", "done_on", "incident")
+    list_display = ("text", "who_name", "due_on", "done_on", "incident")
     list_filter = (("done_on", admin.EmptyFieldListFilter),)
     list_select_related = ("incident",)
-    search_fields = ("text", "who")
+    search_fields = ("text", "who_name")
     ordering = ("done_on", "due_on", "pk")
     fields = ("incident", "text", "who", "due_on", "done_on")
     readonly_fields = ("incident", "text")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, **kwargs)
+        who = form.base_fields.get("who")
+        if who is not None:
+            # Whoever it is now may be chosen again, also when they have left.
+            own = Q(pk=obj.who_id) if obj and obj.who_id else Q()
+            who.queryset = User.objects.filter(Q(is_staff=True, is_active=True) | own)
+        return form
+
+    def save_model(
+        self, request: HttpRequest, obj: IncidentAction, form: Any, change: bool
+    ) -> None:
+        if "who" in form.changed_data:
+            obj.who_name = actor_of(obj.who).name[:150] if obj.who else ""
+        super().save_model(request, obj, form, change)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

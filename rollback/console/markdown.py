@@ -151,7 +151,7 @@ def _reviewed(story: Story) -> Iterator[str]:
         _table(
             (_("what is to be done"), _("by whom"), _("until"), _("done")),
             [
-                (one.text, one.who or "–", _day(one.due_on), _day(one.done_on))
+                (one.text, one.who_name or "–", _day(one.due_on), _day(one.done_on))
                 for one in story.actions
             ],
         )

@@ -155,7 +155,7 @@ def _review(number: int, options: Mapping[str, Any], actor: Actor) -> list[str]:
         actor=actor,
         root_cause=options["root_cause"],
         lessons=options["lessons"],
-        actions=[(text, "", None) for text in options["action"]],
+        actions=[(text, None, None) for text in options["action"]],
     )
     return [f"Incident {number} is reviewed."]
 

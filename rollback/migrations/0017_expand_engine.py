@@ -176,7 +176,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("text", models.CharField(max_length=300, verbose_name="what is to be done")),
-                ("who", models.CharField(blank=True, max_length=150, verbose_name="by whom")),
+                (
+                    "who",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by whom (person)",
+                    ),
+                ),
+                ("who_name", models.CharField(blank=True, max_length=150, verbose_name="by whom")),
                 ("due_on", models.DateField(blank=True, null=True, verbose_name="until")),
                 ("done_on", models.DateField(blank=True, null=True, verbose_name="done")),
                 (

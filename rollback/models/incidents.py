@@ -231,7 +231,15 @@ class IncidentAction(models.Model):
         Incident, on_delete=models.PROTECT, related_name="actions", verbose_name=_("incident")
     )
     text = models.CharField(_("what is to be done"), max_length=300)
-    who = models.CharField(_("by whom"), max_length=150, blank=True)
+    who = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("by whom (person)"),
+    )
+    who_name = models.CharField(_("by whom"), max_length=150, blank=True)
     due_on = models.DateField(_("until"), null=True, blank=True)
     done_on = models.DateField(_("done"), null=True, blank=True)
 

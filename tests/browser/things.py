@@ -63,7 +63,7 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
        SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
-    """INSERT INTO rollback_incidentaction (incident_id, text, who)
+    """INSERT INTO rollback_incidentaction (incident_id, text, who_name)
        SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
        HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
     """INSERT INTO enrollment_message (enrollment_id, sender_id, body, sent_at)

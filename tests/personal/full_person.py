@@ -32,6 +32,7 @@ from rollback.models import (
     Complaint,
     EnrollmentDraft,
     Flag,
+    IncidentAction,
     NoReminders,
     TriggerVersion,
 )
@@ -176,6 +177,9 @@ def fill_teacher(teacher: Teacher, *, now: datetime) -> None:
     )
     incidents.acknowledge(incident=done.incident.pk, actor=actor)
     incidents.note(incident=done.incident.pk, actor=actor, text="Seen on two phones.")
+    IncidentAction.objects.create(
+        incident=done.incident, text="Test it", who=teacher.user, who_name=teacher.user.email
+    )
     for user in (teacher.user, *User.objects.filter(student__isnull=False)):
         AffectedPerson.objects.create(incident=done.incident, user=user, reasons=["exposed"])
     TriggerVersion.objects.create(

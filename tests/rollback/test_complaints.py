@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -19,6 +20,7 @@ from rollback.audit import Actor
 from rollback.complaints import pages
 from rollback.models import Complaint
 from rollback.personal import erase_reports, export_reports
+from rollback.tasks import forget_old_reports
 from tests.conftest import Switches, make_student, make_user
 
 REPORT, THANKS = "/report/", "/report/thanks/"
@@ -373,6 +375,25 @@ def test_a_report_of_somebody_who_is_just_deleted_is_nobodys(student: Student) -
         kind="slow", text="x", path="", reporter=f"u:{user.pk}", user=user, features=[]
     )
     assert (sent.by, sent.reporter[:2]) == (None, "n:")
+
+
+def test_words_are_blanked_a_year_after_the_answer(student: Student) -> None:
+    now = timezone.now()
+    for by in (student.user, None):
+        for days in (366, 364, None):
+            done = now - timedelta(days=days) if days else None
+            Complaint.objects.create(
+                kind="wrong", text=f"{days}", path="/calendar/2026/12/", by=by,
+                reporter=f"u:{by.pk}" if by else "a:x", reported_at=now - timedelta(days=800),
+                done_at=done, done_by_name="x" if days else "", answer="Moved." if days else "",
+            )  # fmt: skip
+    assert forget_old_reports() == 2
+    assert forget_old_reports() == 0
+    kept = Complaint.objects.order_by("pk").values_list("text", "path", "answer")
+    page = "/calendar/2026/12/"
+    assert list(kept) == [("", "", "–"), ("364", page, "Moved."), ("None", page, "")] * 2
+    scheduled = [each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()]
+    assert forget_old_reports.name in scheduled
 
 
 # ---------------------------------------------------------------- the office

@@ -31,7 +31,8 @@ from rollback.models import (
     ProbeResult,
     Verification,
 )
-from rollback.runner import Actor
+from rollback.personal import concerns_incidents, erase_incidents, export_incidents
+from rollback.runner import Actor, actor_of
 from tests.conftest import make_student, make_user
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
@@ -115,7 +116,7 @@ def everything(incident: Incident) -> None:
         trigger_name="errors", version=1, verdict="BREACH", words=EVIL, incident=incident,
         evidence={"slots": [EVIL]},
     )  # fmt: skip
-    IncidentAction.objects.create(incident=incident, text=EVIL, who="Marta")
+    IncidentAction.objects.create(incident=incident, text=EVIL, who_name="Marta")
     incidents.note(incident=incident.pk, actor=Actor(name=EVIL), text=f"{EVIL}\n# a heading")
     incidents.record(incident=incident.pk, kind="contained", actor=PERSON, milliseconds=14)
 
@@ -247,8 +248,39 @@ def test_the_chosen_field_stays_chosen_when_the_reason_is_missing(
     assert re.search(r'value="few-leak"\s+checked', shown)
 
 
+def test_who_is_to_do_something_or_acknowledged_gets_a_copy_and_is_forgotten(
+    office: Client, staff: User, incident: Incident
+) -> None:
+    assert not concerns_incidents(user=staff)
+    Incident.objects.filter(pk=incident.pk).update(
+        acknowledged_by=staff, acknowledged_at=datetime.now(UTC)
+    )
+    assert concerns_incidents(user=staff)
+    Incident.objects.filter(pk=incident.pk).update(acknowledged_by=None, acknowledged_at=None)
+    action = IncidentAction.objects.create(incident=incident, text="Test the clocks")
+    assert not concerns_incidents(user=staff)
+    address = f"/admin/rollback/incidentaction/{action.pk}/change/"
+    student = make_student()
+    refused = office.post(address, {"who": student.user_id, "due_on": ""}).content.decode()
+    assert "not one of the available choices" in refused
+    office.post(address, {"who": staff.pk, "due_on": ""})
+    action.refresh_from_db()
+    assert (action.who, action.who_name) == (staff, actor_of(staff).name)
+    assert concerns_incidents(user=staff)
+    (copied,) = export_incidents(user=staff)["to_be_done"]
+    assert copied["text"] == "Test the clocks"
+    erase_incidents(user=staff, now=datetime.now(UTC))
+    action.refresh_from_db()
+    assert action.who_name == f"person {staff.pk}"
+    User.objects.filter(pk=staff.pk).update(is_active=False)
+    office.force_login(make_user("root@school.example", is_staff=True, is_superuser=True))
+    office.post(address, {"who": staff.pk, "due_on": "", "done_on": "2026-03-02"})
+    action.refresh_from_db()
+    assert (str(action.done_on), action.who_name) == ("2026-03-02", f"person {staff.pk}")
+
+
 def test_resolving_counts_once_more_and_reviewing_ends_it(
-    office: Client, incident: Incident
+    office: Client, staff: User, incident: Incident
 ) -> None:
     affected.freeze(incident)
     office.post(page(incident, "resolve"), {"reason": "clock mended"})
@@ -258,22 +290,20 @@ def test_resolving_counts_once_more_and_reviewing_ends_it(
     assert "The post-mortem is filled in but for: root cause, lessons learned, actions" in shown
     asked = {
         "root_cause": "A clock", "lessons": "Test clocks", "action_1": "Write the test",
-        "who_1": "Marta", "due_1": "2026-04-01", "action_2": "", "who_2": "nobody yet",
+        "who_1": str(staff.pk), "due_1": "2026-04-01", "action_2": "", "who_2": str(staff.pk),
         "due_3": "never",
     }  # fmt: skip
     shown = office.post(page(incident, "review"), asked).content.decode()
     assert "Say what is to be done" in shown
     assert "Enter a valid date" in shown
     assert all(value in shown for value in asked.values())
+    assert shown.count(f'<option value="{staff.pk}" selected') == 2
     assert not IncidentAction.objects.exists()
     asked |= {"who_2": "", "due_3": ""}
     office.post(page(incident, "review"), asked)
     action = IncidentAction.objects.get()
-    assert (action.text, action.who, str(action.due_on)) == (
-        "Write the test",
-        "Marta",
-        "2026-04-01",
-    )
+    assert (action.text, action.who, str(action.due_on)) == ("Write the test", staff, "2026-04-01")
+    assert action.who_name == actor_of(staff).name
     shown = text(office, page(incident))
     assert "filled in but for" not in shown
     assert f"/admin/rollback/incidentaction/{action.pk}/change/" in shown
