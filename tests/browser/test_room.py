@@ -31,7 +31,8 @@ BEAT = """
 """
 TOO_FEW = """
     UPDATE rollback_heartbeat SET verdicts = verdicts || jsonb_build_object('errors-holidays',
-      jsonb_build_object('verdict', 'UNKNOWN', 'words', '3 in the last minute; to judge, 60 are needed.', 'total', 3))
+      jsonb_build_object('verdict', 'UNKNOWN', 'total', 3,
+        'words', '3 in the last minute; to judge, 60 are needed.'))
 """
 BREACH = """
     UPDATE rollback_heartbeat SET verdicts = verdicts || jsonb_build_object('errors-calendar',
