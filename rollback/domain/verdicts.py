@@ -20,9 +20,7 @@ def facts_of(verdicts: object) -> dict[str, Facts]:
     """
     if not isinstance(verdicts, Mapping):
         return {}
-    return {
-        str(name): _facts(said) for name, said in verdicts.items() if isinstance(said, Mapping)
-    }
+    return {str(name): _facts(said) for name, said in verdicts.items() if isinstance(said, Mapping)}
 
 
 def _facts(said: Mapping[str, Any]) -> Facts:
