@@ -65,7 +65,9 @@ def told(*, actor: Actor, reason: str, action: str = "", patience: str = "3s") -
     :raises ChangeRefused: also what the triggers refuse
     """
     if not reason.strip():
-        raise ChangeRefused("A reason is needed: one sentence for whoever reads the audit later.")
+        raise ChangeRefused(
+            _("A reason is needed: one sentence for whoever reads the audit later.")
+        )
     who = str(actor.user.pk) if actor.user is not None else ""
     said = [who, actor.name, actor.kind, action, reason.strip()]
     goes_on = connection.in_atomic_block

@@ -277,7 +277,7 @@ def resolve(*, incident: int, actor: Actor, reason: str) -> Incident:
     :raises ChangeRefused: no such incident, resolved already, no reason, or no person
     """
     if actor.automatic:
-        raise ChangeRefused("Resolving an incident needs a person.")
+        raise ChangeRefused(_("Resolving an incident needs a person."))
     with audit.told(actor=actor, reason=reason):
         found = _open(incident)
         Incident.objects.filter(pk=incident).update(
@@ -354,9 +354,8 @@ def _open(incident: int) -> Incident:
 def _locked(incident: int) -> Incident:
     found = Incident.objects.select_for_update().filter(pk=incident).first()
     if found is None:
-        raise ChangeRefused(
-            f"There is no incident {incident}. See manage.py rollback incident list."
-        )
+        words = _("There is no incident %(number)s. See manage.py rollback incident list.")
+        raise ChangeRefused(words % {"number": incident})
     return found
 
 

@@ -95,14 +95,17 @@ def step_of(plan: int) -> str:
 
 def _check_percent(percent: Decimal) -> None:
     if not percent.is_finite() or not 0 <= percent <= 100:
-        raise ChangeRefused(f"A share is between 0 and 100 %; {percent} is not.")
+        words = _("A share is between 0 and 100 %%; %(share)s is not.")
+        raise ChangeRefused(words % {"share": percent})
     if percent != percent.quantize(Decimal("0.01")):
-        raise ChangeRefused(f"A share has at most two decimals; {percent} has more.")
+        words = _("A share has at most two decimals; %(share)s has more.")
+        raise ChangeRefused(words % {"share": percent})
 
 
 def _check_person(actor: Actor, flag: str) -> None:
     if actor.automatic:
-        raise ChangeRefused(f"Raising needs a person. Automatically, {flag} may only be lowered.")
+        words = _("Raising needs a person. Automatically, %(flag)s may only be lowered.")
+        raise ChangeRefused(words % {"flag": flag})
 
 
 def _check_pause(actor: Actor, flag: str, *, plan: int | None = None) -> None:
@@ -112,10 +115,11 @@ def _check_pause(actor: Actor, flag: str, *, plan: int | None = None) -> None:
     if plan is not None:
         steps = steps.exclude(action=step_of(plan))
     if actor.automatic and steps.filter(changed_at__gt=since).exists():
-        raise ChangeRefused(
-            f"{flag} was changed automatically less than 30 minutes ago. Until then only a kill "
+        words = _(
+            "%(flag)s was changed automatically less than 30 minutes ago. Until then only a kill "
             "or a person may change it."
         )
+        raise ChangeRefused(words % {"flag": flag})
 
 
 def kill(*, flag: str | None = None, actor: Actor, reason: str) -> list[FlagChange]:
@@ -309,7 +313,8 @@ def _flag(name: str) -> Flag:
     row: Flag | None = Flag.objects.filter(name=name).first()
     if row is None:
         known = ", ".join(Flag.objects.values_list("name", flat=True))
-        raise ChangeRefused(f"There is no flag {name}. There are: {known}.")
+        words = _("There is no flag %(flag)s. There are: %(known)s.")
+        raise ChangeRefused(words % {"flag": name, "known": known})
     return row
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,8 +139,8 @@ def tell(connection: psycopg.Connection[Any], who: Mapping[str, Any]) -> None:
 
     :raises psycopg.Error: only when the connection is lost.
     """
-    while _now.untold:
-        trip, at = _now.untold[0], time.monotonic()
+    for trip in list(_now.untold):
+        at = time.monotonic()
         facts = {
             "number": trip.number,
             "failures": trip.failures,
@@ -151,7 +152,9 @@ def tell(connection: psycopg.Connection[Any], who: Mapping[str, Any]) -> None:
         except psycopg.Error as error:
             _not_told(connection, error)
             return
-        _now.untold.pop(0)
+        # Told twice, where two threads were at it, it is one row.
+        with suppress(ValueError):
+            _now.untold.remove(trip)
         _now.has_complained = False
 
 

@@ -12,6 +12,7 @@ from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, sessions, switchboard, timings, watch
+from rollback.console import engine
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
 from tests import emptying
@@ -93,7 +94,11 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     counting._counts.clear()
     timings._counts.clear()
     watch.ring.clear()
+<<<<<<< HEAD
     sessions.forget_told()
+=======
+    engine._kept.clear()
+>>>>>>> w/x4
 
 
 @pytest.fixture(autouse=True)

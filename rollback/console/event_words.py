@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from rollback.console import words
 from rollback.domain import decisions
-from rollback.models import FlagChange, IncidentEvent
+from rollback.models import FlagChange, Incident, IncidentEvent, Plan
 
 # Told by other lines, or only for machines.
 UNTOLD = frozenset(
@@ -46,11 +46,52 @@ def details(event: IncidentEvent, changes: Mapping[int, FlagChange]) -> list[str
 
 def _others(payload: Mapping[str, Any]) -> list[str]:
     """Facts that no sentence is known for: better told plainly than left out."""
+    known = _labels()
     return [
-        f"{name.replace('_', ' ')}: {value}"
+        f"{known.get(name) or name.replace('_', ' ')}: {_value(name, value)}"
         for name, value in payload.items()
         if name not in UNTOLD and isinstance(value, str | int | float) and value != ""
     ]
+
+
+def _labels() -> Mapping[str, str]:
+    """Of what the engine writes beside its sentences."""
+    return {
+        "judgment": _("judgment"),
+        "version": _("version"),
+        "processes": _("processes"),
+        "silent": _("silent processes"),
+        "slowest_ms": _("slowest, in ms"),
+        "verification": _("verification"),
+        "recovery_seconds": _("seconds to recover"),
+        "plan": _("plan"),
+        "step": _("step"),
+        "percent": _("share in %"),
+        "direction": _("direction"),
+        "what": _("what"),
+        "mode": _("mode"),
+        "note": _("note"),
+        "kind": _("kind"),
+    }
+
+
+def _value(name: str, value: Any) -> Any:
+    """Words of ours in the reader's language; whatever else stands there as it stands."""
+    words_of: Mapping[str, Mapping[Any, Any]] = {
+        "direction": dict(Plan.Direction.choices),
+        "mode": dict(Plan.Mode.choices),
+        "kind": dict(Incident.Kind.choices),
+        "what": {
+            "started": _("started"),
+            "running": _("running"),
+            "paused": _("paused"),
+            "done": _("done"),
+            "aborted": _("aborted"),
+        },
+    }
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return words_of.get(name, {}).get(value, value)
 
 
 def said(event: IncidentEvent) -> str:

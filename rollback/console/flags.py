@@ -20,6 +20,7 @@ from rollback import exposure, incidents, runner, timings
 from rollback.console import processes, words
 from rollback.console.forms import EarlyForm, KillForm, ShareForm
 from rollback.console.room import RoomPage
+from rollback.console.room_forms import KillEverythingForm
 from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
@@ -220,7 +221,7 @@ class FlagAdmin(RoomPage, WhoPage):
     def kill_everything(self, request: HttpRequest) -> HttpResponse:
         return self._ask(
             request,
-            form=KillForm(request.POST or None),
+            form=KillEverythingForm(request.POST or None),
             title=_("Switch every feature off"),
             consequence=_(
                 "All four features go off for everybody at once. The original enrollment, "

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -81,7 +82,7 @@ class KillForm(ReasonForm):
         help_text=_("Decides the words that people read meanwhile."),
         widget=UnfoldAdminSelectWidget,
     )
-    field_order = ("reason", "latch", "incident", "kind")
+    field_order: Sequence[str] = ("reason", "latch", "incident", "kind")
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data

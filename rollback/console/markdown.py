@@ -8,6 +8,8 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from rollback import plans
+from rollback import verification as verification_words
 from rollback.console import event_words
 from rollback.console.story import Line, Story, post_mortem_gaps
 
@@ -106,7 +108,11 @@ def _taken(story: Story) -> Iterator[str]:
     if story.plans:
         yield f"## {_('Plans')}"
     for plan in story.plans:
-        state = {"number": plan.pk, "state": plan.state, "by": safe(plan.actor_name)}
+        state = {
+            "number": plan.pk,
+            "state": plans.state_word(plan.state),
+            "by": safe(plan.actor_name),
+        }
         yield _("Plan %(number)s, %(state)s, by %(by)s") % state
         yield _table(
             (_("share"), _("done")),
@@ -118,12 +124,13 @@ def _taken(story: Story) -> Iterator[str]:
     for verification in list(story.verifications)[:1]:
         yield f"## {_('Verification')}"
         passed = _("passed") if verification.passed else _("not passed")
-        yield f"{_moment(verification.started_at)}: {passed}"
+        word = _("running") if verification.passed is None else passed
+        yield f"{_moment(verification.started_at)}: {word}"
         yield _table(
             (_("probe"), _("result"), _("found"), "ms"),
             [
                 (
-                    one.probe,
+                    verification_words.title(one.probe),
                     _("passed") if one.passed else _("failed"),
                     one.words,
                     f"{one.milliseconds} / {one.limit_milliseconds}",

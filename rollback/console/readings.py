@@ -30,8 +30,13 @@ from rollback.models import (
 
 log = structlog.get_logger(__name__)
 
-# Nobody waits for a table. The clock is the database's: what it is compared with was written by it.
-BEGIN = "SELECT set_config('lock_timeout', '200ms', true), clock_timestamp()"
+# Nobody waits for a table, nor for a slow answer. The clock is the database's: what it is compared
+# with was written by it.
+BEGIN = """
+    SELECT set_config('lock_timeout', '200ms', true), set_config('statement_timeout', %s, true),
+           clock_timestamp()
+"""
+PATIENCE = "2s"
 HOUR = timedelta(hours=1)
 POINTS = 60
 NEWEST = 12
@@ -95,8 +100,8 @@ def read_all() -> Readings:
 
 def _begin() -> datetime:
     with connection.cursor() as cursor:
-        cursor.execute(BEGIN)
-        now: datetime = cursor.fetchone()[1]
+        cursor.execute(BEGIN, [PATIENCE])
+        now: datetime = cursor.fetchone()[2]
         return now
 
 

@@ -25,11 +25,12 @@ from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
-from rollback import incidents, runner
+from rollback import exposure, incidents, runner
 from rollback.console import engine, measured, processes, readings, saying, shown
 from rollback.console.forms import ReasonForm
 from rollback.console.room_forms import PlanForm, TakeBackForm, the_word
-from rollback.models import Incident, Plan
+from rollback.console.room_rights import May, without_what_is_others
+from rollback.models import Incident, Latch, Plan
 from rollback.runner import ChangeRefused
 
 TOP, REST = "admin/rollback/room/state.html", "admin/rollback/room/rest.html"
@@ -91,8 +92,8 @@ class RoomPage(ModelAdmin):
         """All that changes by itself, above and below what is typed. Without a token in it: the same
         state is the same text.
         """
-        found = readings.read_all()
-        parts = shown_parts(found, may_raise=self.has_raise_permission(request))
+        may = May.of(request)
+        parts = shown_parts(without_what_is_others(readings.read_all(), may), may=may)
         return render_to_string(TOP, parts), render_to_string(REST, parts)
 
     def _what_changed(self, request: HttpRequest) -> HttpResponse:
@@ -128,6 +129,8 @@ class RoomPage(ModelAdmin):
     @method_decorator(require_POST)
     def acknowledge(self, request: HttpRequest, incident: int) -> HttpResponse:
         self._check(request)
+        if not request.user.has_perm("rollback.change_incident"):
+            raise PermissionDenied
         if not Incident.objects.filter(pk=incident).exists():
             raise Http404
         try:
@@ -206,10 +209,14 @@ class RoomPage(ModelAdmin):
             form,
             title=_("Start a plan"),
             button_text=_("Show whom it concerns"),
-            consequence=_(
-                "Each step is one change of the share; a person can stop it at any time."
+            consequence=" ".join(
+                [
+                    _("Each step is one change of the share; a person can stop it at any time."),
+                    *_held(),
+                ]
             ),
         )
+        context |= {"held": _held(form.cleaned_data["flags"]) if preview else []}
         context |= {"preview": preview, "can_start": preview is not None and not form.errors}
         status = WRONG_INPUT if form.errors else 200
         return TemplateResponse(
@@ -261,20 +268,21 @@ def _posted(request: HttpRequest) -> Any:
     return request.POST if request.method == "POST" else None
 
 
-def shown_parts(found: readings.Readings, *, may_raise: bool) -> dict[str, Any]:
+def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
     return {
         "headline": saying.headline(found),
         "unwatched": saying.unwatched(found),
         "is_well": saying.is_well(found),
         "unread": [str(readings.NAMES[name]) for name in found.unread],
         "is_watched": measured.is_watched(found),
-        "action": saying.next_action(found, may_raise=may_raise),
+        "action": saying.next_action(found, may=may),
         "incidents": shown.incidents(found),
         "features": shown.features(found),
         "measures": measured.measures(found),
         "plans": shown.plans(found),
-        "timeline": shown.timeline(found),
-        "may_raise": may_raise,
+        "timeline": shown.timeline(found, with_changes=may.see_changes),
+        "may": may,
+        "may_raise": may.give,
         **processes.context_of(found.processes),
     }
 
@@ -302,10 +310,25 @@ def _preview(form: PlanForm) -> list[dict[str, str]]:
 
 
 def _incident_of(flags: list[str]) -> Incident | None:
-    """The oldest open one that holds one of them."""
+    """The oldest open one that holds all of them: a plan's incident latches whatever the plan takes."""
+    found = Incident.objects.filter(resolved_at=None)
+    for flag in flags:
+        found = found.filter(pk__in=Latch.objects.filter(flag_name=flag).values("incident"))
+    return found.order_by("pk").first() if flags else None
+
+
+def _held(flags: list[str] | None = None) -> list[str]:
+    """In words, which of them (None: of all) an incident holds, and what that means for a plan."""
     held = incidents.latches()
-    found = [held[flag] for flag in flags if flag in held]
-    return min(found, key=lambda incident: incident.pk, default=None)
+    words = _("%(feature)s is held by incident %(number)s and stays off until that is resolved.")
+    said = [
+        words % {"feature": exposure.title(flag), "number": held[flag].pk}
+        for flag in sorted(held)
+        if flags is None or flag in flags
+    ]
+    if said and flags and _incident_of(flags) is None:
+        said.append(_("The plan belongs to no incident, for none holds all of these features."))
+    return said
 
 
 def _etag(live: str) -> str:

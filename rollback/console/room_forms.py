@@ -15,7 +15,7 @@ from unfold.widgets import (
 )
 
 from rollback import exposure, registry
-from rollback.console.forms import ReasonForm
+from rollback.console.forms import KillForm, ReasonForm
 from rollback.models import Plan
 
 MOST_STEPS = 10
@@ -28,18 +28,14 @@ def the_word() -> str:
     return gettext("everything")
 
 
-class TakeBackForm(forms.Form):
+class WordForm(forms.Form):
+    """What takes everything back is typed, so that no click too many does it."""
+
     word = forms.CharField(
         max_length=40,
         widget=UnfoldAdminTextInputWidget(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
-    )
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=1000,
-        help_text=_("What you see. It becomes the incident's title."),
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -52,6 +48,19 @@ class TakeBackForm(forms.Form):
             words = gettext("Type the word “%(word)s” here; nothing was changed yet.")
             raise forms.ValidationError(words % {"word": the_word()})
         return typed
+
+
+class TakeBackForm(WordForm):
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        help_text=_("What you see. It becomes the incident's title."),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+    )
+
+
+class KillEverythingForm(WordForm, KillForm):
+    field_order = ("word", *KillForm.field_order)
 
 
 class PlanForm(ReasonForm):

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from rollback import exposure
-from rollback.console import engine, measured, shown
+from rollback.console import engine, judging, measured, shown
 from rollback.console.readings import Readings
+from rollback.console.room_rights import May
 from rollback.domain.advice import Advice, Breach, Case, Do, Feature, Live, Situation, advise
 from rollback.domain.metrics import Verdict
 from rollback.domain.plans import PlanState
@@ -105,8 +106,9 @@ def is_well(found: Readings) -> bool:
     known = found.flags is not None and not found.unread and measured.is_watched(found)
     return (
         known
+        and bool(judging.judged(found))
         and all(map(is_on, found.flags or ()))
-        and not any((found.incidents, breaching(found)))
+        and not any((found.incidents, breaching(found), judging.at_fault(found)))
     )
 
 
@@ -159,10 +161,10 @@ def _what_is_wrong(found: Readings) -> list[str]:
     """Never better than it is known to be."""
     said = [_cases(found), _out_of_bounds(found)]
     if any(said) or found.incidents:
-        return said
+        return [*said, judging.not_judged(found), judging.switched_off(found)]
     if found.unread or not measured.is_watched(found):
-        return [_("Whether anything is wrong is not known.")]
-    return [_nothing(found)]
+        return [_("Whether anything is wrong is not known."), judging.switched_off(found)]
+    return [judging.nothing(found), judging.not_judged(found), judging.switched_off(found)]
 
 
 def _cases(found: Readings) -> str:
@@ -176,7 +178,10 @@ def _cases(found: Readings) -> str:
 
 
 def _named(incident: Incident) -> str:
-    return _("incident %(number)s, “%(title)s”") % {"number": incident.pk, "title": incident.title}
+    """Without its title for whoever may not read it (room_rights)."""
+    told = {"number": incident.pk, "title": incident.title}
+    words = _("incident %(number)s, “%(title)s”") if incident.title else _("incident %(number)s")
+    return words % told
 
 
 def _out_of_bounds(found: Readings) -> str:
@@ -186,28 +191,18 @@ def _out_of_bounds(found: Readings) -> str:
     return _("Out of bounds: %(titles)s.") % {"titles": "; ".join(titles)}
 
 
-def _nothing(found: Readings) -> str:
-    watch = found.watch
-    judged = [] if watch is None else [one for one in watch.triggers if one.is_enabled]
-    open_ones = [one for one in judged if watch and measured.verdict_of(watch, one) != Verdict.OK]
-    if not open_ones:
-        return _("Nothing is wrong.")
-    words = ngettext(
-        "Nothing is known to be wrong; %(count)d of %(all)d measure has too little traffic to judge.",
-        "Nothing is known to be wrong; %(count)d of %(all)d measures have too little traffic to judge.",
-        len(open_ones),
-    )
-    return words % {"count": len(open_ones), "all": len(judged)}
-
-
 # ---------------------------------------------------------------- what to do
 
 
-def next_action(found: Readings, *, may_raise: bool) -> dict[str, Any]:
+def next_action(found: Readings, *, may: May) -> dict[str, Any]:
     """words; whom it concerns; and a button (`label` with `url`, or `post` with what is asked there)."""
     advice = advise(situation(found))
     action = WORDS[advice.do](advice, found)
-    if advice.do is Do.BRING_BACK and not may_raise:
+    if advice.do is Do.ACKNOWLEDGE and not may.acknowledge:
+        action |= {"post": ""}
+    if advice.do in ON_ITS_PAGE and not may.see_incidents:
+        action |= {"url": ""}
+    if advice.do is Do.BRING_BACK and not may.give:
         action |= {"url": "", "blast": _("Raising is for administrators: ask one.")}
     return {"blast": _("Changes nothing for anybody."), "key": advice.do.name.lower()} | action
 
@@ -229,7 +224,7 @@ def _take_back(advice: Advice, found: Readings) -> dict[str, Any]:
         "words": _("Take %(title)s back: %(trigger)s.") % told,
         "label": _("Take %(title)s back …") % told,
         "url": reverse("admin:rollback_flag_kill", args=[first.pk]) + "?latch=on",
-        "blast": engine.blast_words(flags=advice.flags, percent=Decimal(0), now=found.now),
+        "blast": engine.kept_blast_words(flags=advice.flags, percent=Decimal(0), now=found.now),
         "danger": True,
     }
 
@@ -296,7 +291,9 @@ def _next_step(advice: Advice, found: Readings) -> str:
     if not steps:
         return _("No step is left.")
     is_up = plan is not None and plan.direction == Plan.Direction.UP
-    return engine.blast_words(flags=advice.flags, percent=steps[0].percent, now=found.now, up=is_up)
+    return engine.kept_blast_words(
+        flags=advice.flags, percent=steps[0].percent, now=found.now, up=is_up
+    )
 
 
 def _incident(words: str, label: str) -> Callable[[Advice, Readings], dict[str, Any]]:
@@ -391,3 +388,5 @@ WORDS: Mapping[Do, Callable[[Advice, Readings], dict[str, Any]]] = {
     Do.BRING_BACK: _bring_back,
     Do.NOTHING: _nothing_to_do,
 }
+# What is done on an incident's own page.
+ON_ITS_PAGE = frozenset({Do.MEND, Do.DECIDE, Do.WAIT_FOR_PROCESSES, Do.WAIT_FOR_PROBES, Do.RESOLVE})

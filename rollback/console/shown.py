@@ -216,7 +216,7 @@ def _when(step: PlanStep, before: PlanStep | None, is_paused: bool) -> str:
 # ---------------------------------------------------------------- timeline
 
 
-def timeline(found: Readings) -> list[dict[str, Any]] | None:
+def timeline(found: Readings, *, with_changes: bool = True) -> list[dict[str, Any]] | None:
     """The newest first: what changed, and what incidents have written."""
     if found.events is None:
         return None
@@ -228,7 +228,7 @@ def timeline(found: Readings) -> list[dict[str, Any]] | None:
             "why": change.reason,
             "url": "",
         }
-        for change in found.events.changes[:NEWEST]
+        for change in (found.events.changes[:NEWEST] if with_changes else ())
     ]
     rows += [_line(event) for event in found.events.lines]
     rows.sort(key=lambda row: row["at"], reverse=True)

@@ -299,7 +299,12 @@ OFFICE_PAGES = [
     office("admin:rollback_flag_restore", GET, staff=403, admin=200),
     office("admin:rollback_flag_restore", POST, staff=403, admin=200),
     office("admin:rollback_flag_kill_everything", GET, staff=200),
-    office("admin:rollback_flag_kill_everything", POST, staff=OFFICE, data={"reason": "x"}),
+    office(
+        "admin:rollback_flag_kill_everything",
+        POST,
+        staff=OFFICE,
+        data={"reason": "x", "word": "everything"},
+    ),
     office("admin:rollback_flag_who", GET, staff=200),
     office("admin:rollback_complaint_enter", GET, staff=200),
     office("admin:rollback_complaint_enter", POST, staff=200),

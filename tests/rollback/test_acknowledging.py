@@ -213,7 +213,9 @@ def test_the_office_is_told_after_a_kill_and_on_the_list(
 ) -> None:
     client.force_login(User.objects.create_superuser("boss@school.example"))
     page = client.post(
-        reverse("admin:rollback_flag_kill_everything"), {"reason": "emergency"}, follow=True
+        reverse("admin:rollback_flag_kill_everything"),
+        {"reason": "emergency", "word": "everything"},
+        follow=True,
     ).content.decode()
     assert "Off in 1 of 1 process, slowest " in page
     with django_assert_max_num_queries(17):
@@ -245,7 +247,9 @@ def test_the_page_opens_without_the_table(on: Switchboard, client: Client) -> No
         page = client.get(reverse("admin:rollback_flag_changelist"))
         assert "cannot be read now" in page.content.decode()
         killed = client.post(
-            reverse("admin:rollback_flag_kill_everything"), {"reason": "x"}, follow=True
+            reverse("admin:rollback_flag_kill_everything"),
+            {"reason": "x", "word": "everything"},
+            follow=True,
         )
         assert "cannot be read now" in killed.content.decode()
 

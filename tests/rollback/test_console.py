@@ -1,5 +1,7 @@
 """The switchboard as staff use it: in the admin and at the terminal. Every change needs a reason."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -9,6 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from enrollment.models import Student, User
+from rollback import audit, incidents, runner
+from rollback.audit import Actor, ChangeRefused
 from rollback.models import Flag
 from tests.rollback.flag_rows import changes
 
@@ -86,6 +90,9 @@ def test_kill_restore_and_the_one_button(client: Client, admin: User, flag: Flag
     assert not flag.is_killed
     assert flag.percent == 5
     client.post(reverse("admin:rollback_flag_kill_everything"), {"reason": "emergency"})
+    assert Flag.objects.filter(everyone=False).count() == 0
+    asked = {"reason": "emergency", "word": "everything"}
+    client.post(reverse("admin:rollback_flag_kill_everything"), asked)
     assert Flag.objects.filter(everyone=False).count() == 4
 
 
@@ -186,6 +193,33 @@ def run(*words: str) -> str:
     out = StringIO()
     call_command("rollback", *words, stdout=out)
     return out.getvalue()
+
+
+def test_every_refusal_is_said_in_the_readers_language(
+    flag: Flag, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (audit, incidents, runner):
+        monkeypatch.setattr(module, "_", lambda words: f"°{words}")
+    machine = Actor(name="a trigger", automatic=True)
+    person = Actor(name="a person")
+
+    def share(percent: str, actor: Actor = person, name: str = MASTER, reason: str = "x") -> Any:
+        return runner.set_share(flag=name, percent=Decimal(percent), actor=actor, reason=reason)
+
+    share("50")
+    refused: list[Callable[[], Any]] = [
+        lambda: share("101"),
+        lambda: share("1.005"),
+        lambda: share("60", machine),
+        lambda: share("60", name="NO_SUCH"),
+        lambda: share("60", reason=" "),
+        lambda: [share("40", machine), share("30", machine)],
+        lambda: incidents.resolve(incident=1, actor=machine, reason="x"),
+        lambda: incidents.resolve(incident=0, actor=person, reason="x"),
+    ]
+    for change in refused:
+        with pytest.raises(ChangeRefused, match=r"^°"):
+            change()
 
 
 def test_the_command_sets_kills_restores_and_shows(flag: Flag, student: Student) -> None:

@@ -595,7 +595,7 @@ def test_who_was_frozen_and_overtaken_does_nothing_when_it_wakes_up(
     only(ERRORS)
     runner.set_share(flag=MASTER, percent=Decimal(100), actor=PERSON, reason="a test begins")
     samples(*FAULTY, now=database_clock())
-    real = ticking.judged
+    real: Any = vars(ticking)["judged"]
 
     def frozen(*row: Any, **rest: Any) -> Any:
         """Half a minute passes in the middle of it, and another one takes over."""

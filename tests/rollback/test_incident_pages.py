@@ -16,8 +16,8 @@ from markdown_it import MarkdownIt
 
 from config.roles import give_permissions
 from enrollment.models import Course, Student, User
-from rollback import affected, incidents, runner
-from rollback.console import markdown
+from rollback import affected, incidents, plans, runner
+from rollback.console import event_words, markdown, story
 from rollback.domain.decisions import Harm, recommend
 from rollback.models import (
     AffectedPerson,
@@ -33,6 +33,7 @@ from rollback.models import (
 )
 from rollback.personal import concerns_incidents, erase_incidents, export_incidents
 from rollback.runner import Actor, actor_of
+from rollback.verification import PROBES
 from tests.conftest import make_student, make_user
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
@@ -416,6 +417,31 @@ def test_the_printed_page_has_everything_and_no_menus(office: Client, incident: 
     assert "0.00 % → killed" in shown
     assert "<script" not in shown
     assert "style=" not in shown
+
+
+def test_a_verification_that_runs_has_not_failed(incident: Incident) -> None:
+    Verification.objects.create(incident=incident, by_name="engine")
+    told = markdown.of(story.tell(incident, now=datetime.now(UTC)))
+    assert ": running" in told
+    assert "not passed" not in told
+
+
+def test_the_file_names_states_and_probes_by_their_titles(
+    incident: Incident, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything(incident)
+    probe = PROBES[0]
+    ProbeResult.objects.update(probe=probe.name)
+    for module in (plans, event_words):
+        monkeypatch.setattr(module, "_", lambda words: f"°{words}°")
+    told = markdown.of(story.tell(incident, now=datetime.now(UTC)))
+    assert markdown.safe(str(probe.title)) in told
+    assert f", °{Plan.objects.get().state}°, " in told
+    assert event_words._others({"direction": "down", "recovery_seconds": 7, "odd": True}) == [
+        f"°direction°: {Plan.Direction.DOWN.label}",
+        "°seconds to recover°: 7",
+        "odd: °yes°",
+    ]
 
 
 def test_the_exported_file_holds_figures_and_obeys_nobody(

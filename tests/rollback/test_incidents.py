@@ -61,7 +61,7 @@ def test_a_kill_with_the_box_ticked_opens_an_incident(
 
 def test_everything_is_latched_with_one_incident(client: Client, staff: User) -> None:
     client.force_login(staff)
-    asked = {"reason": "x", "latch": "on", "incident": "All of it"}
+    asked = {"reason": "x", "latch": "on", "incident": "All of it", "word": "everything"}
     client.post(reverse("admin:rollback_flag_kill_everything"), asked)
     assert len(incidents.latches()) == 4
     assert Incident.objects.get().title == "All of it"

@@ -231,7 +231,9 @@ def expect_as_ever(school: School) -> None:
     assert sum(one > WAITING for one in taken) <= 2, "a busy machine may make one or two wait"
     assert school.ask(CALENDAR).status == 200
     killed = school.ask(
-        "/admin/rollback/flag/kill-everything/", who="admin", fields={"reason": "a test"}
+        "/admin/rollback/flag/kill-everything/",
+        who="admin",
+        fields={"reason": "a test", "word": "everything"},
     )
     assert killed.status == 302, killed.text[:2000]
     assert killed.seconds < BOUNDED

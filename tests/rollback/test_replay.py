@@ -174,6 +174,7 @@ def test_what_happened_between_two_looks_is_in_one_of_them() -> None:
 
 def test_evidence_that_begins_with_a_repair_comes_to_the_same_again() -> None:
     first = rolled_back()
+    assert first.incident_id is not None
     incidents.resolve(incident=first.incident_id, actor=PERSON, reason="mended")
     evaluate.tick(by="a test")
     judgment = Judgment.objects.latest("pk")

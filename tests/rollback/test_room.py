@@ -394,6 +394,33 @@ def test_who_may_not_change_a_flag_has_no_console(client: Client, looker: User) 
     assert ROOM not in client.get("/admin/").content.decode()
 
 
+@pytest.mark.usefixtures("well")
+def test_who_may_only_turn_flags_reads_no_incident_and_no_reason(
+    client: Client, looker: User
+) -> None:
+    looker.user_permissions.add(Permission.objects.get(codename="change_flag"))
+    incident = rows.open_incident(title="Ada Lovelace was booked twice.")
+    acknowledge = reverse("admin:rollback_flag_acknowledge", args=[incident.pk])
+    client.force_login(looker)
+    html = client.get(ROOM).content.decode()
+    assert f"incident {incident.pk}." in html
+    assert "Lovelace" not in html
+    assert 'id="room-timeline"' not in html
+    assert acknowledge not in html
+    assert client.post(acknowledge).status_code == 403
+    incident.refresh_from_db()
+    assert incident.acknowledged_at is None
+    for codename in ("view_incident", "view_flagchange"):
+        before = html.count("Lovelace")
+        looker.user_permissions.add(Permission.objects.get(codename=codename))
+        html = client.get(ROOM).content.decode()
+        assert html.count("Lovelace") > before
+        assert 'id="room-timeline"' in html
+    assert acknowledge not in html
+    looker.user_permissions.add(Permission.objects.get(codename="change_incident"))
+    assert acknowledge in client.get(ROOM).content.decode()
+
+
 def test_it_stands_first_in_the_index(office: Client) -> None:
     html = office.get("/admin/").content.decode()
     links = re.findall(r'href="(/admin/\w+/\w+/(?:room/)?)"', html)

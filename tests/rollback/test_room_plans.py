@@ -4,12 +4,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from enrollment.models import User
-from rollback import plans
+from rollback import audit, blast, incidents, plans
+from rollback.console import engine, readings
 from rollback.models import Flag, Incident, Plan
+from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback.console_rows import CALENDAR, MASTER
 
@@ -160,10 +164,67 @@ def test_there_are_four_steps_and_no_others(office: Client, step: str) -> None:
 
 
 def test_a_plan_of_a_latched_flag_belongs_to_its_incident(office: Client) -> None:
-    incident = rows.open_incident()
-    office.post(START, {**DOWN, "flags": [CALENDAR, MASTER], "start": "1"})
+    with audit.told(actor=rows.SOMEBODY, reason="Slow."):
+        incident = incidents.open_with_latches(
+            title="Slow.", flags=[CALENDAR, MASTER], actor=rows.SOMEBODY, cause="Slow."
+        )
+    assert "belongs to no incident" not in office.post(START, DOWN).content.decode()
+    office.post(START, {**DOWN, "start": "1"})
     assert Plan.objects.get().incident == incident
     assert Incident.objects.count() == 1
+
+
+def test_a_plan_of_more_than_an_incident_holds_latches_nothing(office: Client) -> None:
+    incident = rows.open_incident()
+    held = f"Calendar is held by incident {incident.pk} and stays off until that is resolved."
+    assert held in office.get(START).content.decode()
+    asked = {**DOWN, "flags": [CALENDAR, MASTER]}
+    looked = office.post(START, asked).content.decode()
+    assert looked.count(held) == 2
+    assert "The plan belongs to no incident" in looked
+    office.post(START, {**asked, "start": "1"})
+    assert Plan.objects.get().incident is None
+    assert set(incidents.latches()) == {CALENDAR}
+
+
+def test_the_console_does_not_count_everybody_each_time_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch, office: Client
+) -> None:
+    at = 1000.0
+    monkeypatch.setattr(engine, "monotonic", lambda: at)
+    asked: dict[str, Any] = {"flags": [CALENDAR], "percent": Decimal(0), "now": timezone.now()}
+    first = engine.kept_blast_words(**asked)
+    make_user("one-more@school.example")
+    assert engine.kept_blast_words(**asked) == first
+    # Where somebody is about to act, it is counted.
+    assert engine.blast_words(**asked) != first
+    assert engine.kept_blast_words(**{**asked, "flags": [MASTER]}) != first
+    at += engine.KEPT + 0.1
+    assert engine.kept_blast_words(**asked) == engine.blast_words(**asked)
+    assert len(engine._kept) == 1
+
+
+def test_nobody_waits_for_a_slow_count(monkeypatch: pytest.MonkeyPatch, office: Client) -> None:
+    def slow(**asked: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+
+    monkeypatch.setattr(engine, "PATIENCE", "100ms")
+    monkeypatch.setattr(blast, "blast", slow)
+    words = engine.blast_words(flags=[CALENDAR], percent=Decimal(0), now=timezone.now())
+    assert words == "Whom it concerns cannot be read now."
+
+
+def test_nobody_waits_for_a_slow_part(monkeypatch: pytest.MonkeyPatch, office: Client) -> None:
+    def slow(now: Any) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(20)")
+
+    monkeypatch.setattr(readings, "PATIENCE", "500ms")
+    monkeypatch.setitem(readings.PARTS, "traffic", slow)
+    found = readings.read_all()
+    assert found.unread == ["traffic"]
+    assert found.flags is not None
 
 
 def test_what_comes_next_names_whom_it_concerns(office: Client) -> None:
