@@ -94,11 +94,8 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     counting._counts.clear()
     timings._counts.clear()
     watch.ring.clear()
-<<<<<<< HEAD
     sessions.forget_told()
-=======
     engine._kept.clear()
->>>>>>> w/x4
 
 
 @pytest.fixture(autouse=True)
