@@ -43,7 +43,7 @@ class WordForm(forms.Form):
         self.fields["word"].label = gettext("Type “%(word)s”") % {"word": the_word()}
 
     def clean_word(self) -> str:
-        typed: str = self.cleaned_data["word"].strip().strip("“”\"'")
+        typed: str = self.cleaned_data["word"].strip().strip("“”„«»\"'")
         if typed.casefold() != the_word().casefold():
             words = gettext("Type the word “%(word)s” here; nothing was changed yet.")
             raise forms.ValidationError(words % {"word": the_word()})

@@ -24,6 +24,7 @@ from rollback.domain.incidents import INCIDENT_STEPS, IncidentState
 from rollback.domain.plans import PLAN_STEPS
 from rollback.models import Flag, FlagChange, Incident, IncidentEvent
 from rollback.runner import Actor, actor_of
+from tests.conftest import make_user
 from tests.rollback.flag_rows import seed_flags
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
@@ -172,7 +173,8 @@ def test_a_review_needs_the_end_a_cause_lessons_and_a_person() -> None:
     ):
         with pytest.raises(ChangeRefused, match=complaint):
             incidents.review(**(told | wrong))
-    actions = [("Test the clocks", "Marta", date(2026, 4, 1)), ("Look again", "", None)]
+    marta = make_user("marta@school.example", "staff")
+    actions = [("Test the clocks", marta, date(2026, 4, 1)), ("Look again", None, None)]
     found = incidents.review(**told, actions=actions)
     assert (found.root_cause, found.lessons, found.state) == ("a", "b", IncidentState.REVIEWED)
     assert [action.text for action in found.actions.all()] == ["Test the clocks", "Look again"]
