@@ -150,8 +150,15 @@ def _marked_in_code() -> Iterator[tuple[str, Key]]:
     for path in _files(CODE, "*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and (place := MARKS.get(_called(node))):
+                # What is in a variable was marked where it was written down, by gettext_noop.
+                if not all(_is_text(node.args[at]) for at in place if at is not None):
+                    continue
                 said = [ast.literal_eval(node.args[at]) if at is not None else "" for at in place]
                 yield f"{path}:{node.lineno}", (said[0], said[1])
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant | ast.BinOp)
 
 
 def _called(node: ast.Call) -> str:
