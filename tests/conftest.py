@@ -11,7 +11,7 @@ from django.test import TransactionTestCase
 from django.utils import translation
 
 from enrollment.models import Course, Student, Teacher, User
-from rollback import registry, sessions, switchboard, timings, watch
+from rollback import registry, sessions, switchboard, timings, trips, watch
 from rollback.console import engine
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
@@ -94,6 +94,7 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     counting._counts.clear()
     timings._counts.clear()
     watch.ring.clear()
+    trips.forget()
     sessions.forget_told()
     engine._kept.clear()
 

@@ -6,6 +6,7 @@ Real switchboards with their threads and connections, on a real database.
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -263,6 +264,8 @@ def test_the_laws_of_the_switchboard(
     assert MASTERS[MASTER] is None
     monkeypatch.setattr(switchboard, "POLL", POLL)
     monkeypatch.setattr(switchboard, "RETRY", POLL / 2)
+    # Three readers of one process lose three connections at once, which is three times as bad as it is.
+    monkeypatch.setattr(django_settings, "DATABASE_FAILURES", 1_000_000)
     Flags.early_user = make_user("early@school.example").pk
     run_state_machine_as_test(
         Flags,
