@@ -7,6 +7,9 @@
 PYTHON ?= $(or $(shell for name in python3.14 python3.13 python3.12 python3.11; do \
 	"$$name" config/local/check_python.py 2>/dev/null && echo "$$name" && break; done),python3)
 
+# One more than there are cores: the tests with a browser, and those that kill things, mostly wait.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq --no-input
@@ -25,7 +28,7 @@ run: $(VENV)/run.stamp ## the whole school at http://localhost:8000 (PORT=8001 m
 
 test: $(VENV)/dev.stamp ## all tests, in parallel (ARGS="-k draft" picks)
 	@$(BIN)/python -m config.local.browser
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: ## everything but the tests (make -k check goes on after a failure)
 	@$(MAKE) --no-print-directory -j2 style types floors migrations deployable templates

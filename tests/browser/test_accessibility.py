@@ -14,7 +14,7 @@ from tests.browser.people import Person, Visit
 from tests.browser.school import School
 from tests.browser.things import things_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 
 def test_somebody_looks_at_every_page() -> None:

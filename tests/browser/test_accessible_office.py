@@ -8,7 +8,7 @@ from tests.browser.people import Person, Visit
 from tests.browser.school import School
 from tests.browser.things import things_of, unreadable_draft
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STAFF = "staff@school.example"
 ADMIN = "admin@school.example"

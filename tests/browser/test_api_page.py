@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.axe import OVERFLOW, SIZES
 from tests.browser.people import Person, Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.browser.keyboard import press, tab_to
 from tests.browser.people import Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STUDENT = "student@school.example"
 LOADS = 20

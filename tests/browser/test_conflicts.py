@@ -8,7 +8,7 @@ from tests.browser.people import Visit
 from tests.browser.school import School
 from tests.browser.things import things_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STAFF = "staff@school.example"
 LIST = "/admin/enrollment/conflict/"

@@ -9,7 +9,7 @@ from tests.browser.axe import problems_here
 from tests.browser.people import Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 IMPORTED = """
     SELECT count(*) FROM holidays_holiday h JOIN holidays_holidaysource s ON s.id = h.source_id

@@ -10,7 +10,7 @@ from tests.browser.axe import CALM, problems_here
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STAFF = "staff@school.example"
 # A window with lessons to come, of a teacher with other hours that week.

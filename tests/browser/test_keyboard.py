@@ -18,7 +18,7 @@ from tests.browser.people import Person, Visit
 from tests.browser.prober import wait_until_off
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 NOTE = "No mouse was used."
 ELSEWHERE = "Typed on the phone."

@@ -18,7 +18,7 @@ from tests.browser.mails import only_mail_to, text_of
 from tests.browser.people import Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 # Half an hour from everybody else, so that a time on any other clock is a wrong one.
 ZONE = "America/St_Johns"

@@ -7,7 +7,7 @@ from tests.browser.people import Visit
 from tests.browser.prober import wait_until_off, wait_until_on
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STARTS = ["/", "/home/"]
 OFFICE = ["/admin/"]

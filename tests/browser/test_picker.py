@@ -12,7 +12,7 @@ from tests.browser.keyboard import press, tab_to
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 CELL = "td[role=gridcell]"
 DAY = timedelta(days=1)

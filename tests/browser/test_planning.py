@@ -11,7 +11,7 @@ from tests.browser.people import Person, Visit
 from tests.browser.prober import wait_until_off
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STAFF = "staff@school.example"
 LESSONS = "SELECT count(*) FROM enrollment_lesson WHERE enrollment_id = %s AND status = 'planned'"

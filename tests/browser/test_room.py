@@ -15,7 +15,7 @@ from tests.browser.axe import CALM, OFFICE_SCHEME, problems, problems_here, send
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 STAFF, ADMIN = "staff@school.example", "admin@school.example"
 ROOM = "/admin/rollback/flag/room/"

@@ -9,7 +9,7 @@ from tests.browser.axe import problems_here
 from tests.browser.people import Person, Visit
 from tests.browser.school import School
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("pages")]
 
 PHONE = {"width": 390, "height": 844}
 NORA = "nora@neu.example"
