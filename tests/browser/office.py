@@ -40,6 +40,7 @@ class Office:
     def switch_everything_off(self) -> None:
         self._open_flags()
         self._follow("Switch everything off")
+        self.admin.field("Type “everything”").fill("everything")
         self.admin.field("Reason").fill("Nothing works.")
         self.admin.button("Switch every feature off").click()
         self._done("kill")
