@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 
 from config.roles import give_permissions
 from enrollment.models import Course, Student, User
-from rollback import affected, incidents, plans, runner
+from rollback import affected, incidents, plan_rules, runner
 from rollback.console import event_words, markdown, story
 from rollback.domain.decisions import Harm, recommend
 from rollback.models import (
@@ -432,7 +432,7 @@ def test_the_file_names_states_and_probes_by_their_titles(
     everything(incident)
     probe = PROBES[0]
     ProbeResult.objects.update(probe=probe.name)
-    for module in (plans, event_words):
+    for module in (plan_rules, event_words):
         monkeypatch.setattr(module, "_", lambda words: f"°{words}°")
     told = markdown.of(story.tell(incident, now=datetime.now(UTC)))
     assert markdown.safe(str(probe.title)) in told

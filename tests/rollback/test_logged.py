@@ -205,7 +205,7 @@ def test_a_form_without_its_token_is_told_with_its_reason_and_without_its_key(
     assert "s3cret" not in caplog.text
     caplog.clear()
     elsewhere = "https://elsewhere.example/accounts/s3cret/"
-    headers: dict[str, Any] = {"HTTP_REFERER": elsewhere}
+    headers = {"Referer": elsewhere}
     strict.cookies["csrftoken"] = "x" * 32
     assert strict.post(path, {}, secure=True, headers=headers).status_code == 403
     assert "https://elsewhere.example/…" in caplog.text

@@ -130,7 +130,7 @@ def test_too_little_traffic_is_not_health(office: Client) -> None:
     rows.beat(errors_calendar=unknown)
     text = text_of(office)
     assert "Nothing is wrong" not in text
-    assert "Nothing is known to be wrong; 1 of 17 measure has too little traffic to judge." in text
+    assert "Nothing is known to be wrong; 1 of 19 measure has too little traffic to judge." in text
     assert "Too little traffic to judge 3 requests in five minutes." in text
 
 
@@ -140,7 +140,7 @@ def test_a_verdict_that_is_none_is_no_health(office: Client, verdict: Any) -> No
     rows.beat(errors_calendar={"verdict": verdict})
     text = text_of(office)
     assert "Nothing is wrong" not in text
-    assert "1 of 17 measure cannot be judged." in text
+    assert "1 of 19 measure cannot be judged." in text
     assert "too little traffic" not in text
     assert 'class="room-state unwell"' in office.get(ROOM).content.decode()
     Heartbeat.objects.update(verdicts=["not", "a", "mapping"])
@@ -154,7 +154,7 @@ def test_a_rule_that_cannot_be_judged_is_not_said_to_lack_traffic(office: Client
         calendar_slow=rows.said(verdict="UNKNOWN", words="3 of 60.", total=3),
     )
     text = text_of(office)
-    assert "1 of 17 measure has too little traffic to judge. 1 of 17 measure cannot be" in text
+    assert "1 of 19 measure has too little traffic to judge. 1 of 19 measure cannot be" in text
     assert "Cannot be judged Could not be judged: a time-out" in text
     assert 'class="room-state unwell"' in office.get(ROOM).content.decode()
 
