@@ -18,6 +18,7 @@ from rollback.domain.decisions import Harm, recommend
 from rollback.domain.metrics import Metric, Verdict
 from rollback.evaluate.judging import Judged
 from rollback.evaluate.repairs import TAKES_AWAY
+from rollback.limits import limited
 from rollback.models import (
     Draining,
     Flag,
@@ -185,7 +186,7 @@ def steps_down(flags: Iterable[str]) -> list[tuple[Decimal, int]]:
 def _hold_flags() -> None:
     """As whoever changes them, until the end of the transaction. A forgotten BEGIN is ended, as by a kill."""
     try:
-        with transaction.atomic():
+        with limited():
             Switchboard.objects.select_for_update().get(pk=1)
     except OperationalError as error:
         if not isinstance(error.__cause__, LockNotAvailable):
