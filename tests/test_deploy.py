@@ -11,6 +11,8 @@ import yaml
 from django.conf import settings
 from django.test import Client
 
+from tests.rollback.flag_rows import seed_flags
+
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 NAME = re.compile(r"\bschool_[a-z0-9_]+")
 ALARMS = {
@@ -40,8 +42,9 @@ def expressions() -> list[str]:
 
 
 @pytest.fixture
-def exported(client: Client, db: Any, settings: Any) -> set[str]:
-
+def exported(client: Client, transactional_db: None, settings: Any) -> set[str]:
+    """Asked on a connection of its own, which sees what is committed."""
+    seed_flags()
     settings.METRICS_ALLOW = [ip_network("127.0.0.1")]
     text = client.get("/metrics").content.decode()
     return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))

@@ -2,11 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import CALM, problems, problems_here, send_empty
 from tests.browser.people import Visit
 from tests.browser.school import School
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 STUDENT, STAFF = "student@school.example", "staff@school.example"
 LIST = "/admin/rollback/complaint/"

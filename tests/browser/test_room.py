@@ -60,8 +60,6 @@ INCIDENT = """
     SELECT rollback_say('', 'trigger errors-calendar', 'person', '', 'Errors above 2 %.');
     INSERT INTO rollback_incident (title, cause, kind, opened_by_name, resolved_by_name, resolution,
                                    first_bad_at)
-    INSERT INTO rollback_incident (title, cause, kind, opened_by_name, resolved_by_name, resolution,
-                                   first_bad_at)
     VALUES ('Errors above 2 % for more than five minutes: calendar', 'Above 2 %.', 'errors',
             'trigger errors-calendar', '', '', now() - interval '7 minutes');
     INSERT INTO rollback_latch (flag_name, incident_id)

@@ -105,8 +105,10 @@ def sessions(count: int) -> list[str]:
 
 
 @contextmanager
-def school(*, database_url: str, folder: Path, workers: int = WORKERS) -> Iterator[Drill]:
-    """Its processes, as `make run` starts them."""
+def school(
+    *, database_url: str, folder: Path, workers: int = WORKERS, sample: bool = True
+) -> Iterator[Drill]:
+    """Its processes, as `make run` starts them. sample: fill it, where it has no courses yet."""
     port, fault = ports.next_free(FIRST_PORT), folder / "fault.txt"
     fault.write_text("")
     environment = os.environ | {
@@ -129,7 +131,7 @@ def school(*, database_url: str, folder: Path, workers: int = WORKERS) -> Iterat
         "beat": ["-m", "celery", "-A", "config", "beat", "--loglevel", "ERROR"],
         "runner": ["manage.py", "rollback", "run"],
     }
-    _set_up(environment)
+    _set_up(environment, "--sample" if sample else "--no-color")
     with ExitStack() as running:
         children = {
             name: _child(name, words, folder, environment) for name, words in commands.items()
@@ -144,9 +146,9 @@ def school(*, database_url: str, folder: Path, workers: int = WORKERS) -> Iterat
                 raise ServerProblem(f"{name} ended:\n{child.last_lines()}")
 
 
-def _set_up(environment: dict[str, str]) -> None:
+def _set_up(environment: dict[str, str], option: str) -> None:
     """The queue too, which is in the database here."""
-    command = [sys.executable, str(BASE_DIR / "manage.py"), "setup", "--sample"]
+    command = [sys.executable, str(BASE_DIR / "manage.py"), "setup", option]
     subprocess.run(command, env=environment, check=True, capture_output=True)
 
 

@@ -9,9 +9,11 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.features import CALENDAR
+from enrollment.models import Course
 from rollback import incidents, runner
 from rollback.models import Flag, FlagChange, Trigger
 from rollback.runner import Actor
+from tests.conftest import make_student, make_teacher
 from tests.drill import drill
 from tests.drill.drill import Drill, Outcome
 from tests.drill.load import Load
@@ -20,6 +22,7 @@ from tests.rollback.others import address_of_this_test
 from tests.rollback.trigger_rows import seed_triggers
 
 ACTOR = Actor(name="a test")
+PEOPLE = 6
 IN_SECONDS = {"window_seconds": 10, "held_seconds": 10, "min_total": 10, "min_bad": 5}
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("propagation")]
@@ -29,14 +32,19 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("
 def school(transactional_db: None, tmp_path: Path) -> Iterator[Drill]:
     seed_flags()
     seed_triggers()
-    with drill.school(database_url=address_of_this_test(), folder=tmp_path, workers=2) as school:
+    course = Course.objects.create(title="Violin", slug="violin")
+    course.teachers.add(make_teacher())
+    for number in range(PEOPLE):
+        make_student(f"student-{number}@school.example")
+    address = address_of_this_test()
+    with drill.school(database_url=address, folder=tmp_path, workers=2, sample=False) as school:
         Flag.objects.update(everyone=None, percent=100)
         Trigger.objects.filter(feature=CALENDAR).update(**IN_SECONDS)
         yield school
 
 
 def test_a_broken_calendar_is_found_taken_away_verified_and_written_down(school: Drill) -> None:
-    with school.load(sessions=drill.sessions(6), pause=0.4) as load:
+    with school.load(sessions=drill.sessions(PEOPLE), pause=0.4) as load:
         broken = school.run(fault="errors 0.4", load=load, within=120)
         _is_complete(broken, load, kind="errors", words="The calendar is switched off")
         # For half an hour after that no machine changes this flag: let it be over.

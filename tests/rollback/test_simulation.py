@@ -1,4 +1,4 @@
-"""A thousand students in the middle of enrolling, while everything is taken away under them.
+"""Five hundred students in the middle of enrolling, while everything is taken away under them.
 
 By the kill, by the shares from 100 to 0 %, and by web processes that are really killed and come back.
 """
@@ -33,7 +33,7 @@ from tests.rollback.others import address_of_this_test
 from tests.rollback.simulated import LONGEST, Story
 from tests.rollback.web import Web
 
-STUDENTS, AT_ONCE, COURSES = 1000, 24, 20
+STUDENTS, AT_ONCE, COURSES = 500, 24, 20
 ACTOR = Actor(name="a test")
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
 # What a student may lose: the rhythm's 1.5 s, and the way to the server.
@@ -179,7 +179,7 @@ def events(web: Web, begun: Begun) -> Iterator[list[BaseException]]:
     thread.join(60)
 
 
-def test_a_thousand_students_lose_nothing_that_was_acknowledged(web: Web) -> None:
+def test_five_hundred_students_lose_nothing_that_was_acknowledged(web: Web) -> None:
     people, begun = make_school(), Begun()
 
     def live(number: int) -> Story:
