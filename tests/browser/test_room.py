@@ -58,6 +58,7 @@ NOTHING_OPEN = """
 """
 INCIDENT = """
     SELECT rollback_say('', 'trigger errors-calendar', 'person', '', 'Errors above 2 %.');
+    UPDATE rollback_flag SET everyone = false WHERE name = 'ENABLE_CALENDAR_DISPLAY';
     INSERT INTO rollback_incident (title, cause, kind, opened_by_name, resolved_by_name, resolution,
                                    first_bad_at)
     VALUES ('Errors above 2 % for more than five minutes: calendar', 'Above 2 %.', 'errors',
