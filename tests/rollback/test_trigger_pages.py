@@ -80,6 +80,7 @@ def test_the_office_sees_verdicts_and_changes_nothing(
 def test_whatever_stands_in_the_heartbeat_there_is_a_page(
     client: Client, staff: User, said: Any
 ) -> None:
+    seed_triggers()
     Heartbeat.objects.create(name=triggers.HEARTBEAT, by="x", verdicts={ERRORS: said})
     client.force_login(staff)
     assert client.get(LIST).status_code == 200
