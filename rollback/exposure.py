@@ -125,6 +125,7 @@ def _sentence(why: Why) -> str:
     return {
         Why.UNKNOWN: _("The flag is unknown, or the database was not reached."),
         Why.KILLED: _("Killed for everybody."),
+        Why.ARCHIVED: _("Its tables are in the archive."),
         Why.NO_SHARE: _("The share is 0 %%."),
         Why.OUTSIDE: _("Outside the share of %(share)s %%; comes with %(needed)s %%."),
         Why.MASTER: _("Its master is off: %(master)s."),

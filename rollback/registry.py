@@ -116,6 +116,12 @@ def by_admin_app() -> dict[str, Feature]:
     return {app: feature for feature in features() for app in feature.admin_apps}
 
 
+def is_built_on(flag: str, apps: Iterable[str]) -> bool:
+    """Whether the feature's own tables are among those of these apps."""
+    feature = get(flag)
+    return feature is not None and not set(feature.admin_apps).isdisjoint(apps)
+
+
 def for_task(task_name: str) -> Feature | None:
     return next(
         (feature for feature in features() if task_name.startswith(feature.task_prefixes)), None

@@ -49,7 +49,9 @@ READ = """
            f.staff, f.superusers,
            coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}'),
            ARRAY(SELECT d.user_id FROM rollback_draining d
-                  WHERE d.flag_name = f.name AND d.until > statement_timestamp())
+                  WHERE d.flag_name = f.name AND d.until > statement_timestamp()),
+           ARRAY(SELECT DISTINCT app FROM rollback_ledgerentry
+                  WHERE kind = 'table' AND back_at IS NULL)
       FROM rollback_switchboard s
       LEFT JOIN rollback_flag f ON true
       LEFT JOIN rollback_flag m ON m.id = f.requires_id
@@ -286,8 +288,22 @@ def _snapshot(rows: list[Any]) -> Snapshot:
             superusers=superusers,
             users=frozenset(users),
             draining=frozenset(draining),
+            archived=registry.is_built_on(name, archived),
         )
-        for _, _, name, percent, everyone, master_id, master, staff, superusers, users, draining in rows
+        for (
+            _,
+            _,
+            name,
+            percent,
+            everyone,
+            master_id,
+            master,
+            staff,
+            superusers,
+            users,
+            draining,
+            archived,
+        ) in rows
         if name is not None
     }
     return Snapshot(version=version, salt=salt.bytes, flags=flags)
@@ -318,6 +334,12 @@ def is_on_for_anyone(flag: str) -> bool:
     """
     chain = board.snapshot().chains.get(flag, ())
     return bool(chain) and all(state.reaches_somebody() for state in chain)
+
+
+def is_archived(flag: str) -> bool:
+    """Its tables are in the archive: there is nothing that even its neighbors could read."""
+    state = board.snapshot().flags.get(flag)
+    return state is not None and state.archived
 
 
 def subject_of(who: Any) -> Subject:

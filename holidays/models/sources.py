@@ -68,7 +68,7 @@ class HolidayImport(models.Model):
     made_at = models.DateTimeField(_("made"), db_default=Now(), editable=False)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
+        on_delete=models.DO_NOTHING,
         null=True,
         related_name="+",
         verbose_name=_("made by"),

@@ -32,6 +32,7 @@ class Why(StrEnum):
 
     UNKNOWN = "unknown"
     KILLED = "killed"
+    ARCHIVED = "archived"
     NO_SHARE = "no share"
     OUTSIDE = "outside the share"
     MASTER = "master"
@@ -57,6 +58,7 @@ class FlagState:
     share: 0..10000 of BUCKETS. killed: off for everybody, whoever they are. requires: the
     master's name. users, staff, superusers: have it early, at any share above 0. draining: keep it
     beyond the share, even at 0, because they were in the middle of something when it went down.
+    archived: its tables are away, so that it is off whatever the others say.
     """
 
     name: str
@@ -67,10 +69,11 @@ class FlagState:
     superusers: bool = False
     users: frozenset[int] = frozenset()
     draining: frozenset[int] = frozenset()
+    archived: bool = False
 
     def on_for(self, subject: Subject, bucket: int) -> bool:
         """This flag alone, its master not asked."""
-        if self.killed:
+        if self.killed or self.archived:
             return False
         if not self.share:
             return subject.user_id in self.draining
@@ -83,6 +86,8 @@ class FlagState:
         )
 
     def why_for(self, subject: Subject, bucket: int) -> Why:
+        if self.archived:
+            return Why.ARCHIVED
         if self.killed:
             return Why.KILLED
         if bucket < self.share:
@@ -93,7 +98,7 @@ class FlagState:
         return Why.OUTSIDE if self.share else Why.NO_SHARE
 
     def reaches_somebody(self) -> bool:
-        return bool(self.share or self.draining) and not self.killed
+        return bool(self.share or self.draining) and not (self.killed or self.archived)
 
     def moved(self, share: int, *, up: bool) -> "FlagState":
         """As a step of a plan leaves it. Down it stays where it is lower; up, a kill is undone."""

@@ -28,14 +28,15 @@ def call(
     """`function(*arguments, **named)` in a savepoint; `instead` when the feature is off or broken.
 
     who: the person it is done for; None asks whether the feature is on for anyone. even_off: what
-    the feature has already recorded still counts while it is off (holidays still close the day).
+    the feature has already recorded still counts while it is off (holidays still close the day), as
+    long as its tables are there.
     reads: it writes nothing, so that there is nothing to undo outside of a transaction, and none is
     begun for it.
     """
     if registry.get(flag) is None:
         return instead
     on = switchboard.is_on_for_anyone(flag) if who is None else switchboard.is_on(flag, who)
-    if not (on or even_off):
+    if not (on or even_off) or switchboard.is_archived(flag):
         return instead
     try:
         with _savepoint(reads=reads):

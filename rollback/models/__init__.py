@@ -1,3 +1,4 @@
+from rollback.models.archive import LedgerEntry, Orphan
 from rollback.models.audit import FlagChange
 from rollback.models.doors import DoorCount
 from rollback.models.drafts import EnrollmentDraft, NoReminders
@@ -33,8 +34,10 @@ __all__ = [
     "IncidentEvent",
     "Judgment",
     "Latch",
+    "LedgerEntry",
     "LocalTrip",
     "NoReminders",
+    "Orphan",
     "Plan",
     "PlanStep",
     "ProbeResult",

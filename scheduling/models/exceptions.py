@@ -35,7 +35,7 @@ class AvailabilityException(models.Model):
 
     teacher = models.ForeignKey(
         Teacher,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="availability_exceptions",
         verbose_name=_("teacher"),
     )
@@ -154,7 +154,7 @@ class TimeOff(models.Model):
     """When a teacher gives no lessons, whatever the hours say. The reason is theirs."""
 
     teacher = models.ForeignKey(
-        Teacher, on_delete=models.CASCADE, related_name="time_off", verbose_name=_("teacher")
+        Teacher, on_delete=models.DO_NOTHING, related_name="time_off", verbose_name=_("teacher")
     )
     period = DateTimeRangeField(_("period"))
     reason = models.CharField(

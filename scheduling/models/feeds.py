@@ -13,7 +13,7 @@ class CalendarFeed(models.Model):
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="calendar_feeds",
         verbose_name=_("person"),
     )

@@ -19,7 +19,7 @@ class IdempotencyKey(models.Model):
     """
 
     user = models.ForeignKey(
-        User, on_delete=models.CASCADE, related_name="+", verbose_name=_("person")
+        User, on_delete=models.DO_NOTHING, related_name="+", verbose_name=_("person")
     )
     key = models.CharField(_("key"), max_length=LONGEST_KEY)
     fingerprint = models.CharField(_("fingerprint"), max_length=64)

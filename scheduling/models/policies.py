@@ -29,7 +29,7 @@ class BookingPolicy(models.Model):
 
     course = models.ForeignKey(
         Course,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="booking_policies",
         verbose_name=_("course"),
         null=True,
@@ -38,7 +38,7 @@ class BookingPolicy(models.Model):
     )
     teacher = models.ForeignKey(
         Teacher,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="booking_policies",
         verbose_name=_("teacher"),
         null=True,

@@ -9,7 +9,7 @@ class TeacherReminder(models.Model):
 
     teacher = models.ForeignKey(
         Teacher,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="hours_reminders",
         verbose_name=_("teacher"),
     )

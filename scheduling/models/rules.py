@@ -91,7 +91,7 @@ class AvailabilityRule(models.Model):
 
     teacher = models.ForeignKey(
         Teacher,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="availability_rules",
         verbose_name=_("teacher"),
     )

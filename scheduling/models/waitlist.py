@@ -22,16 +22,19 @@ class WaitlistEntry(models.Model):
 
     student = models.ForeignKey(
         Student,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="waitlist_entries",
         verbose_name=_("student"),
     )
     course = models.ForeignKey(
-        Course, on_delete=models.CASCADE, related_name="waitlist_entries", verbose_name=_("course")
+        Course,
+        on_delete=models.DO_NOTHING,
+        related_name="waitlist_entries",
+        verbose_name=_("course"),
     )
     teacher = models.ForeignKey(
         Teacher,
-        on_delete=models.CASCADE,
+        on_delete=models.DO_NOTHING,
         related_name="waitlist_entries",
         verbose_name=_("teacher"),
         null=True,

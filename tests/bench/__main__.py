@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, thirteen subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, fourteen subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -35,6 +35,7 @@ SUBJECTS = (
     "sockets",
     "drill",
     "triggers",
+    "lost",
 )
 
 
@@ -135,6 +136,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         drill,
         endpoint,
         gate,
+        lost,
         pages,
         propagation,
         rivals,
@@ -159,6 +161,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "sockets": lambda: sockets.rows(url, folder),
         "drill": lambda: drill.rows(url, folder),
         "triggers": triggers.rows,
+        "lost": lambda: lost.rows(folder),
     }
 
 

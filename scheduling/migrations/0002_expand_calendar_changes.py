@@ -42,7 +42,7 @@ DROP = "".join(
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("scheduling", "0005_expand_calendar_feeds"),
+        ("scheduling", "0001_expand_scheduling"),
         ("enrollment", "0008_expand_calendar_changes"),
     ]
 

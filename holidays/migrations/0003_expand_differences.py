@@ -1,20 +1,22 @@
-"""What a source says otherwise than what was imported. Undoing loses it until the next night."""
+"""What a source says otherwise than what was imported. Undoing loses nothing: it waits in the archive."""
 
 from django.db import migrations, models
 
+from rollback.schema.operations import ArchivingAddField
+
 
 class Migration(migrations.Migration):
-    dependencies = [("holidays", "0003_expand_calendar_changes")]
+    dependencies = [("holidays", "0002_expand_calendar_changes")]
 
     operations = [
-        migrations.AddField(
+        ArchivingAddField(
             model_name="holidaysource",
             name="difference",
             field=models.JSONField(
                 blank=True, editable=False, null=True, verbose_name="difference"
             ),
         ),
-        migrations.AddField(
+        ArchivingAddField(
             model_name="holidaysource",
             name="compared_at",
             field=models.DateTimeField(

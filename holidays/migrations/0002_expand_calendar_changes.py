@@ -40,7 +40,7 @@ DROP = "".join(
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("holidays", "0002_expand_closures"),
+        ("holidays", "0001_expand_holidays"),
         ("enrollment", "0008_expand_calendar_changes"),
     ]
 

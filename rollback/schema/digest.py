@@ -1,0 +1,68 @@
+"""How many rows a table has, and one number that changes with any of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.backends.utils import CursorWrapper
+from psycopg import sql
+
+from rollback.schema import catalog
+
+# A value's text depends on them.
+SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "search_path": "pg_catalog, public",
+}
+
+
+@dataclass(frozen=True)
+class Digest:
+    """total: the sum of the rows' 64-bit hashes. A sum, because of two equal rows a xor sees none; of
+    their text, because PostgreSQL's own hash of a record depends on the numbers its types happen to have.
+    """
+
+    rows: int
+    total: Decimal
+
+
+def digest(cursor: CursorWrapper, schema: str, table: str) -> Digest:
+    """Half a second for a million rows. Columns by name: a column that was added again stands last."""
+    columns = catalog.shape(cursor, schema, table).columns
+    row = sql.SQL(", ").join(sql.Identifier("t", name) for name in sorted(columns))
+    query = sql.SQL(
+        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)::numeric), 0)"
+        " FROM {table} t"
+    ).format(row=row, table=sql.Identifier(schema, table))
+    with settled(cursor):
+        cursor.execute(query)
+        rows, total = cursor.fetchone()
+    return Digest(rows, total)
+
+
+@contextmanager
+def settled(cursor: CursorWrapper) -> Iterator[None]:
+    """What decides how values are written is as it always is; afterwards, or after an error, as it was."""
+    with transaction.atomic(using=cursor.db.alias):
+        yield from _settled(cursor)
+
+
+def _settled(cursor: CursorWrapper) -> Iterator[None]:
+    cursor.execute(
+        "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name", [list(SETTINGS)]
+    )
+    before = dict(cursor.fetchall())
+    _set(cursor, SETTINGS)
+    yield
+    _set(cursor, before)
+
+
+def _set(cursor: CursorWrapper, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        cursor.execute("SELECT set_config(%s, %s, false)", [name, value])

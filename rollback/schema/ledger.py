@@ -1,0 +1,144 @@
+"""What is in the archive. Written in the transaction that moves it, by SQL: migrations know no models."""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections
+from django.db.backends.utils import CursorWrapper
+
+from rollback.schema import catalog
+from rollback.schema.digest import Digest, digest
+
+TABLE, COLUMN = "table", "column"
+WANTED = 'id, app, kind, "table", "column", archived_as, rows, digest, purged_at IS NOT NULL'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """schema, name: of what lies in the archive. digest: None before it was counted."""
+
+    id: int
+    app: str
+    kind: str
+    table: str
+    column: str
+    schema: str
+    name: str
+    digest: Digest | None
+    purged: bool
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}" if self.column else self.table
+
+
+def add(
+    cursor: CursorWrapper,
+    *,
+    app: str,
+    table: str,
+    column: str = "",
+    archived_as: tuple[str, str],
+    shape: catalog.Shape | None = None,
+    foreign_keys: Collection[catalog.ForeignKey] = (),
+) -> int:
+    """:returns: its id."""
+    cursor.execute(
+        'INSERT INTO rollback_ledgerentry (app, kind, "table", "column", archived_as, shape,'
+        " foreign_keys, report) VALUES (%s, %s, %s, %s, %s, %s, %s, '{}') RETURNING id",
+        [
+            app,
+            COLUMN if column else TABLE,
+            table,
+            column,
+            ".".join(archived_as),
+            json.dumps(shape.as_json() if shape else {}),
+            json.dumps({key.name: key.definition for key in foreign_keys}),
+        ],
+    )
+    return int(cursor.fetchone()[0])
+
+
+def away(cursor: CursorWrapper, *, app: str = "") -> list[Entry]:
+    """What has not come back, as it went. app: "" for all."""
+    cursor.execute(
+        f"SELECT {WANTED} FROM rollback_ledgerentry"  # noqa: S608
+        " WHERE back_at IS NULL AND %s IN ('', app) ORDER BY id",
+        [app],
+    )
+    return [_entry(row) for row in cursor.fetchall()]
+
+
+def waiting(cursor: CursorWrapper, *, table: str, column: str = "") -> Entry | None:
+    """Of this table or column, if it is in the archive."""
+    cursor.execute(
+        f"SELECT {WANTED} FROM rollback_ledgerentry"  # noqa: S608
+        ' WHERE back_at IS NULL AND "table" = %s AND "column" = %s',
+        [table, column],
+    )
+    row = cursor.fetchone()
+    return _entry(row) if row else None
+
+
+def came_back(cursor: CursorWrapper, entry: Entry, **report: Any) -> None:
+    cursor.execute(
+        "UPDATE rollback_ledgerentry SET back_at = statement_timestamp(), report = report || %s"
+        " WHERE id = %s",
+        [json.dumps(report), entry.id],
+    )
+
+
+def add_to_report(cursor: CursorWrapper, entry: int, **facts: Any) -> None:
+    cursor.execute(
+        "UPDATE rollback_ledgerentry SET report = report || %s WHERE id = %s",
+        [json.dumps(facts), entry],
+    )
+
+
+def kept_as(cursor: CursorWrapper, entry: Entry, schema: str) -> None:
+    """It lies in another schema now, out of the way of whatever is archived next."""
+    cursor.execute(
+        "UPDATE rollback_ledgerentry SET archived_as = %s WHERE id = %s",
+        [f"{schema}.{entry.name}", entry.id],
+    )
+
+
+def seal(entry: int, *, using: str = "default") -> Digest | None:
+    """Counts what lies in the archive. Outside of the transaction that moved it, which everybody waits for.
+
+    :returns: None where it is back already, or purged
+    """
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            f"SELECT {WANTED} FROM rollback_ledgerentry"  # noqa: S608
+            " WHERE id = %s AND back_at IS NULL AND purged_at IS NULL",
+            [entry],
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        found = _entry(row)
+        counted = digest(cursor, found.schema, found.name)
+        cursor.execute(
+            "UPDATE rollback_ledgerentry SET rows = %s, digest = %s, sealed_at = statement_timestamp()"
+            " WHERE id = %s",
+            [counted.rows, counted.total, entry],
+        )
+        return counted
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    id_, app, kind, table, column, archived_as, rows, total, purged = row
+    schema, _dot, name = archived_as.partition(".")
+    return Entry(
+        id=id_,
+        app=app,
+        kind=kind,
+        table=table,
+        column=column,
+        schema=schema,
+        name=name,
+        digest=None if rows is None else Digest(rows, total),
+        purged=purged,
+    )

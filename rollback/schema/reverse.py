@@ -1,0 +1,147 @@
+"""The whole schema of some apps away, or back: one transaction, every table locked before the first is
+touched, children before parents.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from django.apps import apps as installed
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from rollback.schema import archive, catalog, ledger, locking
+from rollback.schema.digest import Digest, digest
+from rollback.schema.operations import tables_of
+
+
+class NothingToDo(Exception):
+    """It is so already."""
+
+
+class ArchiveChanged(Exception):
+    """What lies in the archive is not what was put there. tables: which."""
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = tables
+        words = _(
+            "These tables of the archive are not as they were when they were archived: %(tables)s. "
+            "Look at them first; nothing was moved."
+        )
+        super().__init__(words % {"tables": ", ".join(tables)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """migrations: "app.name", as they were undone or applied. seconds: of the transaction alone. blocked:
+    the longest that a request can have waited for it. digests: by table, of what was moved.
+    """
+
+    migrations: list[str]
+    seconds: float
+    blocked: float
+    tries: int
+    digests: dict[str, Digest] = field(default_factory=dict)
+
+
+def tables(apps: Collection[str]) -> list[str]:
+    """Of these apps' models, as they are in the code; also where they are archived."""
+    return [
+        table
+        for app in apps
+        for model in installed.get_app_config(app).get_models()
+        for table in tables_of(model)
+    ]
+
+
+def present(apps: Collection[str]) -> list[str]:
+    """Those that are in the schema now, children first."""
+    with connection.cursor() as cursor:
+        there = [one for one in tables(apps) if catalog.exists(cursor, catalog.PUBLIC, one)]
+        return catalog.children_first(cursor, there)
+
+
+def to_lock(apps: Collection[str]) -> list[str]:
+    """And what they refer to: taking a foreign key off locks both its sides."""
+    own = present(apps)
+    with connection.cursor() as cursor:
+        return [*own, *catalog.parents_of(cursor, own)]
+
+
+def take_away(*, apps: Collection[str], deadline: float = locking.DEADLINE) -> Moved:
+    """Undoes all migrations of these apps. Afterwards what lies in the archive is counted.
+
+    :raises NothingToDo:
+    :raises rollback.schema.archive.ArchiveRefused:
+    :raises rollback.schema.locking.TablesAreHeld:
+    """
+    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline)
+    with connection.cursor() as cursor:
+        entries = [one for app in apps for one in ledger.away(cursor, app=app)]
+    found = {str(one): one.digest or ledger.seal(one.id) for one in entries}
+    moved.digests.update({name: one for name, one in found.items() if one})
+    return moved
+
+
+def bring_back(
+    *,
+    apps: Collection[str],
+    deadline: float = locking.DEADLINE,
+    accept_changes: bool = False,
+) -> Moved:
+    """Applies all migrations of these apps; then what came back is checked while everybody works.
+
+    accept_changes: also where the archive is not as it was put there.
+
+    :raises NothingToDo:
+    :raises ArchiveChanged:
+    :raises rollback.schema.archive.ArchiveRefused:
+    :raises rollback.schema.locking.TablesAreHeld:
+    """
+    with connection.cursor() as cursor:
+        entries = [one for app in apps for one in ledger.away(cursor, app=app) if not one.purged]
+        found = {one: digest(cursor, one.schema, one.name) for one in entries}
+        parents = catalog.parents_of(cursor, present(apps))
+    changed = [str(one) for one, now in found.items() if one.digest and one.digest != now]
+    if changed and not accept_changes:
+        raise ArchiveChanged(changed)
+    leaves = [
+        node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
+    ]
+    moved = _migrate(leaves, lambda: [*present(apps), *parents], deadline)
+    finish(apps)
+    moved.digests.update({str(one): now for one, now in found.items()})
+    return moved
+
+
+def finish(apps: Collection[str]) -> None:
+    """What a table that came back may still lack, when we were stopped before: its foreign keys' check."""
+    for table in present(apps):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                'SELECT max(id) FROM rollback_ledgerentry WHERE "table" = %s AND back_at IS NOT NULL',
+                [table],
+            )
+            (entry,) = cursor.fetchone()
+        if entry:
+            archive.finish(table, entry)
+
+
+def _migrate(targets: Sequence[tuple[str, str | None]], to_lock: object, deadline: float) -> Moved:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(targets)
+    if not plan:
+        raise NothingToDo
+    with locking.held(to_lock, deadline=deadline) as waiting:  # type: ignore[arg-type]
+        began = time.monotonic()
+        # Whoever else migrated while we waited has changed the plan.
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(targets)
+        executor.migrate(targets, plan)
+    return Moved(
+        migrations=[f"{one.app_label}.{one.name}" for one, _backwards in plan],
+        seconds=time.monotonic() - began,
+        blocked=waiting.blocked,
+        tries=waiting.tries,
+    )
