@@ -125,6 +125,15 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.forget_old_reports",
         "schedule": crontab(minute="52", hour="3"),
     },
+    # Several times a night: once one is proved, the others do nothing.
+    "make-backup": {
+        "task": "rollback.tasks.backup",
+        "schedule": crontab(minute="10", hour="1-4"),
+    },
+    "look-for-backup": {
+        "task": "rollback.tasks.look_for_backup",
+        "schedule": crontab(minute="25"),
+    },
     "take-baselines": {
         "task": "rollback.tasks.take_baselines",
         "schedule": crontab(minute="55", hour="3"),

@@ -23,7 +23,7 @@ from psycopg import sql
 
 from rollback.backups import tools
 from rollback.backups.failing import BackupFailed
-from rollback.backups.source import Source
+from rollback.backups.source import Source, one_row
 from rollback.schema.fingerprint import Progress
 
 log = structlog.get_logger(__name__)
@@ -74,8 +74,7 @@ def restored(
 
 def _create(connection: psycopg.Connection[Any], name: str) -> None:
     """Empty, with the same encoding and collation as the school's."""
-    row = connection.execute(LIKE).fetchone()
-    encoding, facts = row if row else ("UTF8", {})
+    encoding, facts = one_row(connection, LIKE)
     options = [
         sql.SQL("{} {}").format(sql.SQL(word), sql.Literal(value))
         for word, value in _options(encoding, facts).items()
