@@ -7,8 +7,7 @@ from pathlib import Path
 import psycopg
 from django.utils.translation import gettext as _
 
-from rollback.backups import receipts, rows, shelf, source
-from rollback.backups import scratch as scratches
+from rollback.backups import receipts, rows, scratches, shelf, source
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.making import Clock, NotProved, Shares, check, make
 from rollback.backups.receipts import Receipt, ReceiptRefused
