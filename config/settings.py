@@ -215,6 +215,7 @@ TEMPLATES = [
 # ---------------------------------------------------------------- the switchboard
 FEATURES = "config.features.FEATURES"
 PROBES = "config.probes.PLAN"
+REHEARSAL = "config.rehearsal.journey"
 WAFFLE_FLAG_MODEL = "rollback.Flag"
 WAFFLE_FLAG_DEFAULT = False
 WAFFLE_CREATE_MISSING_FLAGS = False
