@@ -82,9 +82,7 @@ def breaches(counts: Counts, limits: Limits, *, start: int = 0) -> Iterator[tupl
         is_hot = bad_lately > share * lately
         if opened is None and not is_hot:
             pass
-        elif not is_hot and lately >= quiet:
-            opened = None
-        elif not (
+        elif (not is_hot and lately >= quiet) or not (
             _is_above(bad, total, max(end - held, 0), end, share)
             or (is_hot and at_least(bad_lately, lately, z=SURE) > share)
         ):

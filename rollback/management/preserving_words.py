@@ -22,7 +22,9 @@ Say = Callable[[str], None]
 
 
 def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
-    export = commands.add_parser("export", help="enrollments and all that belongs to them, as files")
+    export = commands.add_parser(
+        "export", help="enrollments and all that belongs to them, as files"
+    )
     export.add_argument("folder", metavar="FOLDER", type=Path, help="not there yet, or empty")
     bring_in = commands.add_parser("import", help="such files into this school; again: no change")
     bring_in.add_argument("folder", metavar="FOLDER", type=Path)

@@ -84,7 +84,9 @@ def bring_in(
     except OperationalError as error:
         if not isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             raise
-        hint = f"others are writing into it, for more than {PATIENCE}; try again. Nothing was changed."
+        hint = (
+            f"others are writing into it, for more than {PATIENCE}; try again. Nothing was changed."
+        )
         raise ImportRefused([Problem(file="the school", hint=hint)]) from error
     return report
 
@@ -113,7 +115,9 @@ def _bring_in(
             stages.append(stage)
             counts[file.name] = _take(stage, folder / file.name, update=update)
             if stage.seen != rows[file.name] and file.name not in changed and not stage.problems:
-                hint = f"has {stage.seen} rows, and the manifest says {rows[file.name]}; export again."
+                hint = (
+                    f"has {stage.seen} rows, and the manifest says {rows[file.name]}; export again."
+                )
                 stage.tell(Problem(file=file.name, hint=hint))
             say(f"{file.name}: {stage.seen}")
         _refuse_full_groups(stages)

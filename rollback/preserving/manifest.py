@@ -53,7 +53,7 @@ class FolderRefused(Exception):
 
 
 def signature(text: bytes) -> str:
-    """"": there is no key."""
+    """ "": there is no key."""
     key: str = settings.PRESERVATION_KEY
     return hmac.new(key.encode(), text, hashlib.sha256).hexdigest() if key else ""
 

@@ -89,7 +89,9 @@ class Stage:
         for column in self.file.columns:
             if column.kind.value.endswith("::jsonb"):
                 change = f'SET "{column.name}" = ("{column.name}"::jsonb)::text'
-                self._by_batches(f"UPDATE {self.staged} s {change} WHERE s.state = '{NEW}' AND {{some}}")
+                self._by_batches(
+                    f"UPDATE {self.staged} s {change} WHERE s.state = '{NEW}' AND {{some}}"
+                )
 
     def _refuse_repeated(self) -> None:
         key = f'"{self.file.key}"'
@@ -118,7 +120,9 @@ class Stage:
         )
         for line, text, expected in self.cursor.fetchall():
             self.unread[self.file.name].add(text)
-            hint = f"does not fit the line, whose key begins with “{expected}”; correct one of them."
+            hint = (
+                f"does not fit the line, whose key begins with “{expected}”; correct one of them."
+            )
             self.tell_at(line, self.file.key, text, hint)
 
     # ------------------------------------------------------------------ compared
@@ -178,7 +182,9 @@ class Stage:
             for line, key, text in self.cursor.fetchall():
                 self.unread[self.file.name].add(key)
                 if text not in self.unread[column.names]:
-                    hint = f"is neither in {column.names} nor in the school; add it or correct this."
+                    hint = (
+                        f"is neither in {column.names} nor in the school; add it or correct this."
+                    )
                     self.tell_at(line, column.name, text, hint)
 
     # ------------------------------------------------------------------ written
@@ -194,9 +200,7 @@ class Stage:
 
     def _values(self) -> dict[str, str]:
         """By the table's column, SQL of its value."""
-        values = {
-            column.target: _value(column) for column in self.file.columns if column.target
-        }
+        values = {column.target: _value(column) for column in self.file.columns if column.target}
         return {**values, **self.file.also}
 
     def _insert(self) -> str:
@@ -252,7 +256,7 @@ class Stage:
 
     def _refused(self, line: int, error: Exception) -> None:
         self._run(
-            f'UPDATE {self.staged} s SET state = \'{BAD}\' WHERE line = {line} RETURNING "{self.file.key}"'
+            f"UPDATE {self.staged} s SET state = '{BAD}' WHERE line = {line} RETURNING \"{self.file.key}\""
         )
         (key,) = self.cursor.fetchone()
         self.unread[self.file.name].add(key)
@@ -284,7 +288,9 @@ class Stage:
         if not found:
             return ""
         teacher, student, course, starts, status = found
-        return f" In its way is {course}, {starts.isoformat()}, {student} with {teacher} ({status})."
+        return (
+            f" In its way is {course}, {starts.isoformat()}, {student} with {teacher} ({status})."
+        )
 
     # ------------------------------------------------------------------ afterwards
 
@@ -329,7 +335,7 @@ class Stage:
 
 def keys(file: str) -> str:
     """The temporary table of a file's keys, and of the rows that have them."""
-    return f'keys_{file.partition(".")[0]}'
+    return f"keys_{file.partition('.')[0]}"
 
 
 def _value(column: Column) -> str:

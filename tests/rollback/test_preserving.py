@@ -190,7 +190,9 @@ def test_a_column_that_went_alone_is_read_from_where_it_waits(tmp_path: Path) ->
     with connection.cursor() as cursor:
         # As `rollback.schema.archive` puts one away, in the same words.
         cursor.execute("CREATE SCHEMA IF NOT EXISTS archive")
-        cursor.execute("CREATE TABLE archive.scheduling_timeoff__reason AS SELECT id, reason FROM scheduling_timeoff")
+        cursor.execute(
+            "CREATE TABLE archive.scheduling_timeoff__reason AS SELECT id, reason FROM scheduling_timeoff"
+        )
         cursor.execute("ALTER TABLE scheduling_timeoff RENAME reason TO hidden")
         try:
             preserving.export(tmp_path / "aside")
@@ -230,7 +232,10 @@ def test_a_file_that_is_not_as_it_was_exported_is_refused(folder: Path) -> None:
         ("[]", "manifest.json: is no manifest of an export; export again."),
         ('{"format": "school-preservation", "version": 2}', "version 2; this release reads"),
         ('{"format": "other", "version": 1}', "is of format 'other'"),
-        ('{"format": "school-preservation", "version": 1}', "cannot be read ('files'); export again"),
+        (
+            '{"format": "school-preservation", "version": 1}',
+            "cannot be read ('files'); export again",
+        ),
         (
             '{"format": "school-preservation", "version": 1, "as_of": "", "snapshot": "", "zone": "",'
             ' "files": [{"name": "../../etc/passwd", "sha256": "00"}]}',
@@ -242,7 +247,9 @@ def test_a_file_that_is_not_as_it_was_exported_is_refused(folder: Path) -> None:
         ),
     ],
 )
-def test_a_manifest_that_nobody_can_follow_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_a_manifest_that_nobody_can_follow_is_refused(
+    tmp_path: Path, text: str, words: str
+) -> None:
     (tmp_path / manifest.NAME).write_text(text)
     (said,) = refused(tmp_path)
     assert words in said
@@ -253,7 +260,9 @@ def test_no_folder_and_no_manifest(tmp_path: Path) -> None:
     assert "manifest.json: cannot be opened" in refused(tmp_path)[0]
 
 
-def test_with_a_key_only_what_was_signed_with_it_comes_in(folder: Path, tmp_path: Path, settings: Any) -> None:
+def test_with_a_key_only_what_was_signed_with_it_comes_in(
+    folder: Path, tmp_path: Path, settings: Any
+) -> None:
     settings.PRESERVATION_KEY = "a key"
     assert "manifest.hmac: does not fit" in refused(folder)[0]
     preserving.export(tmp_path / "signed")
@@ -326,20 +335,27 @@ def test_a_line_that_stands_there_twice(emptied: Path) -> None:
 def test_a_lesson_that_collides_is_named_and_the_database_decides(emptied: Path) -> None:
     teacher = preserved.make_teacher()
     other = preserved.make_student("eve@school.example")
-    course = preserved.Course.objects.create(title="Choir", slug="choir", seats=3, opens_on="2026-01-01")
+    course = preserved.Course.objects.create(
+        title="Choir", slug="choir", seats=3, opens_on="2026-01-01"
+    )
     preserved.a_lesson(
         student=other, teacher=teacher, course=course, starts=preserved.NOW + preserved.DAY
     )
     (said,) = refused(emptied)
     assert said.startswith("lessons.csv, line 3, column key:")
     assert "The teacher already has a lesson at this time." in said
-    assert "In its way is choir, 2026-03-03T09:30:15.123456+00:00, eve@school.example with marta" in said
+    assert (
+        "In its way is choir, 2026-03-03T09:30:15.123456+00:00, eve@school.example with marta"
+        in said
+    )
     assert Lesson.objects.count() == 1
 
 
 def test_a_group_that_would_be_too_full(emptied: Path) -> None:
     teacher = preserved.make_teacher()
-    course = preserved.Course.objects.create(title="Choir", slug="choir", seats=3, opens_on="2026-01-01")
+    course = preserved.Course.objects.create(
+        title="Choir", slug="choir", seats=3, opens_on="2026-01-01"
+    )
     for number in range(2):
         preserved.a_lesson(
             student=preserved.make_student(f"eve{number}@school.example"),
@@ -362,7 +378,10 @@ def test_what_differs_is_refused_and_taken_over_when_asked(folder: Path) -> None
         "messages.csv, line 5, column body: “…”: the school has “changed”",
     ]
     report = preserving.bring_in(folder, update=True)
-    assert (report.counts["enrollments.csv"].changed, report.counts["messages.csv"].changed) == (1, 1)
+    assert (report.counts["enrollments.csv"].changed, report.counts["messages.csv"].changed) == (
+        1,
+        1,
+    )
     assert Enrollment.objects.get(flow="scheduling").payment_reference == "=PAY-2026-17 "
     assert preserving.bring_in(folder).is_nothing
 
@@ -390,7 +409,10 @@ def test_who_writes_just_now_is_waited_for_and_then_named(folder: Path, monkeypa
             cursor.execute("ROLLBACK")
     finally:
         other.close()
-    assert said == "the school: others are writing into it, for more than 50ms; try again. Nothing was changed."
+    assert (
+        said
+        == "the school: others are writing into it, for more than 50ms; try again. Nothing was changed."
+    )
 
 
 # ---------------------------------------------------------------------- the folder
@@ -494,7 +516,7 @@ def test_rows_come_from_the_server_bit_by_bit(tmp_path: Path, monkeypatch: Any) 
     monkeypatch.setattr(exporting, "CHUNK", 2)
     fetched: list[int] = []
     asked: list[str] = []
-    from psycopg.server_cursor import ServerCursor  # noqa: PLC0415
+    from psycopg.server_cursor import ServerCursor
 
     execute, iterate = ServerCursor.execute, ServerCursor._fetch_gen
 
