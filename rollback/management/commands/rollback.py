@@ -14,6 +14,7 @@ from rollback.management import (
     incident_words,
     plan_runner,
     plan_words,
+    preserving_words,
     replay_words,
     verify_words,
 )
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
+        preserving_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -68,6 +70,10 @@ class Command(BaseCommand):
             return
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
+            return
+        if what in ("export", "import"):
+            answer = preserving_words.answer(what, options, say=self.stderr.write)
+            self.stdout.write("\n".join(answer))
             return
         try:
             lines = self._change(what, options)
