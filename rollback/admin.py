@@ -1,6 +1,7 @@
 """Django looks for admin pages here; they live in the console."""
 
 from rollback.console import (
+    backups,
     complaints,
     drafts,
     flags,
@@ -12,6 +13,7 @@ from rollback.console import (
 )
 
 __all__ = [
+    "backups",
     "complaints",
     "drafts",
     "flags",

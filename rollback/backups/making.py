@@ -14,11 +14,12 @@ from typing import Any
 import psycopg
 from django.utils.translation import gettext as _
 
-from rollback.backups import receipts, scratches, shelf, tools
+from rollback.backups import receipts, shelf, tools
 from rollback.backups import source as sources
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.receipts import Migration, Receipt
 from rollback.backups.rows import Record, Row
+from rollback.backups.scratch import restored
 from rollback.backups.source import NAME, Identity, Source, identity, one_row
 from rollback.schema import described, fingerprint
 from rollback.schema.fingerprint import Fingerprint
@@ -279,9 +280,7 @@ def check(
 ) -> None:
     """:raises NotProved: :raises BackupFailed: it cannot be restored"""
     began = time.monotonic()
-    with scratches.restored(
-        source, file, progress=lambda share: shares("restore", share)
-    ) as address:
+    with restored(source, file, progress=lambda share: shares("restore", share)) as address:
         clock.seconds["restore"] = round(time.monotonic() - began, 3)
         with clock.over("compare"):
             found = fingerprint.fingerprint(

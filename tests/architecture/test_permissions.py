@@ -374,6 +374,7 @@ MODELS = {
     "holidays_teacherregion":   ("lacd", "lacd", "lacd"),
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
+    "rollback_backup":          ("l",    "l",    "l"),     # made by the night and by the command
     "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
     "rollback_affectedperson":  ("l",    "l",    "l"),
     "rollback_incidentaction":  ("lc",   "lc",   "lc"),

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from rollback.backups import BackupFailed, BackupRuns, NotProved, making, receipts, scratches, tools
+from rollback.backups import BackupFailed, BackupRuns, NotProved, making, receipts, tools
+from rollback.backups.scratch import MayNotMakeDatabases, _place, remove_leftovers
 from rollback.backups.source import Source
 from tests.rollback import backed
 
@@ -230,7 +231,7 @@ def test_what_a_killed_run_left_behind_the_next_one_removes(
 
 
 def test_only_scratch_databases_of_the_dead_are_removed(small: Source) -> None:
-    here, now = scratches._place(), int(time.time())
+    here, now = _place(), int(time.time())
     mine = f"school_scratch_{here}_{os.getpid()}_{now + 5:x}_9"
     names = {
         mine: "its process lives",
@@ -244,7 +245,7 @@ def test_only_scratch_databases_of_the_dead_are_removed(small: Source) -> None:
         for name in names:
             backed.run(small.address, f"CREATE DATABASE {name}")
         with small.connect() as connection:
-            removed = scratches.remove_leftovers(connection)
+            removed = remove_leftovers(connection)
         assert set(removed) == {name for name, why in names.items() if not why}
         assert set(backed.scratches()) == {name for name, why in names.items() if why}
     finally:
@@ -258,7 +259,7 @@ def test_who_may_not_make_databases_is_told_what_to_do(
     backed.run(small.address, "CREATE ROLE poor LOGIN IN ROLE pg_read_all_data")
     try:
         poor = Source(psycopg.conninfo.make_conninfo(small.address, user="poor"))
-        with pytest.raises(scratches.MayNotMakeDatabases, match="ALTER ROLE poor CREATEDB"):
+        with pytest.raises(MayNotMakeDatabases, match="ALTER ROLE poor CREATEDB"):
             making.prove(poor, where=where)
         assert not backed.files(where)
     finally:
