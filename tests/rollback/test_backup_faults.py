@@ -266,6 +266,32 @@ def test_who_may_not_make_databases_is_told_what_to_do(
         backed.run(small.address, "DROP ROLE poor")
 
 
+def test_another_user_than_the_owner_may_make_them(where: Path) -> None:
+    """As who is named in BACKUP_DATABASE_URL: of the owner's role, and allowed to make databases."""
+    try:
+        with backed.database("owned") as there:
+            name = Source(there).identity().database
+            backed.run(there, f"{ROLES} ALTER DATABASE {name} OWNER TO owner")
+            backed.run(psycopg.conninfo.make_conninfo(there, user="owner"), OWNED)
+            keeper = Source(psycopg.conninfo.make_conninfo(there, user="keeper"))
+            receipt = making.prove(keeper, where=where)
+        assert receipt.fingerprint.catalog["grant public.kept to reader"] == "SELECT"
+        assert not [one for one in receipt.fingerprint.catalog if "owner" in one]
+    finally:
+        backed.run(backed.address("postgres"), "DROP ROLE IF EXISTS keeper, reader, owner")
+
+
+ROLES = """
+    CREATE ROLE owner LOGIN; CREATE ROLE keeper LOGIN CREATEDB IN ROLE owner; CREATE ROLE reader;
+    ALTER SCHEMA public OWNER TO owner;
+"""
+OWNED = """
+    CREATE TABLE kept AS SELECT 1 AS a; GRANT SELECT ON kept TO reader;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO reader;
+    CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+"""
+
+
 def test_a_server_that_is_away_is_told(where: Path) -> None:
     away = Source("postgresql://nobody@127.0.0.1:9/school")
     with pytest.raises(BackupFailed, match="cannot be reached for a backup"):
@@ -301,6 +327,41 @@ def test_a_tool_that_is_too_old_is_named_with_both_versions(
     with pytest.raises(tools.ToolTooOld, match=rf"PostgreSQL 9\.6\.24 .* server is of {server}"):
         making.prove(small, where=where)
     assert not backed.files(where)
+
+
+NEWER = """
+if words == ["--version"]:
+    print("pg_restore (PostgreSQL) 99.1")
+    sys.exit()
+"""
+OLDER_SERVER = """
+assert "--exit-on-error" not in words
+print('pg_restore: error: could not execute query: ERROR:  {error}', file=sys.stderr)
+go()
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "is_harmless"),
+    [
+        ('unrecognized configuration parameter "transaction_timeout"', True),
+        ('relation "child" does not exist', False),
+    ],
+)
+def test_a_newer_tool_may_set_what_the_server_does_not_know_and_nothing_else(
+    error: str, is_harmless: bool, small: Source, where: Path, tmp_path: Path, settings: Any
+) -> None:
+    """Of PostgreSQL 17 and newer, as those of the embedded one: they set a limit that is new."""
+    folder = backed.spoiled(tmp_path / "bin", restore=OLDER_SERVER.format(error=error))
+    tool = folder / "pg_restore"
+    tool.write_text(tool.read_text().replace("def go(", NEWER + "def go("))
+    settings.PG_BIN = folder
+    if is_harmless:
+        assert making.prove(small, where=where).rows == backed.ROWS + 600
+    else:
+        with pytest.raises(BackupFailed, match="does not exist"):
+            making.prove(small, where=where)
 
 
 def test_a_tool_that_is_missing_is_named(tmp_path: Path, monkeypatch: Any, settings: Any) -> None:
