@@ -16,6 +16,7 @@ from django.db import Error, connection
 
 from rollback import plans
 from rollback.models import Plan
+from rollback.processes import be_the_runner
 
 LOOK_EVERY = 1.0
 NAP = 0.1  # how late a signal may be heard
@@ -58,6 +59,7 @@ class Runner:
 
     def look(self) -> None:
         try:
+            be_the_runner()
             taken = plans.advance_due(by=self.by, only=self.only)
         except Error as error:
             self._lose(error)
