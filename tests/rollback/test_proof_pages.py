@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from rollback.rehearsing.graph import migration_graph_hash
 
 from config.roles import give_permissions
 from enrollment.models import User
 from rollback.console import facts, report
 from rollback.models import Backup, LedgerEntry, Orphan, Rehearsal, SchemaChange
-from rollback.rehearsing.graph import migration_graph_hash
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback import phase_rows as phases
@@ -248,6 +248,7 @@ def test_its_picture_can_do_nothing(office: Client, client: Client) -> None:
     assert office.get(f"{REHEARSALS}999999/picture.svg").status_code == 404
 
 
+@pytest.mark.django_db
 def test_its_picture_is_for_who_may_see_it() -> None:
     row = rehearsal()
     somebody = Client()
