@@ -36,6 +36,7 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_flagchange"),
         ("rollback", "view_incident"),
         ("rollback", "view_verification"),
+        ("rollback", "view_backup"),
         ("rollback", "view_trigger"),
         ("rollback", "view_judgment"),
         # What people reported; to answer, and to enter what somebody said on the phone.
