@@ -24,10 +24,11 @@ class OurAutodetector(MigrationAutodetector):
 
     ours: ClassVar[frozenset[str]] = frozenset()
     archiving: ClassVar[frozenset[str]] = frozenset()
+    migrations: dict[str, list[Migration]]
 
     def _optimize_migrations(self) -> None:
         """Django's first; what ours are, it does not optimize any more."""
-        super()._optimize_migrations()
+        super()._optimize_migrations()  # type: ignore[misc]
         known = {app for app, _model in self.from_state.models}
         for app in self.archiving & set(self.migrations):
             for migration in self.migrations[app]:
@@ -66,8 +67,7 @@ def _on_delete(app: str, operation: CreateModel) -> dict[str, str]:
     return {
         name: "SET NULL" if one.null and not one.many_to_many else "CASCADE"
         for name, one in operation.fields
-        if gates.leads_out(app, one)
-        and (one.many_to_many or one.remote_field.on_delete is DO_NOTHING)
+        if gates.leads_out(app, one) and (one.many_to_many or gates.on_delete(one) is DO_NOTHING)
     }
 
 
@@ -82,7 +82,8 @@ def _name_the_first(changes: Mapping[str, list[Migration]], ours: Collection[str
         _app, migration.name = names.get(
             (migration.app_label, migration.name), ("", migration.name)
         )
-        migration.dependencies = [names.get(tuple(one), one) for one in migration.dependencies]
+        needed: list[Any] = [names.get((one[0], one[1]), one) for one in migration.dependencies]
+        vars(migration)["dependencies"] = needed
 
 
 def _prefix(operations: Iterable[Operation]) -> str:

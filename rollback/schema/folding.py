@@ -58,7 +58,7 @@ def _parents_first(
 
 def _needs(app: str, name: str, table: CreateModel, columns: Columns) -> set[str]:
     """Names of this app's models that have to be there before."""
-    labels: list[Any] = [base for base in table.bases if isinstance(base, str)]
+    labels: list[Any] = [base for base in table.bases or () if isinstance(base, str)]
     for _column, field in columns:
         if field.remote_field is not None:
             labels += [field.remote_field.model, getattr(field.remote_field, "through", None)]
@@ -78,16 +78,18 @@ def _of_this_app(app: str, labels: Iterable[Any]) -> set[str]:
 def _fold(operation: Operation, options: dict[str, dict[str, Any]]) -> bool:
     """:returns: whether it is in the table's options now"""
     if isinstance(operation, AddIndex) and operation.model_name_lower in options:
-        of, key, added = options[operation.model_name_lower], "indexes", operation.index
+        _append(options[operation.model_name_lower], "indexes", operation.index)
     elif isinstance(operation, AddConstraint) and operation.model_name_lower in options:
-        of, key, added = options[operation.model_name_lower], "constraints", operation.constraint
+        _append(options[operation.model_name_lower], "constraints", operation.constraint)
     elif isinstance(operation, AlterUniqueTogether) and operation.name_lower in options:
         options[operation.name_lower]["unique_together"] = operation.option_value
-        return True
     else:
         return False
-    of[key] = [*of.get(key, []), added]
     return True
+
+
+def _append(options: dict[str, Any], key: str, added: Any) -> None:
+    options[key] = [*options.get(key, []), added]
 
 
 def _table(made: CreateModel, columns: Columns, options: dict[str, Any]) -> CreateModel:

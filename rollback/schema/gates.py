@@ -183,10 +183,8 @@ def _archiving_one(operation: Operation) -> str:
 def _belongs_into_options(operation: Operation, made: set[str]) -> bool:
     if isinstance(operation, IndexOperation):
         return operation.model_name_lower in made
-    is_together = isinstance(
-        operation, migrations.AlterUniqueTogether | migrations.AlterIndexTogether
-    )
-    return is_together and operation.name_lower in made
+    together = migrations.AlterUniqueTogether | migrations.AlterIndexTogether
+    return isinstance(operation, together) and operation.name_lower in made
 
 
 def _leads_out_well(app: str, operation: Operation) -> Iterator[str]:
@@ -196,10 +194,15 @@ def _leads_out_well(app: str, operation: Operation) -> Iterator[str]:
     for name, one in _fields(operation):
         if not leads_out(app, one):
             continue
-        if not one.many_to_many and one.remote_field.on_delete is not DO_NOTHING:
+        if not one.many_to_many and on_delete(one) is not DO_NOTHING:
             yield f"“{name}” leads to another app: on_delete must be DO_NOTHING."
         if isinstance(operation, ArchivingCreateModel) and name not in operation.db_on_delete:
             yield f"“{name}” leads to another app: say in db_on_delete what the database does."
+
+
+def on_delete(one: "Field[Any, Any]") -> Any:
+    """What Django does to its row when the parent is deleted."""
+    return getattr(one.remote_field, "on_delete", None)
 
 
 def _fields(operation: Operation) -> list[tuple[str, "Field[Any, Any]"]]:

@@ -19,11 +19,10 @@ class Command(makemigrations.Command):
                 f"“{name}” does not say when it is safe: begin with {', '.join(PREFIXES)} "
                 "(docs/migrations.md)."
             )
-        self.autodetector = type(
-            "Autodetector",
-            (OurAutodetector,),
-            {"ours": ours, "archiving": frozenset(registry.by_admin_app())},
-        )
+        told = {"ours": ours, "archiving": frozenset(registry.by_admin_app())}
+        vars(self)["autodetector"] = type("Autodetector", (OurAutodetector,), told)
         super().handle(*args, **options)
-        if self.written_files:
-            self.log("Say in the docstring what undoing loses; make check looks at the rest.")
+        if vars(self)["written_files"]:
+            self.stderr.write(
+                "Say in the docstring what undoing loses; make check looks at the rest."
+            )
