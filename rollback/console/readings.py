@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from rollback import exposure, processes
+from rollback.backups import age
 from rollback.domain.plans import LIVE
 from rollback.domain.processes import RollCall
 from rollback.models import (
@@ -83,6 +85,7 @@ class Readings:
     plans: Sequence[Plan] | None = None
     processes: RollCall | None = None
     events: Events | None = None
+    backups: age.Age | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -175,6 +178,11 @@ def _events(now: datetime) -> Events:
     )
 
 
+def _backups(now: datetime) -> age.Age | None:
+    """None where none are made by themselves."""
+    return age.of_newest() if settings.BACKUP_NIGHTLY else None
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -184,6 +192,7 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "plans": _plans,
     "processes": _processes,
     "events": _events,
+    "backups": _backups,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -194,4 +203,5 @@ NAMES = {
     "plans": _("plans"),
     "processes": _("processes"),
     "events": _("what has happened"),
+    "backups": _("backups"),
 }

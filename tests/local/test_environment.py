@@ -19,6 +19,7 @@ SAFE: dict[str, Any] = {
     "site_url": "https://school.example",
     "database_named": True,
     "email_named": True,
+    "backups_named": True,
 }
 UNSAFE = [
     ("secret_key", "short", "SECRET_KEY must be"),
@@ -30,6 +31,7 @@ UNSAFE = [
     ("site_url", "http://school.example", "SITE_URL must"),
     ("database_named", False, "DATABASE_URL must"),
     ("email_named", False, "EMAIL_URL must"),
+    ("backups_named", False, "BACKUP_DIR must"),
 ]
 
 
