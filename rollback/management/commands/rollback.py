@@ -11,6 +11,7 @@ from rich.table import Table
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
+    archive_words,
     incident_words,
     phase_words,
     plan_runner,
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         plan_runner.add_arguments(commands)
         preserving_words.add_arguments(commands)
         phase_words.add_arguments(commands)
+        archive_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -94,6 +96,8 @@ class Command(BaseCommand):
         actor = runner.actor_at_the_terminal()
         if what == "incident":
             return incident_words.answer(options["step"], options, actor=actor)
+        if what == "archive":
+            return archive_words.answer(options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
         if what in ("plan", "blast"):
