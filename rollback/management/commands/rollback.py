@@ -11,6 +11,7 @@ from rich.table import Table
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
+    doctor_words,
     incident_words,
     plan_runner,
     plan_words,
@@ -52,10 +53,14 @@ class Command(BaseCommand):
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
+        doctor_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
             self._status()
+            return
+        if what in doctor_words.WHAT:
+            self.stdout.write("\n".join(doctor_words.answer(what, options)))
             return
         if what == "who":
             self._who(options["who"])
