@@ -155,11 +155,7 @@ def finish(apps: Collection[str]) -> None:
     """What a table that came back may still lack, when we were stopped before: its foreign keys' check."""
     for table in present(apps):
         with connection.cursor() as cursor:
-            cursor.execute(
-                'SELECT max(id) FROM rollback_ledgerentry WHERE "table" = %s AND back_at IS NOT NULL',
-                [table],
-            )
-            (entry,) = cursor.fetchone()
+            entry = ledger.newest_return(cursor, table)
         if entry:
             archive.finish(table, entry)
 

@@ -12,6 +12,7 @@ from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
     archive_words,
+    doctor_words,
     incident_words,
     phase_words,
     plan_runner,
@@ -58,10 +59,14 @@ class Command(BaseCommand):
         preserving_words.add_arguments(commands)
         phase_words.add_arguments(commands)
         archive_words.add_arguments(commands)
+        doctor_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
             self._status()
+            return
+        if what in doctor_words.WHAT:
+            self.stdout.write("\n".join(doctor_words.answer(what, options)))
             return
         if what == "who":
             self._who(options["who"])
