@@ -131,7 +131,7 @@ class Work:
             raise StepFailed(_("There is no fingerprint from before."))
         found = prints.differences(self.print, prints.take())
         if found:
-            raise StepFailed(" ".join(found), differences=found)
+            raise StepFailed(prints.in_words(found), differences=found)
         words = _(
             "Every row and every definition of %(tables)s tables is what it was before phase 1."
         )

@@ -14,6 +14,7 @@ from rollback.management import (
     incident_words,
     plan_runner,
     plan_words,
+    rehearse_words,
     replay_words,
     verify_words,
 )
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
+        rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -65,6 +67,9 @@ class Command(BaseCommand):
             return
         if what == "verify":
             self._verify(options["incident"])
+            return
+        if what == "rehearse":
+            self.stdout.write("\n".join(rehearse_words.answer(options, say=self._say)))
             return
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
@@ -97,14 +102,14 @@ class Command(BaseCommand):
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
 
     def _run(self, *, once: bool, plan: int | None) -> None:
-        def say(sentence: str) -> None:
-            self.stdout.write(sentence)
-            self.stdout.flush()
-
         if plan is not None and plan_runner.is_missing(plan):
             raise CommandError(f"There is no plan {plan}. See manage.py rollback plan list.")
-        if not plan_runner.Runner(say=say, only=plan).run(once=once):
+        if not plan_runner.Runner(say=self._say, only=plan).run(once=once):
             raise CommandError("Nothing was done: the database could not be reached.")
+
+    def _say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:
         for sentence in processes.sentences(found, word=word):
