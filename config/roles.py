@@ -84,6 +84,8 @@ ROLES["admin"] = (
         ("enrollment", "view_messageaccess"),
         # The office lowers and kills; only these bring a feature to more people.
         ("rollback", "raise_flag"),
+        # The second person that archiving tables needs.
+        ("rollback", "approve_phase"),
         # When a feature is taken away by itself.
         ("rollback", "change_trigger"),
         # Which groups a person is in is chosen in a list that asks for this one.

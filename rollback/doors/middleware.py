@@ -20,7 +20,7 @@ from enrollment.api import problems
 from enrollment.models import Course
 from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
-from rollback import drafts, registry, switchboard, timings
+from rollback import acknowledging, drafts, registry, switchboard, timings
 from rollback.doors import counting, following, measuring
 from rollback.doors.measuring import REFRESH
 from rollback.doors.why import words_because
@@ -49,7 +49,11 @@ class FeatureDoor:
         )
         started = time.perf_counter()
         with measuring.noting_uses() as uses:
-            response = self.get_response(request)
+            try:
+                response = self.get_response(request)
+            finally:
+                if (flag := getattr(request, "busy_with", None)) is not None:
+                    acknowledging.end(flag)
         milliseconds = (time.perf_counter() - started) * 1000
         feature: Feature | None = getattr(request, "let_in_to", None)
         if feature is not None and response.status_code != HTTPStatus.NOT_MODIFIED:
@@ -72,6 +76,8 @@ class FeatureDoor:
         feature = feature_behind(request, match) if match else None
         if match is None or feature is None:
             return None
+        acknowledging.begin(feature.flag)
+        request.busy_with = feature.flag  # type: ignore[attr-defined]
         refused = _refused(request, match, feature)
         if refused is None:
             # How long it takes is counted when it has answered.

@@ -1,4 +1,5 @@
-"""manage.py rollback run: takes the steps of plans when they are due. One process, no broker, no cache.
+"""manage.py rollback run: takes the steps of plans when they are due, and those of the phases. One process,
+no broker, no cache.
 
 Any number of them may run; whichever is killed, another, or the same started again, goes on.
 """
@@ -14,7 +15,7 @@ from types import FrameType
 from django.core.management.base import CommandParser
 from django.db import Error, connection
 
-from rollback import plans
+from rollback import phases, plans
 from rollback.models import Plan
 
 LOOK_EVERY = 1.0
@@ -59,6 +60,8 @@ class Runner:
     def look(self) -> None:
         try:
             taken = plans.advance_due(by=self.by, only=self.only)
+            if self.only is None:
+                phases.resume_due(by=self.by, say=self.say)
         except Error as error:
             self._lose(error)
             return

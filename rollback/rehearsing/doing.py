@@ -159,6 +159,7 @@ class Work:
     def _back(self) -> Facts:
         self._phases().let_back()
         self._phases().verified = None
+        shares.none_on()
         return shares.walk(shares.UP)
 
 

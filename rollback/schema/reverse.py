@@ -3,8 +3,9 @@ touched, children before parents.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.apps import apps as installed
 from django.db import connection
@@ -45,6 +46,20 @@ class Moved:
     digests: dict[str, Digest] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Along:
+    """What else is done. first, last: in the transaction that moves the tables, before the first of them is
+    locked and when all have moved (its seconds are up to then). waits: between two tries to lock them.
+    """
+
+    first: Callable[[], None] = lambda: None
+    last: Callable[[Moved], None] = lambda moved: None
+    waits: Callable[[Sequence[locking.Holder]], None] = lambda holders: None
+
+
+ALONE = Along()
+
+
 def tables(apps: Collection[str]) -> list[str]:
     """Of these apps' models, as they are in the code; also where they are archived."""
     return [
@@ -69,14 +84,16 @@ def to_lock(apps: Collection[str]) -> list[str]:
         return [*own, *catalog.parents_of(cursor, own)]
 
 
-def take_away(*, apps: Collection[str], deadline: float = locking.DEADLINE) -> Moved:
+def take_away(
+    *, apps: Collection[str], deadline: float = locking.DEADLINE, along: Along = ALONE
+) -> Moved:
     """Undoes all migrations of these apps. Afterwards what lies in the archive is counted.
 
     :raises NothingToDo:
     :raises rollback.schema.archive.ArchiveRefused:
     :raises rollback.schema.locking.TablesAreHeld:
     """
-    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline)
+    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline, along)
     with connection.cursor() as cursor:
         entries = [one for app in apps for one in ledger.away(cursor, app=app)]
     found = {str(one): one.digest or ledger.seal(one.id) for one in entries}
@@ -89,6 +106,7 @@ def bring_back(
     apps: Collection[str],
     deadline: float = locking.DEADLINE,
     accept_changes: bool = False,
+    along: Along = ALONE,
 ) -> Moved:
     """Applies all migrations of these apps; then what came back is checked while everybody works.
 
@@ -109,7 +127,7 @@ def bring_back(
     leaves = [
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
-    moved = _migrate(leaves, lambda: [*present(apps), *parents], deadline)
+    moved = _migrate(leaves, lambda: [*present(apps), *parents], deadline, along)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
     return moved
@@ -128,20 +146,32 @@ def finish(apps: Collection[str]) -> None:
             archive.finish(table, entry)
 
 
-def _migrate(targets: Sequence[tuple[str, str | None]], to_lock: object, deadline: float) -> Moved:
+def _migrate(
+    targets: Sequence[tuple[str, str | None]],
+    to_lock: Callable[[], Sequence[str]],
+    deadline: float,
+    along: Along,
+) -> Moved:
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(targets)
     if not plan:
         raise NothingToDo
-    with locking.held(to_lock, deadline=deadline) as waiting:  # type: ignore[arg-type]
+    with locking.held(to_lock, deadline=deadline, first=along.first, waits=along.waits) as waiting:
         began = time.monotonic()
         # Whoever else migrated while we waited has changed the plan.
         executor = MigrationExecutor(connection)
         plan = executor.migration_plan(targets)
         executor.migrate(targets, plan)
+        along.last(_moved(plan, began, waiting))
+    return _moved(plan, began, waiting)
+
+
+def _moved(plan: Sequence[tuple[Any, bool]], began: float, waiting: locking.Waiting) -> Moved:
+    """So far, or when it was committed."""
+    now = waiting.ended if waiting.ended > began else time.monotonic()
     return Moved(
         migrations=[f"{one.app_label}.{one.name}" for one, _backwards in plan],
-        seconds=time.monotonic() - began,
+        seconds=now - began,
         blocked=waiting.blocked,
         tries=waiting.tries,
     )

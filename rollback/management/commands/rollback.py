@@ -12,6 +12,7 @@ from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
     incident_words,
+    phase_words,
     plan_runner,
     plan_words,
     rehearse_words,
@@ -53,6 +54,7 @@ class Command(BaseCommand):
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
+        phase_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
@@ -73,6 +75,9 @@ class Command(BaseCommand):
             return
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
+            return
+        if what in phase_words.COMMANDS:
+            self._phases(what, options)
             return
         try:
             lines = self._change(what, options)
@@ -101,15 +106,23 @@ class Command(BaseCommand):
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
 
+    def _say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
+
+    def _phases(self, what: str, options: dict[str, Any]) -> None:
+        actor = runner.actor_at_the_terminal()
+        try:
+            if not phase_words.answer(what, options, actor=actor, say=self._say):
+                raise CommandError("It is not as it should be; the lines above say why.")
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+
     def _run(self, *, once: bool, plan: int | None) -> None:
         if plan is not None and plan_runner.is_missing(plan):
             raise CommandError(f"There is no plan {plan}. See manage.py rollback plan list.")
         if not plan_runner.Runner(say=self._say, only=plan).run(once=once):
             raise CommandError("Nothing was done: the database could not be reached.")
-
-    def _say(self, sentence: str) -> None:
-        self.stdout.write(sentence)
-        self.stdout.flush()
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:
         for sentence in processes.sentences(found, word=word):
