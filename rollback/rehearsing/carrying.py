@@ -135,7 +135,7 @@ def _carry_out(run: Rehearsing, receipt: Receipt, said: str) -> None:
 def _entered(copy: Any) -> str:
     try:
         return str(copy.__enter__())
-    except (backups.BackupFailed, psycopg.Error) as error:
+    except (backups.BackupFailed, backups.ReceiptRefused, psycopg.Error) as error:
         raise StepFailed(str(error)) from error
 
 
