@@ -38,8 +38,11 @@ def main() -> None:
         return
     tell(done={})
     for line in sys.stdin:
+        computed = time.process_time()
         try:
-            tell(done=work.do(json.loads(line)["step"]))
+            found = work.do(json.loads(line)["step"])
+            # What is left of the seconds was waiting: for the database, or for a processor.
+            tell(done=found | {"computed": round(time.process_time() - computed, 2)})
         except StepFailed as failed:
             tell(failed=str(failed), facts=failed.facts)
         except Exception as error:

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.utils.translation import gettext as _
 
-from rollback import verification
+from rollback import baselines, verification
 from rollback.domain.probing import probing
 from rollback.domain.verification import slowest_allowed
 from rollback.models import Verification
@@ -71,7 +71,7 @@ class Work:
     def _before(self) -> Facts:
         self._journey().prepare()
         found = prints.take()
-        rows = verification.baselines.take()
+        rows = baselines.take()
         self.times = _measured()
         words = _("%(tables)s tables with %(rows)s rows; the baselines were taken.")
         counts = {"tables": len(found.tables), "rows": found.rows}
@@ -131,7 +131,7 @@ class Work:
             raise StepFailed(_("There is no fingerprint from before."))
         found = prints.differences(self.print, prints.take())
         if found:
-            raise StepFailed(" ".join(found), differences=found)
+            raise StepFailed(prints.in_words(found), differences=found)
         words = _(
             "Every row and every definition of %(tables)s tables is what it was before phase 1."
         )
@@ -159,6 +159,7 @@ class Work:
     def _back(self) -> Facts:
         self._phases().let_back()
         self._phases().verified = None
+        shares.none_on()
         return shares.walk(shares.UP)
 
 

@@ -24,7 +24,7 @@ def each() -> dict[str, Any]:
     reverse.finish(feature_apps())
     if found := prints.differences(before, prints.take()):
         words = _("After undoing and applying: %(differences)s")
-        raise StepFailed(words % {"differences": " ".join(found)}, differences=found)
+        raise StepFailed(words % {"differences": prints.in_words(found)}, differences=found)
     words = _("%(number)s migrations; afterwards every row and every definition is what it was.")
     return {
         "migrations": [

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from rollback.rehearsing.graph import migration_graph_hash
 
 from config.roles import give_permissions
 from enrollment.models import User
 from rollback.console import facts, report
 from rollback.models import Backup, LedgerEntry, Orphan, Rehearsal, SchemaChange
+from rollback.rehearsing.graph import migration_graph_hash
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback import phase_rows as phases

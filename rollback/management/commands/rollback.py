@@ -18,6 +18,7 @@ from rollback.management import (
     plan_runner,
     plan_words,
     preserving_words,
+    rehearse_words,
     replay_words,
     verify_words,
 )
@@ -60,6 +61,7 @@ class Command(BaseCommand):
         phase_words.add_arguments(commands)
         archive_words.add_arguments(commands)
         doctor_words.add_arguments(commands)
+        rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
@@ -76,6 +78,9 @@ class Command(BaseCommand):
             return
         if what == "verify":
             self._verify(options["incident"])
+            return
+        if what == "rehearse":
+            self.stdout.write("\n".join(rehearse_words.answer(options, say=self._say)))
             return
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
