@@ -219,7 +219,6 @@ FIRST: dict[str, LiteralString] = {
     "rollback.schemachange": "SELECT min(id) FROM rollback_schemachange",
     "run": "SELECT min(id) FROM rollback_phaserun",
     "rollback.incidentaction": "SELECT min(id) FROM rollback_incidentaction",
-    "rollback.backup": "SELECT min(id) FROM rollback_backup",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
