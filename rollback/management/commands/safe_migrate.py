@@ -12,6 +12,7 @@ from rollback.audit import actor_at_the_terminal
 from rollback.models import Rehearsal
 from rollback.safely import Done, Failed, migrate
 from rollback.safely.carrying_out import Asked
+from rollback.safely.guard import nothing_to_lose
 
 # A rehearsal that is older says little about the rows of today.
 REHEARSED = timedelta(days=7)
@@ -85,12 +86,13 @@ class Command(BaseCommand):
             )
 
     def _rehearsed(self) -> None:
-        if settings.PRODUCTION and (warning := _what_rehearsal_lacks()):
+        is_known = settings.PRODUCTION and not nothing_to_lose()
+        if is_known and (warning := _what_rehearsal_lacks()):
             self.stderr.write(self.style.WARNING(warning))
 
 
 def _what_rehearsal_lacks() -> str:
-    from rollback.rehearsing import migration_graph_hash
+    from rollback.rehearsing.graph import migration_graph_hash
 
     advice = "Rehearse first: manage.py rollback rehearse."
     newest = Rehearsal.objects.filter(passed=True).order_by("-pk").first()
