@@ -242,6 +242,10 @@ TEMPLATES = [
 # ---------------------------------------------------------------- the switchboard
 FEATURES = "config.features.FEATURES"
 PROBES = "config.probes.PLAN"
+PRESERVED_FACTS = "config.facts.FACTS"
+# Signs what `rollback export` writes; an import of a school with a key takes what was signed with the same.
+PRESERVATION_KEY = environment.text(env, "PRESERVATION_KEY", "")
+REHEARSAL = "config.rehearsal.journey"
 WAFFLE_FLAG_MODEL = "rollback.Flag"
 WAFFLE_FLAG_DEFAULT = False
 WAFFLE_CREATE_MISSING_FLAGS = False

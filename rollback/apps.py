@@ -13,7 +13,8 @@ class RollbackConfig(AppConfig):
     def ready(self) -> None:
         from enrollment import personal, sockets
         from enrollment.domain import drawing
-        from rollback import evaluate, safely, sessions, switchboard, trips, watch
+        from enrollment.importing import registry
+        from rollback import evaluate, keeping, safely, sessions, switchboard, trips, watch
         from rollback.database import base as database
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
@@ -30,6 +31,8 @@ class RollbackConfig(AppConfig):
         sockets.plug_actions(actions_for)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)
+        personal.plug_reaching(keeping.within_reach)
+        registry.plug_away(keeping.is_away)
         for chart in CHARTS:
             drawing.add(chart)
         if sessions.write not in watch.also_write:

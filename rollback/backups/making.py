@@ -14,11 +14,13 @@ from typing import Any
 import psycopg
 from django.utils.translation import gettext as _
 
-from rollback.backups import receipts, scratch, shelf, tools
+from rollback.backups import receipts, shelf, tools
+from rollback.backups import source as sources
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.receipts import Migration, Receipt
 from rollback.backups.rows import Record, Row
-from rollback.backups.source import NAME, Identity, Source, identity, one_row, school
+from rollback.backups.scratch import restored
+from rollback.backups.source import NAME, Identity, Source, identity, one_row
 from rollback.schema import described, fingerprint
 from rollback.schema.fingerprint import Fingerprint
 
@@ -88,7 +90,7 @@ def make(*, say: Say, shares: Shares = lambda part, share: None) -> Receipt:
 
     :raises BackupFailed: there is none; every old one is as it was
     """
-    return prove(school(), where=shelf.folder(), say=say, shares=shares, record=Row())
+    return prove(sources.school(), where=shelf.folder(), say=say, shares=shares, record=Row())
 
 
 def prove(
@@ -278,7 +280,7 @@ def check(
 ) -> None:
     """:raises NotProved: :raises BackupFailed: it cannot be restored"""
     began = time.monotonic()
-    with scratch.restored(source, file, progress=lambda share: shares("restore", share)) as address:
+    with restored(source, file, progress=lambda share: shares("restore", share)) as address:
         clock.seconds["restore"] = round(time.monotonic() - began, 3)
         with clock.over("compare"):
             found = fingerprint.fingerprint(

@@ -83,6 +83,13 @@ def school() -> Source:
     """
     own = Source(_django_address())
     if not settings.BACKUP_DATABASE_URL:
+        if settings.DATABASE_POOLED:
+            raise WrongDatabase(
+                _(
+                    "A backup does not pass a pooler: BACKUP_DATABASE_URL must name the server itself "
+                    "while DATABASE_POOLED is true."
+                )
+            )
         return own
     other = Source(settings.BACKUP_DATABASE_URL)
     if other.identity() != own.identity():

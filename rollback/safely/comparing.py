@@ -4,20 +4,17 @@ Others go on writing meanwhile. So what PostgreSQL counts for our own transactio
 is: a table that we wrote no row of, and did not make anew, was changed by others.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
-from psycopg import sql
-
 from rollback import registry
 from rollback.safely.steps import Plan
 from rollback.schema import catalog
-from rollback.schema.digest import Digest, settled
+from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
 
 TABLES = """
@@ -73,22 +70,8 @@ def state(columns: dict[str, list[str]] | None = None) -> State:
             for table in ground
             if columns is None or table in columns
         }
-        rows = {table: _digest(cursor, table, names) for table, names in wanted.items()}
+        rows = {table: digest(cursor, catalog.PUBLIC, table, columns=names) for table, names in wanted.items()}
     return State(files=files, shapes=shapes, columns=wanted, rows=rows)
-
-
-def _digest(cursor: CursorWrapper, table: str, columns: Sequence[str]) -> Digest:
-    """As `digest`, over these columns only."""
-    query = sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)::numeric), 0) FROM {table} t"
-    ).format(
-        row=sql.SQL(", ").join(sql.Identifier("t", name) for name in columns),
-        table=sql.Identifier(catalog.PUBLIC, table),
-    )
-    with settled(cursor):
-        cursor.execute(query)
-        rows, total = cursor.fetchone()
-    return Digest(rows, total)
 
 
 def _prefixes() -> tuple[str, ...]:

@@ -57,7 +57,7 @@ class ArchivingCreateModel(migrations.CreateModel):
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
         schema_editor.create_model(model)
-        self._set_on_delete(schema_editor, model)
+        self.set_on_delete(schema_editor, model)
         if schema_editor.collect_sql:
             return
         for table in tables_of(model):
@@ -82,7 +82,7 @@ class ArchivingCreateModel(migrations.CreateModel):
     def describe(self) -> str:
         return f"{super().describe()} (kept in the archive when it is undone)"
 
-    def _set_on_delete(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
+    def set_on_delete(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
         for name, clause in self.db_on_delete.items():
             field = model._meta.get_field(name)
             if isinstance(field, ManyToManyField):
