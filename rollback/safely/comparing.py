@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
+
 from rollback import registry
 from rollback.safely.steps import Plan
 from rollback.schema import catalog
@@ -70,7 +71,10 @@ def state(columns: dict[str, list[str]] | None = None) -> State:
             for table in ground
             if columns is None or table in columns
         }
-        rows = {table: digest(cursor, catalog.PUBLIC, table, columns=names) for table, names in wanted.items()}
+        rows = {
+            table: digest(cursor, catalog.PUBLIC, table, columns=names)
+            for table, names in wanted.items()
+        }
     return State(files=files, shapes=shapes, columns=wanted, rows=rows)
 
 
