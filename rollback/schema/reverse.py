@@ -3,7 +3,7 @@ touched, children before parents.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from django.apps import apps as installed
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from rollback.schema import archive, catalog, ledger, locking
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
+from rollback.schema.prepared import Target, prepare
 
 
 class NothingToDo(Exception):
@@ -146,20 +147,20 @@ def finish(apps: Collection[str]) -> None:
             archive.finish(table, entry)
 
 
-def _migrate(targets: Sequence[tuple[str, str | None]], to_lock: object, deadline: float) -> Moved:
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(targets)
-    if not plan:
-        raise NothingToDo
-    with locking.held(to_lock, deadline=deadline) as waiting:  # type: ignore[arg-type]
-        began = time.monotonic()
-        # Whoever else migrated while we waited has changed the plan.
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(targets)
-        executor.migrate(targets, plan)
-    return Moved(
-        migrations=[f"{one.app_label}.{one.name}" for one, _backwards in plan],
-        seconds=time.monotonic() - began,
-        blocked=waiting.blocked,
-        tries=waiting.tries,
-    )
+def _migrate(targets: Sequence[Target], to_lock: Callable[[], list[str]], deadline: float) -> Moved:
+    while True:
+        prepared = prepare(targets)
+        if prepared is None:
+            raise NothingToDo
+        with locking.held(to_lock, deadline=deadline) as waiting:
+            began = time.monotonic()
+            # Whoever else migrated while we waited has changed the plan: then it is worked out again.
+            if is_right := prepared.is_still_right():
+                prepared.carry_out()
+        if is_right:
+            return Moved(
+                migrations=prepared.names,
+                seconds=time.monotonic() - began,
+                blocked=waiting.blocked,
+                tries=waiting.tries,
+            )
