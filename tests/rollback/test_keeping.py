@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import date, time, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -14,6 +16,7 @@ from enrollment.operations.erase import erase_person
 from enrollment.queries.personal import copy_of
 from holidays.models import Holiday
 from rollback import incidents, keeping
+from rollback.audit import Actor
 from rollback.keeping import shelf
 from rollback.models import Incident, LedgerEntry, Orphan
 from rollback.runner import actor_of
@@ -25,8 +28,6 @@ from tests.rollback.archiving import APPS, archived, bring_home
 from tests.rollback.flag_rows import seed_flags
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
-
-SECRETS = ("digest", "fingerprint")
 
 
 @pytest.fixture(autouse=True)
@@ -185,15 +186,94 @@ def test_copies_that_were_left_behind_are_in_the_copy_and_are_erased(
     assert report["rows of rows that are gone"] == 1
 
 
-def test_what_was_deleted_for_good_asks_nobody(marta: Teacher, root: User) -> None:
-    Incident.objects.update(resolved_at=timezone.now(), resolved_by_name="x", resolution="A test")
+def archive(*words: str) -> str:
+    out = StringIO()
+    call_command("rollback", "archive", *words, stdout=out)
+    return " ".join(out.getvalue().split())
+
+
+def test_purging_for_good_is_remembered_and_what_comes_back_is_empty(
+    marta: Teacher, root: User
+) -> None:
+    database = connection.settings_dict["NAME"]
+    purge = ("purge", "--reason", "The school is closed", "--older-than")
     with archived():
-        done = keeping.purge(
-            older_than=timedelta(), actor=actor_of(root), reason="The school is closed"
-        )
-        assert {str(one.what) for one in done} >= {"scheduling_timeoff", "holidays_holiday"}
+        listed = archive("list")
+        assert "scheduling_timeoff 1 row" in listed
+        shown = archive("show", "scheduling_timeoff")
+        assert "as it was put there" in shown
+        assert "Marta's knee" not in shown, "what stands in a row is nobody's business"
+        assert "Nothing in the archive is that old" in archive(*purge, "30d")
+        with pytest.raises(CommandError, match=r"Incident \d+ is open"):
+            archive(*purge, "0d", "--confirm", database)
+        resolve_all(root)
+        with pytest.raises(CommandError, match=f"this database is called {database}"):
+            archive(*purge, "0d", "--confirm", "production")
+        with pytest.raises(CommandError, match="--confirm DATABASE"):
+            archive(*purge, "0d")  # nobody is at the terminal
+        assert of("SELECT count(*) FROM archive.scheduling_timeoff") == 1
+        assert "scheduling_timeoff: 1 rows" in archive(*purge, "0d", "--confirm", database)
+
+        assert of("SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text = 'archive'"
+                  " AND relkind = 'r'") == 0  # fmt: skip
+        entry = LedgerEntry.objects.get(table="scheduling_timeoff")
+        assert (entry.rows, entry.purged_because) == (1, "The school is closed")
+        assert entry.purged_by_name.startswith("command line")
+        assert "deleted for good by command line" in archive("show", "scheduling_timeoff")
+
+        # Who copies and erases finds nothing, and no error.
         copy = the_copy(marta.user)
         assert copy["teaching_hours"]["time_off"] == []
         assert copy["closures"]["region"] is None
         erase(marta.user, root)
-        assert not LedgerEntry.objects.exclude(report__has_key="purged").exists()
+
+        moved = reverse.bring_back(apps=APPS)
+        assert {"scheduling_timeoff", "holidays_holidaysource.difference"} <= set(moved.empty)
+    assert not TimeOff.objects.exists()
+    assert LedgerEntry.objects.get(table="scheduling_timeoff").report["purged"]["rows"] == 1
+    assert keeping.shelf() == []
+
+
+def test_who_purged_is_in_their_copy_and_is_forgotten(marta: Teacher, root: User) -> None:
+    resolve_all(root)
+    entry = LedgerEntry.objects.create(
+        app="scheduling",
+        kind="table",
+        table="scheduling_gone",
+        archived_as="archive.scheduling_gone",
+        back_at=timezone.now(),
+    )
+    Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 1})
+    keeping.purge(older_than=timedelta(), actor=actor_of(root), reason="Long enough")
+    assert not Orphan.objects.exists()
+    assert the_copy(root)["archive"]["purged"][0]["purged_because"] == "Long enough"
+    other = User.objects.create_superuser("other@school.example", "correct horse")
+    erase(root, other)
+    entry.refresh_from_db()
+    assert entry.purged_by_name == f"person {root.pk}"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"older_than": timedelta(-1)}, "not negative"),
+        ({"reason": " "}, "A reason is needed"),
+        ({"actor": Actor(name="the evaluator", automatic=True)}, "needs a person"),
+    ],
+)
+def test_purging_needs_a_person_a_reason_and_an_age(change: dict[str, Any], words: str) -> None:
+    asked: dict[str, Any] = {
+        "older_than": timedelta(days=30),
+        "actor": Actor(name="x"),
+        "reason": "x",
+    }
+    with pytest.raises(keeping.PurgeRefused, match=words):
+        keeping.purge(**asked | change)
+
+
+def test_an_age_that_is_none_is_refused() -> None:
+    with pytest.raises(CommandError, match="30 days"):
+        archive("purge", "--reason", "x", "--older-than", "30 days")
+    with pytest.raises(CommandError, match="There is no scheduling_rooms in the archive"):
+        archive("show", "scheduling_rooms")
+    assert archive("list") == "Nothing is in the archive."
