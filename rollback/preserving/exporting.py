@@ -47,9 +47,7 @@ def export(folder: Path, *, say: Say = _silent) -> Manifest:
         with _snapshot() as (as_of, snapshot):
             entries = [_read(file, made, say) for file in GROUND]
             entries += [_read_fact(file, made, say) for file in facts.facts()]
-        found = Manifest(
-            as_of=as_of, snapshot=snapshot, zone=settings.TIME_ZONE, files=entries
-        )
+        found = Manifest(as_of=as_of, snapshot=snapshot, zone=settings.TIME_ZONE, files=entries)
         text = found.as_json().encode()
         _write_whole(made / manifest.NAME, text)
         if signed := manifest.signature(text):
@@ -66,7 +64,9 @@ def _check(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ExportRefused(_("%(folder)s is no folder. Name one that is not there yet.") % values)
     if folder.exists() and any(folder.iterdir()):
-        words = _("%(folder)s is not empty. Name a folder that is not there yet; nothing was written.")
+        words = _(
+            "%(folder)s is not empty. Name a folder that is not there yet; nothing was written."
+        )
         raise ExportRefused(words % values)
 
 

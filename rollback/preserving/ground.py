@@ -4,6 +4,8 @@ In the order of what names what. A key is made of what means the same in every s
 names of courses, instants. Where those are not enough, a number follows, in the order of the rows.
 """
 
+# ruff: noqa: S608  names of our own tables and columns only; what people wrote comes by COPY or as a parameter
+
 from collections.abc import Sequence
 
 from enrollment.domain.states import EnrollmentStatus, LessonStatus
@@ -354,12 +356,8 @@ GROUND: Sequence[File] = (
             Column(name="minutes", kind=kinds.whole(1, 32767), about=""),
             Column(name="granted_at", kind=INSTANT, about=""),
             _named("granted_by", PEOPLE, "", "u.email", "granted_by_id", empty=True),
-            Column(
-                name="note", kind=kinds.text(200), about="only the office reads it", empty=True
-            ),
-            _named(
-                "used_lesson", LESSONS, "made up in it", "n.key", "used_lesson_id", empty=True
-            ),
+            Column(name="note", kind=kinds.text(200), about="only the office reads it", empty=True),
+            _named("used_lesson", LESSONS, "made up in it", "n.key", "used_lesson_id", empty=True),
             Column(name="used_at", kind=INSTANT, about="", empty=True),
         ),
     ),
@@ -368,7 +366,7 @@ GROUND: Sequence[File] = (
         table="enrollment_unitdone",
         about="Which units a student has done.",
         with_=(ENROLLMENT_KEYS, LESSON_KEYS),
-        source=f"""enrollment_unitdone t JOIN enrollment_keys e ON e.id = t.enrollment_id
+        source="""enrollment_unitdone t JOIN enrollment_keys e ON e.id = t.enrollment_id
           JOIN enrollment_courseunit n ON n.id = t.unit_id JOIN enrollment_course c ON c.id = n.course_id
           LEFT JOIN lesson_keys l ON l.id = t.lesson_id LEFT JOIN enrollment_user u ON u.id = t.by_id""",
         made_of="s.enrollment || ' ' || s.unit",

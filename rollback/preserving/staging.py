@@ -4,6 +4,8 @@ Both are compared as texts, written by the same query as the export's: so what a
 an export would write, and a second import finds nothing to do.
 """
 
+# ruff: noqa: S608  names of our own tables and columns only; what people wrote comes by COPY or as a parameter
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,7 +91,9 @@ class Stage:
         for column in self.file.columns:
             if column.kind.value.endswith("::jsonb"):
                 change = f'SET "{column.name}" = ("{column.name}"::jsonb)::text'
-                self._by_batches(f"UPDATE {self.staged} s {change} WHERE s.state = '{NEW}' AND {{some}}")
+                self._by_batches(
+                    f"UPDATE {self.staged} s {change} WHERE s.state = '{NEW}' AND {{some}}"
+                )
 
     def _refuse_repeated(self) -> None:
         key = f'"{self.file.key}"'
@@ -118,7 +122,9 @@ class Stage:
         )
         for line, text, expected in self.cursor.fetchall():
             self.unread[self.file.name].add(text)
-            hint = f"does not fit the line, whose key begins with “{expected}”; correct one of them."
+            hint = (
+                f"does not fit the line, whose key begins with “{expected}”; correct one of them."
+            )
             self.tell_at(line, self.file.key, text, hint)
 
     # ------------------------------------------------------------------ compared
@@ -178,7 +184,9 @@ class Stage:
             for line, key, text in self.cursor.fetchall():
                 self.unread[self.file.name].add(key)
                 if text not in self.unread[column.names]:
-                    hint = f"is neither in {column.names} nor in the school; add it or correct this."
+                    hint = (
+                        f"is neither in {column.names} nor in the school; add it or correct this."
+                    )
                     self.tell_at(line, column.name, text, hint)
 
     # ------------------------------------------------------------------ written
@@ -194,9 +202,7 @@ class Stage:
 
     def _values(self) -> dict[str, str]:
         """By the table's column, SQL of its value."""
-        values = {
-            column.target: _value(column) for column in self.file.columns if column.target
-        }
+        values = {column.target: _value(column) for column in self.file.columns if column.target}
         return {**values, **self.file.also}
 
     def _insert(self) -> str:
@@ -252,7 +258,7 @@ class Stage:
 
     def _refused(self, line: int, error: Exception) -> None:
         self._run(
-            f'UPDATE {self.staged} s SET state = \'{BAD}\' WHERE line = {line} RETURNING "{self.file.key}"'
+            f"UPDATE {self.staged} s SET state = '{BAD}' WHERE line = {line} RETURNING \"{self.file.key}\""
         )
         (key,) = self.cursor.fetchone()
         self.unread[self.file.name].add(key)
@@ -284,7 +290,9 @@ class Stage:
         if not found:
             return ""
         teacher, student, course, starts, status = found
-        return f" In its way is {course}, {starts.isoformat()}, {student} with {teacher} ({status})."
+        return (
+            f" In its way is {course}, {starts.isoformat()}, {student} with {teacher} ({status})."
+        )
 
     # ------------------------------------------------------------------ afterwards
 
@@ -307,11 +315,21 @@ class Stage:
             )
             self.tell_at(line, self.file.key, text, hint)
 
+    def forgive_what_follows(self) -> None:
+        """A row that could not be written leaves those that are numbered after it under other keys."""
+        key = f'"{self.file.key}"'
+        self._run(
+            f"""SELECT s.{key} FROM {self.staged} s
+                 WHERE NOT EXISTS (SELECT FROM {self.school} t WHERE {self._same_key()})"""
+        )
+        self.unread[self.file.name].update(text for (text,) in self.cursor.fetchall())
+
     def keep_keys(self) -> None:
         """For the files that name rows of this one."""
         table = keys(self.file.name)
         self._run(
-            f'CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT "{self.file.key}" AS key, pk FROM {self.school}'
+            f'CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT "{self.file.key}" AS key, pk'
+            f" FROM {self.school}"
         )
         self._run(f"CREATE INDEX ON {table} (key)")
         self._run(f"CREATE INDEX ON {table} (pk)")
@@ -329,7 +347,7 @@ class Stage:
 
 def keys(file: str) -> str:
     """The temporary table of a file's keys, and of the rows that have them."""
-    return f'keys_{file.partition(".")[0]}'
+    return f"keys_{file.partition('.')[0]}"
 
 
 def _value(column: Column) -> str:

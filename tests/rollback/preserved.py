@@ -103,7 +103,12 @@ def fill() -> None:
         reason="-Ada was ill",
     )
     MakeUpCredit.objects.create(
-        enrollment=mine, lesson=gone, minutes=45, granted_by=office, used_lesson=instead, used_at=NOW
+        enrollment=mine,
+        lesson=gone,
+        minutes=45,
+        granted_by=office,
+        used_lesson=instead,
+        used_at=NOW,
     )
     UnitDone.objects.create(enrollment=mine, unit=scales, by=teacher.user, lesson=instead)
     _written(mine, teacher, office)
@@ -128,7 +133,7 @@ def _enrolled(student: Student, course: Course, teacher: Teacher) -> Enrollment:
 
 
 def _written(mine: Enrollment, teacher: Teacher, office: Any) -> None:
-    for sender, body in ((mine.student.user, "@Marta, “hi”\n"), (teacher.user, "Ünder, \"so\"")):
+    for sender, body in ((mine.student.user, "@Marta, “hi”\n"), (teacher.user, 'Ünder, "so"')):
         Message.objects.create(enrollment=mine, sender=sender, body=body, sent_at=NOW)
     last = Message.objects.create(
         # A clock that went back: a thread is in the order of its rows all the same.
@@ -146,7 +151,7 @@ def _written(mine: Enrollment, teacher: Teacher, office: Any) -> None:
 
 def _drafted(ada: Student, zoe: Student, course: Course) -> None:
     poison(ada, course, DEEP, heard='"\\u00fc"', started_at=NOW)
-    poison(zoe, course, '{"note": "=1", "slot": null}', aside="[1e300]", started_at=NOW)
+    poison(zoe, course, '{"note": "=1", "slot": null}', aside="[7]", started_at=NOW)
     NoReminders.objects.create(student=zoe, since=NOW)
 
 
