@@ -161,13 +161,12 @@ class Stage:
         pairs = ", ".join(f's."{column.name}", t."{column.name}"' for column in columns)
         self._run(
             f"""SELECT s.line, {pairs} FROM {self.staged} s JOIN {self.school} t ON {self._same_key()}
-                 WHERE s.state = '{DIFFERS}' ORDER BY s.line"""
+                 WHERE s.state = '{DIFFERS}' ORDER BY s.line LIMIT {MOST_PROBLEMS + 1}"""
         )
-        while rows := self.cursor.fetchmany(BATCH):
-            for line, *texts in rows:
-                for column, mine, theirs in zip(columns, texts[::2], texts[1::2], strict=True):
-                    if mine != theirs:
-                        self.tell_at(line, column.name, mine, _differing(column, theirs))
+        for line, *texts in self.cursor.fetchall():
+            for column, mine, theirs in zip(columns, texts[::2], texts[1::2], strict=True):
+                if mine != theirs:
+                    self.tell_at(line, column.name, mine, _differing(column, theirs))
 
     def refuse_unknown(self) -> None:
         """Rows that name what is neither in the folder nor in the school."""

@@ -17,6 +17,7 @@ from psycopg import ServerCursor
 
 from enrollment.models import Enrollment, Lesson, Message, Reader, User
 from enrollment.operations.import_school import ImportRefused
+from enrollment.operations.personal import erase_account
 from rollback import preserving
 from rollback.models import EnrollmentDraft
 from rollback.preserving import exporting, manifest
@@ -159,6 +160,18 @@ def test_people_come_without_passwords_and_rights(emptied: Path) -> None:
     assert not User.objects.filter(email="nobody@school.example").exists(), "named nowhere"
     teacher = User.objects.get(email="marta@school.example")
     assert [group.name for group in teacher.groups.all()] == ["teacher"]
+
+
+def test_who_was_deleted_stays_so_and_the_next_can_be(emptied: Path) -> None:
+    """A deleted person's address has a number of the school it is from, which here is another's."""
+    preserving.bring_in(emptied)
+    ada, zoe = (User.objects.get(email=f"{name}@school.example") for name in ("ada", "zoe"))
+    User.objects.filter(pk=ada.pk).update(
+        email=f"deleted-{zoe.pk}@deleted.invalid", deleted_at=preserved.NOW
+    )
+    erase_account(user=zoe, now=preserved.NOW)
+    zoe.refresh_from_db()
+    assert zoe.email.startswith(f"deleted-{zoe.pk}-")
 
 
 def test_who_signed_up_with_anothers_address_does_not_get_in(emptied: Path) -> None:
