@@ -28,7 +28,7 @@ def numbered(name: str, base: str, source: str, where: str = "true") -> str:
     """A named query: id and key of each row; those that begin alike are numbered as they came."""
     return f"""{name} AS (
       SELECT id, base || ' ' || row_number() OVER (PARTITION BY base ORDER BY id) AS key
-        FROM (SELECT t.id, {base} AS base FROM {source} WHERE {where}) AS based)"""
+        FROM (SELECT t.id, ({base}) COLLATE "C" AS base FROM {source} WHERE {where}) AS based)"""
 
 
 STUDENT_MAIL = """
