@@ -113,7 +113,7 @@ def bring_back(editor: BaseDatabaseSchemaEditor, *, entry: Entry, table: str) ->
         _run_deferred(editor, table)
         wanted = catalog.shape(cursor, PUBLIC, table)
         archived = catalog.shape(cursor, entry.schema, entry.name)
-        if wanted == archived:
+        if wanted.fits(archived):
             cursor.execute(f"DROP TABLE {qualified(PUBLIC, table)}")
             _alter(cursor, entry.schema, entry.name, "SET SCHEMA {}", sql.Identifier(PUBLIC))
             report: dict[str, Any] = {"moved": True}

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
-from django.db.models import ManyToManyField, Model
+from django.db.models import Field, ManyToManyField, Model
 
 from rollback.schema import archive, catalog, ledger
 
@@ -24,9 +24,16 @@ class ArchivingCreateModel(migrations.CreateModel):
     """
 
     def __init__(
-        self, *args: Any, db_on_delete: Mapping[str, str] | None = None, **options: Any
+        self,
+        name: str,
+        fields: "list[tuple[str, Field[Any, Any]]]",
+        options: dict[str, Any] | None = None,
+        bases: tuple[Any, ...] | None = None,
+        managers: list[tuple[str, Any]] | None = None,
+        db_on_delete: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(*args, **options)
+        """Every argument by its name: Django writes into a migration what it finds in this list."""
+        super().__init__(name, fields, options, bases, managers)
         self.db_on_delete = dict(db_on_delete or {})
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
