@@ -80,7 +80,7 @@ def _in_words(run: PhaseRun, facts: dict[str, Any]) -> str:
     if "blocked" in facts:
         words = _("Nobody waited longer than %(seconds)s s for a table.")
         said.append(words % {"seconds": facts["blocked"]})
-    return " ".join(said)
+    return "; ".join(said)
 
 
 def _person(role: str) -> Actor:

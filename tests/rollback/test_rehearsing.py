@@ -270,6 +270,9 @@ def test_the_picture_has_a_bar_with_its_seconds_for_each_step_that_was_begun() -
     assert all(float(one.get("width") or 0) >= 2 for one in bars)
     right = max(float(one.get("x") or 0) + float(one.get("width") or 0) for one in bars)
     assert right <= 960
+    # Where no style is let in it is a light picture, and no black one.
+    drawn = [*root.iter(f"{SVG}text"), *root.iter(f"{SVG}rect")]
+    assert all(one.get("fill") for one in drawn)
     assert "Restored: 2.0 s, done" in (root.get("aria-label") or "")
 
 
