@@ -8,10 +8,10 @@ import psycopg
 from django.utils.translation import gettext as _
 
 from rollback.backups import receipts, rows, shelf, source
-from rollback.backups import scratch as scratches
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.making import Clock, NotProved, Shares, check, make
 from rollback.backups.receipts import Receipt, ReceiptRefused
+from rollback.backups.scratch import restored
 from rollback.backups.shelf import TooFew, newest_verified
 
 __all__ = [
@@ -82,7 +82,7 @@ def scratch(*, receipt: Receipt, say: Say) -> Iterator[str]:
     """
     receipts.read(receipt.path, of=None, contents=True)
     say(_("Restoring %(name)s into a scratch database …") % {"name": receipt.name})
-    with scratches.restored(source.school(), receipt.path) as address:
+    with restored(source.school(), receipt.path) as address:
         yield source.as_url(address)
 
 

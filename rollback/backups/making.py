@@ -14,15 +14,18 @@ from typing import Any
 import psycopg
 from django.utils.translation import gettext as _
 
-from rollback.backups import receipts, scratch, shelf, tools
+from rollback.backups import receipts, shelf, tools
+from rollback.backups import source as sources
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.receipts import Migration, Receipt
 from rollback.backups.rows import Record, Row
-from rollback.backups.source import NAME, Identity, Source, identity, school
+from rollback.backups.scratch import restored
+from rollback.backups.source import NAME, Identity, Source, identity, one_row
 from rollback.schema import described, fingerprint
 from rollback.schema.fingerprint import Fingerprint
 
-CLAIM = 0x73636842  # any number that no other advisory lock has
+# Any number that no other advisory lock has.
+CLAIM = "SELECT pg_try_advisory_lock(1935894594)"
 LOCK_WAIT = "60s"
 # Enough to see what is wrong.
 SHOWN = 10
@@ -87,7 +90,7 @@ def make(*, say: Say, shares: Shares = lambda part, share: None) -> Receipt:
 
     :raises BackupFailed: there is none; every old one is as it was
     """
-    return prove(school(), where=shelf.folder(), say=say, shares=shares, record=Row())
+    return prove(sources.school(), where=shelf.folder(), say=say, shares=shares, record=Row())
 
 
 def prove(
@@ -126,8 +129,7 @@ def claimed(source: Source) -> Iterator[None]:
     :raises BackupRuns:
     """
     with source.connect() as connection:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [CLAIM]).fetchone()
-        if row != (True,):
+        if one_row(connection, CLAIM) != (True,):
             words = _("Another backup of this database is under way. Wait until it has ended.")
             raise BackupRuns(words)
         yield
@@ -166,8 +168,9 @@ def _prove(source: Source, where: Path, say: Say, shares: Shares, record: Record
 
 def _moment(connection: psycopg.Connection[Any]) -> Moment:
     snapshot = fingerprint.export(connection)
-    row = connection.execute("SELECT now(), to_regclass('public.django_migrations')").fetchone()
-    as_of, has_migrations = row or ()
+    as_of, has_migrations = one_row(
+        connection, "SELECT now(), to_regclass('public.django_migrations') IS NOT NULL"
+    )
     query = "SELECT app, name FROM public.django_migrations ORDER BY app, name"
     applied = connection.execute(query).fetchall() if has_migrations else []
     return Moment(
@@ -277,7 +280,7 @@ def check(
 ) -> None:
     """:raises NotProved: :raises BackupFailed: it cannot be restored"""
     began = time.monotonic()
-    with scratch.restored(source, file, progress=lambda share: shares("restore", share)) as address:
+    with restored(source, file, progress=lambda share: shares("restore", share)) as address:
         clock.seconds["restore"] = round(time.monotonic() - began, 3)
         with clock.over("compare"):
             found = fingerprint.fingerprint(

@@ -23,7 +23,7 @@ from psycopg import sql
 
 from rollback.backups import tools
 from rollback.backups.failing import BackupFailed
-from rollback.backups.source import Source
+from rollback.backups.source import Source, one_row
 from rollback.schema.fingerprint import Progress
 
 log = structlog.get_logger(__name__)
@@ -74,8 +74,7 @@ def restored(
 
 def _create(connection: psycopg.Connection[Any], name: str) -> None:
     """Empty, with the same encoding and collation as the school's."""
-    row = connection.execute(LIKE).fetchone()
-    encoding, facts = row if row else ("UTF8", {})
+    encoding, facts = one_row(connection, LIKE)
     options = [
         sql.SQL("{} {}").format(sql.SQL(word), sql.Literal(value))
         for word, value in _options(encoding, facts).items()
@@ -168,10 +167,13 @@ def remove_leftovers(connection: psycopg.Connection[Any]) -> list[str]:
 
 
 def _is_left(named: re.Match[str], *, in_use: bool) -> bool:
-    born = int(named["born"], 16)
-    if named["place"] == _place():
-        return not _lives(int(named["pid"]), since=born)
-    return not in_use and time.time() - born > GRACE
+    born, pid = int(named["born"], 16), int(named["pid"])
+    if named["place"] != _place():
+        return not in_use and time.time() - born > GRACE
+    if not _lives(pid):
+        return True
+    # The number was given again. By the clock, which may have been set: nobody is thrown out for it.
+    return not in_use and _begun(pid) > born + 1
 
 
 def _place() -> str:
@@ -184,25 +186,22 @@ def _place() -> str:
     return hashlib.blake2b("\n".join(known).encode(), digest_size=4).hexdigest()
 
 
-def _lives(pid: int, *, since: int) -> bool:
-    """A number that was given again belongs to a process that was begun later."""
+def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         pass
-    try:
-        return _begun(pid) <= since + 1
-    except (OSError, ValueError, IndexError):
-        return True
+    return True
 
 
 def _begun(pid: int) -> float:
-    ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    boot = next(
-        line.split()[1]
-        for line in Path("/proc/stat").read_text().splitlines()
-        if line[:6] == "btime "
-    )
+    """0 where nobody says when: then it may be as old as anything."""
+    try:
+        ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        lines = Path("/proc/stat").read_text().splitlines()
+        boot = next(line.split()[1] for line in lines if line.startswith("btime "))
+    except (OSError, IndexError, StopIteration):
+        return 0.0
     return int(boot) + int(ticks) / os.sysconf("SC_CLK_TCK")

@@ -109,12 +109,10 @@ def newest_verified(*, within: timedelta | None = None) -> Receipt | None:
     the database's clock.
     """
     with source.school().connect() as connection:
-        row = connection.execute("SELECT clock_timestamp()").fetchone()
+        (now,) = source.one_row(connection, "SELECT clock_timestamp()")
         identity = source.identity(connection)
     for receipt in intact(of=identity):
-        if within is not None and row and row[0] - receipt.as_of > within:
-            return None
-        return receipt
+        return receipt if within is None or now - receipt.as_of <= within else None
     return None
 
 

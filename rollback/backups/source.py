@@ -1,7 +1,7 @@
 """Which database is backed up, and how it is told from every other."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -63,9 +63,16 @@ class Source:
             return identity(connection)
 
 
+def one_row(connection: psycopg.Connection[Any], query: LiteralString) -> tuple[Any, ...]:
+    """Of a query that always has one."""
+    row: tuple[Any, ...] | None = connection.execute(query).fetchone()
+    if row is None:
+        raise LookupError(query)
+    return row
+
+
 def identity(connection: psycopg.Connection[Any]) -> Identity:
-    row = connection.execute(IDENTITY).fetchone()
-    system, database, server = row if row else ("", "", 0)
+    system, database, server = one_row(connection, IDENTITY)
     return Identity(system=system, database=database, server=server)
 
 
@@ -76,6 +83,13 @@ def school() -> Source:
     """
     own = Source(_django_address())
     if not settings.BACKUP_DATABASE_URL:
+        if settings.DATABASE_POOLED:
+            raise WrongDatabase(
+                _(
+                    "A backup does not pass a pooler: BACKUP_DATABASE_URL must name the server itself "
+                    "while DATABASE_POOLED is true."
+                )
+            )
         return own
     other = Source(settings.BACKUP_DATABASE_URL)
     if other.identity() != own.identity():

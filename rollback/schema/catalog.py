@@ -1,5 +1,6 @@
 """What PostgreSQL knows about a table: its shape, its foreign keys, and what else hangs on it."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -43,6 +44,9 @@ VIEWS = """
      WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = %s::regclass
        AND r.ev_class <> d.refobjid
 """
+
+
+WHERE_IT_IS = re.compile(r" ON (public|archive\w*|pg_temp\w*)\.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +130,7 @@ def shape(cursor: CursorWrapper, schema: str, table: str) -> Shape:
     cursor.execute(INDEXES, [name])
     # The definition says in which schema the table is.
     indexes = {
-        index: definition.replace(f" ON {schema}.", " ON ", 1)
+        index: WHERE_IT_IS.sub(" ON ", definition, count=1)
         for index, definition in sorted(cursor.fetchall())
     }
     return Shape(columns=columns, constraints=constraints, indexes=indexes)

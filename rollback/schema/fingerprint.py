@@ -128,10 +128,11 @@ def fingerprint(
 def address_of(where: Where) -> str:
     if isinstance(where, str):
         return where
-    if isinstance(where, BaseDatabaseWrapper):
-        where.ensure_connection()
-        return address_of(where.connection)
-    return make_conninfo(where.info.dsn, password=where.info.password or None)
+    if isinstance(where, psycopg.Connection):
+        return make_conninfo(where.info.dsn, password=where.info.password or None)
+    # Django's, which hides behind a proxy and so is known by what it is not.
+    where.ensure_connection()
+    return address_of(where.connection)
 
 
 @contextmanager

@@ -11,10 +11,13 @@ from rich.table import Table
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
+    archive_words,
+    doctor_words,
     incident_words,
     phase_words,
     plan_runner,
     plan_words,
+    preserving_words,
     rehearse_words,
     replay_words,
     verify_words,
@@ -54,12 +57,18 @@ class Command(BaseCommand):
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
+        preserving_words.add_arguments(commands)
         phase_words.add_arguments(commands)
+        archive_words.add_arguments(commands)
+        doctor_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
             self._status()
+            return
+        if what in doctor_words.WHAT:
+            self.stdout.write("\n".join(doctor_words.answer(what, options)))
             return
         if what == "who":
             self._who(options["who"])
@@ -75,6 +84,10 @@ class Command(BaseCommand):
             return
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
+            return
+        if what in ("export", "import"):
+            answer = preserving_words.answer(what, options, say=self.stderr.write)
+            self.stdout.write("\n".join(answer))
             return
         if what in phase_words.COMMANDS:
             self._phases(what, options)
@@ -93,6 +106,8 @@ class Command(BaseCommand):
         actor = runner.actor_at_the_terminal()
         if what == "incident":
             return incident_words.answer(options["step"], options, actor=actor)
+        if what == "archive":
+            return archive_words.answer(options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
         if what in ("plan", "blast"):
