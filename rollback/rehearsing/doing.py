@@ -45,7 +45,7 @@ class Work:
         does: dict[str, Callable[[], Facts]] = {
             "ready": self._ready,
             "before": self._before,
-            "migrations": undoing.each,
+            "migrations": lambda: undoing.each(self.print or prints.take()),
             "flags": lambda: shares.walk(shares.DOWN),
             "student": self._begin,
             "student goes on": self._go_on,
@@ -66,7 +66,7 @@ class Work:
 
     def _before(self) -> Facts:
         self._journey().prepare()
-        found = prints.take()
+        found = self.print = prints.take()
         rows = baselines.take()
         self.times = times.measured()
         words = _("%(tables)s tables with %(rows)s rows; the baselines were taken.")
