@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from rollback.audit import actor_at_the_terminal
-from rollback.safely import Done, Failed, migrate, rehearsed
+from rollback.rehearsing import certificate_warning
+from rollback.safely import Done, Failed, migrate
 from rollback.safely.carrying_out import Asked
 from rollback.safely.guard import nothing_to_lose
 
@@ -83,9 +84,7 @@ class Command(BaseCommand):
     def _rehearsed(self) -> None:
         if not settings.PRODUCTION or nothing_to_lose():
             return
-        from rollback.rehearsing.graph import migration_graph_hash
-
-        if warning := rehearsed.lacks(graph=migration_graph_hash(), now=timezone.now()):
+        if warning := certificate_warning(timezone.now()):
             self.stderr.write(self.style.WARNING(warning))
 
 
