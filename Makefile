@@ -45,8 +45,7 @@ floors: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
 
 migrations: $(VENV)/dev.stamp
-	$(BIN)/python -W "ignore:Got an error checking a consistent migration history" \
-		manage.py makemigrations --check --dry-run
+	$(BIN)/python -m config.check_migrations
 
 deployable: $(VENV)/dev.stamp
 	@echo "manage.py check --deploy, as in production"

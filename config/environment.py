@@ -286,6 +286,7 @@ def refuse_unsafe(
     database_named: bool,
     email_named: bool,
     backups_named: bool,
+    guarded: bool,
 ) -> None:
     """:raises ImproperlyConfigured: naming every unsafe value at once."""
     problems = []
@@ -302,6 +303,11 @@ def refuse_unsafe(
     if not backups_named:
         problems.append(
             "BACKUP_DIR must be set, best to a folder on another disk than the database's."
+        )
+    if not guarded:
+        problems.append(
+            "SCHEMA_GUARD must not be false: `migrate` would change the schema without a proved backup. "
+            "For an emergency there is SCHEMA_BREAK_GLASS."
         )
     if problems:
         raise ImproperlyConfigured("Not safe for production:\n- " + "\n- ".join(problems))

@@ -55,6 +55,14 @@ DATABASES = {"default": environment.database(DATABASE_URL, pooled=DATABASE_POOLE
 DATABASE_FAILURES = environment.positive(env, "DATABASE_FAILURES", 3)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# ---------------------------------------------------------------- the schema
+# Whether `migrate` wants a proved backup of exactly this plan. A test's database is made by it.
+SCHEMA_GUARD = not TESTING and environment.boolean(env, "SCHEMA_GUARD", default=PRODUCTION)
+# Whether the database's name has to be typed before its schema is changed: it is none of a desk or a test.
+SCHEMA_CONFIRM = PRODUCTION or not embedded.is_ours(DATABASE_URL, VAR / "postgres")
+SCHEMA_BREAK_GLASS = environment.text(env, "SCHEMA_BREAK_GLASS", "")
+MIGRATION_RULES = BASE_DIR / "config" / "migrations.toml"
+
 # ---------------------------------------------------------------- backups
 BACKUP_DIR = environment.folder(env, "BACKUP_DIR", VAR / "backups")
 # Signs receipts; without one SECRET_KEY does, and a new SECRET_KEY makes every older receipt worthless.
@@ -465,4 +473,5 @@ if PRODUCTION:
         database_named=bool(environment.text(env, "DATABASE_URL", "")),
         email_named=bool(environment.text(env, "EMAIL_URL", "")),
         backups_named=bool(environment.text(env, "BACKUP_DIR", "")),
+        guarded=SCHEMA_GUARD or TESTING,
     )

@@ -1,24 +1,28 @@
 """Django looks for admin pages here; they live in the console."""
 
 from rollback.console import (
-    backups,
+    archive,
     complaints,
     drafts,
     flags,
     incident_rows,
     incidents,
+    phases,
+    proofs,
     records,
     triggers,
     verifications,
 )
 
 __all__ = [
-    "backups",
+    "archive",
     "complaints",
     "drafts",
     "flags",
     "incident_rows",
     "incidents",
+    "phases",
+    "proofs",
     "records",
     "triggers",
     "verifications",

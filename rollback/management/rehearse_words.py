@@ -1,6 +1,6 @@
 """manage.py rollback rehearse: the whole rollback on a copy of the school."""
 
-from argparse import _SubParsersAction
+from argparse import ArgumentTypeError, _SubParsersAction
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 
 
 def _patience(text: str) -> float:
-    """argparse says it to whoever typed it."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0.1 <= value <= 100:
-        raise ValueError
+        raise ArgumentTypeError(f"“{text}” is no number from 0.1 to 100.")
     return value
 
 

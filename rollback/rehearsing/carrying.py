@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from rollback import backups
 from rollback.backups import Receipt, source
-from rollback.backups import scratch as scratches
+from rollback.backups.scratch import remove_leftovers
 from rollback.models import Rehearsal
 from rollback.rehearsing import certificate, papers, surroundings
 from rollback.rehearsing.graph import migration_graph_hash
@@ -135,7 +135,7 @@ def _carry_out(run: Rehearsing, receipt: Receipt, said: str) -> None:
 def _entered(copy: Any) -> str:
     try:
         return str(copy.__enter__())
-    except (backups.BackupFailed, psycopg.Error) as error:
+    except (backups.BackupFailed, backups.ReceiptRefused, psycopg.Error) as error:
         raise StepFailed(str(error)) from error
 
 
@@ -180,6 +180,8 @@ def _finish(run: Rehearsing, rehearsal: Rehearsal) -> None:
     wanted = {RESTORE, *(one.name for one in STEPS), DROP}
     rehearsal.passed = {one.name for one in run.results if one.state == DONE} == wanted
     rehearsal.error = "\n".join(f"{one.title}: {one.words}" for one in run.failures)
+    if not (rehearsal.passed or rehearsal.error):
+        rehearsal.error = _("It was broken off.")
     rehearsal.figures = {**certificate.figures(named), "steps": papers.as_json(run.results)}
     Rehearsal.objects.filter(pk=rehearsal.pk).update(finished_at=Now())
     rehearsal.refresh_from_db(fields=["finished_at"])
@@ -212,7 +214,7 @@ def _folder() -> Iterator[Path]:
 def _tidy_up(say: Say) -> None:
     """What killed runs have left: we hold the lock, so none of them lives."""
     with source.school().connect() as connected:
-        for name in scratches.remove_leftovers(connected):
+        for name in remove_leftovers(connected):
             say(_("The copy of a killed run was dropped: %(name)s.") % {"name": name})
     error = _("It was killed.")
     left = Rehearsal.objects.filter(passed=None)

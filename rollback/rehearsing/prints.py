@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from django.db import connections
+from django.utils.translation import gettext as _
 
 from rollback.schema import fingerprint
 from rollback.schema.fingerprint import Fingerprint
@@ -12,6 +13,7 @@ WRITTEN = (
     *("rollback_", "django_session", "django_cache", "django_migrations", "django_admin_log"),
 )
 KEPT = ("rollback_enrollmentdraft",)
+NAMED = 8
 
 
 def take() -> Fingerprint:
@@ -32,3 +34,11 @@ def _counts(name: str) -> bool:
     """name: with its schema."""
     table = name.rpartition(".")[2]
     return table in KEPT or not table.startswith(WRITTEN)
+
+
+def in_words(differences: list[str]) -> str:
+    """A table that is missing is missing with all its columns: the first few say enough."""
+    said, more = differences[:NAMED], len(differences) - NAMED
+    if more > 0:
+        said.append(_("And %(number)s more.") % {"number": more})
+    return " ".join(said)

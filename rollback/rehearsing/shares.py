@@ -29,6 +29,14 @@ def all_on() -> None:
     runner.set_shares(flags=_names(), percent=Decimal(100), actor=ACTOR, reason=REASON)
 
 
+def none_on() -> None:
+    """At 0 % instead of killed, from where it can be walked up. :raises rollback.audit.ChangeRefused:"""
+    for flag in Flag.objects.all():
+        if flag.is_killed:
+            runner.restore(flag=flag.name, percent=Decimal(0), actor=ACTOR, reason=REASON)
+    runner.set_shares(flags=_names(), percent=Decimal(0), actor=ACTOR, reason=REASON)
+
+
 def walk(percents: Sequence[int]) -> dict[str, Any]:
     """:raises StepFailed: a share is not what it should be, or somebody went the other way"""
     subjects = everybody()

@@ -12,11 +12,14 @@ from rollback.rehearsing import prints
 from rollback.rehearsing.helper import StepFailed
 from rollback.rehearsing.ready import feature_apps
 from rollback.schema import reverse
+from rollback.schema.fingerprint import Fingerprint
 
 
-def each() -> dict[str, Any]:
-    """:raises StepFailed: one cannot be undone or applied, or something is not what it was"""
-    before = prints.take()
+def each(before: Fingerprint) -> dict[str, Any]:
+    """before: of the copy as it is.
+
+    :raises StepFailed: one cannot be undone or applied, or something is not what it was
+    """
     plan = MigrationExecutor(connection).migration_plan([(app, None) for app in feature_apps()])
     migrations = [one for one, _backwards in plan]
     undone = {str(one): _do(one, backwards=True) for one in migrations}
@@ -24,7 +27,7 @@ def each() -> dict[str, Any]:
     reverse.finish(feature_apps())
     if found := prints.differences(before, prints.take()):
         words = _("After undoing and applying: %(differences)s")
-        raise StepFailed(words % {"differences": " ".join(found)}, differences=found)
+        raise StepFailed(words % {"differences": prints.in_words(found)}, differences=found)
     words = _("%(number)s migrations; afterwards every row and every definition is what it was.")
     return {
         "migrations": [

@@ -3,7 +3,7 @@ touched, children before parents.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from django.apps import apps as installed
@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from rollback.schema import archive, catalog, ledger, locking
+from rollback.schema import archive, catalog, ledger, locking, prepared
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
 
@@ -35,7 +35,8 @@ class ArchiveChanged(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Moved:
     """migrations: "app.name", as they were undone or applied. seconds: of the transaction alone. blocked:
-    the longest that a request can have waited for it. digests: by table, of what was moved.
+    the longest that a request can have waited for it. digests: by table, of what was moved. empty: what
+    came back without anything in it, for it had been purged.
     """
 
     migrations: list[str]
@@ -43,6 +44,21 @@ class Moved:
     blocked: float
     tries: int
     digests: dict[str, Digest] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Along:
+    """What else is done. first, last: in the transaction that moves the tables, before the first of them is
+    locked and when all have moved (its seconds are up to then). waits: between two tries to lock them.
+    """
+
+    first: Callable[[], None] = lambda: None
+    last: Callable[[Moved], None] = lambda moved: None
+    waits: Callable[[Sequence[locking.Holder]], None] = lambda holders: None
+
+
+ALONE = Along()
 
 
 def tables(apps: Collection[str]) -> list[str]:
@@ -62,6 +78,22 @@ def present(apps: Collection[str]) -> list[str]:
         return catalog.children_first(cursor, there)
 
 
+def ground(apps: Collection[str]) -> list[str]:
+    """Tables outside of these apps to which theirs refer, also while they are away: a foreign key that is
+    put on again locks both its sides.
+    """
+    own = set(tables(apps))
+    with connection.cursor() as cursor:
+        found = {
+            key.remote_field.model._meta.db_table
+            for app in apps
+            for model in installed.get_app_config(app).get_models(include_auto_created=True)
+            for key in model._meta.local_concrete_fields
+            if key.remote_field
+        }
+        return sorted(one for one in found - own if catalog.exists(cursor, catalog.PUBLIC, one))
+
+
 def to_lock(apps: Collection[str]) -> list[str]:
     """And what they refer to: taking a foreign key off locks both its sides."""
     own = present(apps)
@@ -69,17 +101,19 @@ def to_lock(apps: Collection[str]) -> list[str]:
         return [*own, *catalog.parents_of(cursor, own)]
 
 
-def take_away(*, apps: Collection[str], deadline: float = locking.DEADLINE) -> Moved:
+def take_away(
+    *, apps: Collection[str], deadline: float = locking.DEADLINE, along: Along = ALONE
+) -> Moved:
     """Undoes all migrations of these apps. Afterwards what lies in the archive is counted.
 
     :raises NothingToDo:
     :raises rollback.schema.archive.ArchiveRefused:
     :raises rollback.schema.locking.TablesAreHeld:
     """
-    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline)
+    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline, along)
     with connection.cursor() as cursor:
         entries = [one for app in apps for one in ledger.away(cursor, app=app)]
-    found = {str(one): one.digest or ledger.seal(one.id) for one in entries}
+    found = {str(one): one.digest or ledger.seal(one.id) for one in entries if not one.purged}
     moved.digests.update({name: one for name, one in found.items() if one})
     return moved
 
@@ -89,6 +123,7 @@ def bring_back(
     apps: Collection[str],
     deadline: float = locking.DEADLINE,
     accept_changes: bool = False,
+    along: Along = ALONE,
 ) -> Moved:
     """Applies all migrations of these apps; then what came back is checked while everybody works.
 
@@ -100,18 +135,18 @@ def bring_back(
     :raises rollback.schema.locking.TablesAreHeld:
     """
     with connection.cursor() as cursor:
-        entries = [one for app in apps for one in ledger.away(cursor, app=app) if not one.purged]
-        found = {one: digest(cursor, one.schema, one.name) for one in entries}
-        parents = catalog.parents_of(cursor, present(apps))
+        away = [one for app in apps for one in ledger.away(cursor, app=app)]
+        found = {one: digest(cursor, one.schema, one.name) for one in away if not one.purged}
     changed = [str(one) for one, now in found.items() if one.digest and one.digest != now]
     if changed and not accept_changes:
         raise ArchiveChanged(changed)
     leaves = [
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
-    moved = _migrate(leaves, lambda: [*present(apps), *parents], deadline)
+    moved = _migrate(leaves, lambda: [*present(apps), *ground(apps)], deadline, along)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
+    moved.empty.extend(str(one) for one in away if one.purged)
     return moved
 
 
@@ -119,29 +154,36 @@ def finish(apps: Collection[str]) -> None:
     """What a table that came back may still lack, when we were stopped before: its foreign keys' check."""
     for table in present(apps):
         with connection.cursor() as cursor:
-            cursor.execute(
-                'SELECT max(id) FROM rollback_ledgerentry WHERE "table" = %s AND back_at IS NOT NULL',
-                [table],
-            )
-            (entry,) = cursor.fetchone()
+            entry = ledger.newest_return(cursor, table)
         if entry:
             archive.finish(table, entry)
 
 
-def _migrate(targets: Sequence[tuple[str, str | None]], to_lock: object, deadline: float) -> Moved:
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(targets)
-    if not plan:
-        raise NothingToDo
-    with locking.held(to_lock, deadline=deadline) as waiting:  # type: ignore[arg-type]
-        began = time.monotonic()
-        # Whoever else migrated while we waited has changed the plan.
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(targets)
-        executor.migrate(targets, plan)
+def _migrate(
+    targets: prepared.Targets,
+    to_lock: Callable[[], Sequence[str]],
+    deadline: float,
+    along: Along,
+) -> Moved:
+    while True:
+        plan = prepared.prepare(targets)
+        if not plan.plan:
+            raise NothingToDo
+        with locking.held(
+            to_lock, deadline=deadline, first=along.first, waits=along.waits
+        ) as waiting:
+            began = time.monotonic()
+            # Whoever else migrated while we waited has changed the plan.
+            if is_done := not plan.is_overtaken():
+                plan.run()
+                along.last(_moved(plan, began, waiting))
+        if is_done:
+            return _moved(plan, began, waiting)
+
+
+def _moved(plan: prepared.Prepared, began: float, waiting: locking.Waiting) -> Moved:
+    """So far, or when it was committed."""
+    now = waiting.ended if waiting.ended > began else time.monotonic()
     return Moved(
-        migrations=[f"{one.app_label}.{one.name}" for one, _backwards in plan],
-        seconds=time.monotonic() - began,
-        blocked=waiting.blocked,
-        tries=waiting.tries,
+        migrations=plan.names, seconds=now - began, blocked=waiting.blocked, tries=waiting.tries
     )

@@ -71,3 +71,20 @@ def test_away_and_back_every_row_and_the_catalog_are_equal(rows: None) -> None:
     assert fingerprint() == before
     assert not Orphan.objects.exists()
     assert not LedgerEntry.objects.filter(back_at__isnull=True).exists()
+
+
+def test_definitions_that_a_restore_has_reworded_fit_all_the_same() -> None:
+    """PostgreSQL writes a check of a restored database with other casts: found by a rehearsal."""
+
+    def shape(check: str, default: str = "'a'::text") -> catalog.Shape:
+        column = catalog.Column(
+            type="text", notnull=True, identity=False, generated=False, default=default
+        )
+        return catalog.Shape(columns={"a": column}, constraints={"c": check}, indexes={})
+
+    made = shape("CHECK (((a)::text = ANY ((ARRAY['x'::character varying])::text[])))")
+    restored = shape("CHECK (((a)::text = ANY (ARRAY[('x'::character varying)::text])))")
+    assert made != restored
+    assert made.fits(restored)
+    assert not made.fits(shape("CHECK (((a)::text = ANY (ARRAY[('y'::character varying)::text])))"))
+    assert not made.fits(shape(made.constraints["c"], default="'b'::text"))

@@ -11,10 +11,14 @@ from rich.table import Table
 from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
+    archive_words,
+    doctor_words,
     incident_words,
+    phase_words,
     plan_runner,
     plan_words,
     preserving_words,
+    rehearse_words,
     replay_words,
     verify_words,
 )
@@ -54,10 +58,17 @@ class Command(BaseCommand):
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
         preserving_words.add_arguments(commands)
+        phase_words.add_arguments(commands)
+        archive_words.add_arguments(commands)
+        doctor_words.add_arguments(commands)
+        rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         if what == "status":
             self._status()
+            return
+        if what in doctor_words.WHAT:
+            self.stdout.write("\n".join(doctor_words.answer(what, options)))
             return
         if what == "who":
             self._who(options["who"])
@@ -68,12 +79,18 @@ class Command(BaseCommand):
         if what == "verify":
             self._verify(options["incident"])
             return
+        if what == "rehearse":
+            self.stdout.write("\n".join(rehearse_words.answer(options, say=self._say)))
+            return
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
             return
         if what in ("export", "import"):
             answer = preserving_words.answer(what, options, say=self.stderr.write)
             self.stdout.write("\n".join(answer))
+            return
+        if what in phase_words.COMMANDS:
+            self._phases(what, options)
             return
         try:
             lines = self._change(what, options)
@@ -89,6 +106,8 @@ class Command(BaseCommand):
         actor = runner.actor_at_the_terminal()
         if what == "incident":
             return incident_words.answer(options["step"], options, actor=actor)
+        if what == "archive":
+            return archive_words.answer(options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
         if what in ("plan", "blast"):
@@ -102,14 +121,22 @@ class Command(BaseCommand):
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
 
-    def _run(self, *, once: bool, plan: int | None) -> None:
-        def say(sentence: str) -> None:
-            self.stdout.write(sentence)
-            self.stdout.flush()
+    def _say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
 
+    def _phases(self, what: str, options: dict[str, Any]) -> None:
+        actor = runner.actor_at_the_terminal()
+        try:
+            if not phase_words.answer(what, options, actor=actor, say=self._say):
+                raise CommandError("It is not as it should be; the lines above say why.")
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+
+    def _run(self, *, once: bool, plan: int | None) -> None:
         if plan is not None and plan_runner.is_missing(plan):
             raise CommandError(f"There is no plan {plan}. See manage.py rollback plan list.")
-        if not plan_runner.Runner(say=say, only=plan).run(once=once):
+        if not plan_runner.Runner(say=self._say, only=plan).run(once=once):
             raise CommandError("Nothing was done: the database could not be reached.")
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:
