@@ -150,11 +150,17 @@ def test_a_receipt_that_cannot_be_written_leaves_nothing_behind(
     assert backed.files(where) == old
 
 
-def test_exact_while_others_write(small: Source, where: Path) -> None:
+@pytest.fixture
+def busy() -> Iterator[Source]:
+    with backed.small("busy") as source:
+        yield source
+
+
+def test_exact_while_others_write(busy: Source, where: Path) -> None:
     done, written = threading.Event(), []
 
     def write() -> None:
-        with psycopg.connect(small.address, autocommit=True) as connection:
+        with psycopg.connect(busy.address, autocommit=True) as connection:
             for number in range(1_000_000):
                 if done.is_set():
                     return
@@ -173,7 +179,7 @@ def test_exact_while_others_write(small: Source, where: Path) -> None:
         while len(written) < 20:
             time.sleep(0.005)
         before = len(written)
-        receipt = making.prove(small, where=where)
+        receipt = making.prove(busy, where=where)
         during = len(written) - before
     finally:
         done.set()
@@ -223,11 +229,11 @@ def test_what_a_killed_run_left_behind_the_next_one_removes(
         child.wait()
     left = set(backed.files(where)) - set(old)
     assert [name for name in left if name.endswith(".dump.partial")]
-    assert len(backed.scratches()) == (tool == "restore")
+    assert len(backed.scratches(pid=child.pid)) == (tool == "restore")
     receipt = making.prove(small, where=where)
     new = {receipt.name, receipts.beside(receipt.path).name}
     assert set(backed.files(where)) == {*old, *new}
-    assert not backed.scratches()
+    assert not backed.scratches(pid=child.pid)
 
 
 def test_only_scratch_databases_of_the_dead_are_removed(small: Source) -> None:
@@ -245,9 +251,10 @@ def test_only_scratch_databases_of_the_dead_are_removed(small: Source) -> None:
         for name in names:
             backed.run(small.address, f"CREATE DATABASE {name}")
         with small.connect() as connection:
-            removed = remove_leftovers(connection)
-        assert set(removed) == {name for name, why in names.items() if not why}
-        assert set(backed.scratches()) == {name for name, why in names.items() if why}
+            remove_leftovers(connection)
+        assert {name: backed.is_there(name) for name in names} == {
+            name: bool(why) for name, why in names.items()
+        }
     finally:
         for name in names:
             backed.run(small.address, f"DROP DATABASE IF EXISTS {name}")
