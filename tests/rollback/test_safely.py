@@ -17,7 +17,7 @@ from enrollment.models import Course
 from rollback import backups, safely
 from rollback.backups import shelf
 from rollback.models import Incident, Rehearsal, SchemaChange
-from rollback.safely import carrying_out, permits, rehearsed
+from rollback.safely import carrying_out, permits
 from rollback.safely.carrying_out import Asked
 from rollback.schema import locking
 from tests.rollback import migration_files
@@ -283,21 +283,3 @@ def test_a_refusal_of_the_database_is_told(receipt: backups.Receipt, written: An
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("passed", "graph", "days", "words"),
-    [
-        (True, "g", 6, ""),
-        (True, "g", 8, "is 8 days old"),
-        (True, "other", 0, "was of other migrations"),
-        (False, "g", 0, "Nobody has rehearsed"),
-        (None, "g", 0, "Nobody has rehearsed"),
-    ],
-)
-def test_what_was_not_rehearsed_is_said(
-    passed: bool | None, graph: str, days: int, words: str
-) -> None:
-    Rehearsal.objects.create(passed=passed, graph=graph, backup="x")
-    now = timezone.now() + timedelta(days=days, minutes=1)
-    said = rehearsed.lacks(graph="g", now=now)
-    assert words in said
-    assert bool(words) is bool(said)
