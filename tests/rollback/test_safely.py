@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.utils import timezone
 
 from enrollment.models import Course
 from rollback import backups, safely
 from rollback.backups import shelf
-from rollback.models import Incident, Rehearsal, SchemaChange
+from rollback.models import Incident, SchemaChange
 from rollback.safely import carrying_out, permits
 from rollback.safely.carrying_out import Asked
 from rollback.schema import locking
@@ -280,6 +278,3 @@ def test_a_refusal_of_the_database_is_told(receipt: backups.Receipt, written: An
     with pytest.raises(CommandError, match=r"nothing.*does not exist"):
         command("holidays", "0004", reuse=True)
     assert Course.objects.count() == 1, "the connection is whole again"
-
-
-@pytest.mark.django_db
