@@ -136,6 +136,7 @@ class PhasesPage(ReadOnlyAdmin):
                 reason=answers["reason"],
                 incident=incident,
                 whole=form.is_whole,
+                accept_changes=answers["accept_changes"],
             )
         except ChangeRefused as refused:
             form.add_error(None, str(refused))

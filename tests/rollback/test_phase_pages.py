@@ -377,6 +377,15 @@ def test_the_sequence_begins_without_the_second_person(office: Client, head: Use
     )
 
 
+def test_what_was_changed_in_the_archive_comes_back_only_when_it_is_said(
+    principal: Client,
+) -> None:
+    phases.archived()
+    principal.post(NOW, {**ASK, "target": "0", "accept_changes": "on"})
+    run = PhaseRun.objects.get()
+    assert (run.target, run.before["accept_changes"]) == (0, True)
+
+
 def test_a_phase_belongs_to_the_incident_that_was_chosen(office: Client) -> None:
     incident = rows.open_incident()
     other = rows.open_incident(title="Another one.")
@@ -416,7 +425,7 @@ def test_a_second_person_approves(principal: Client, head: User, staff: User) ->
     run.refresh_from_db()
     assert run.approver is None
     assert principal.post(path, {"word": "archive"}).headers["Location"] == NOW
-    run.refresh_from_db()
+    run = PhaseRun.objects.get()
     assert (run.status, run.approver, run.approver_name) == ("ready", head, "head@school.example")
 
 
