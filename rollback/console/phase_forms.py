@@ -59,9 +59,8 @@ class PhaseForm(ReasonForm):
         ),
     )
     accept_changes = forms.BooleanField(
-        label=_("Bring back also what was changed in the archive"),
+        label=_("Bring back also what was changed in the archive; else nothing is moved then"),
         required=False,
-        help_text=_("Without it, nothing is moved when a table there is not as it was put there."),
         widget=UnfoldBooleanWidget,
     )
     field_order = ("target", "mode", "incident", "reason", "word", "accept_changes")

@@ -153,7 +153,9 @@ def _before_lines(target: int, found: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield _("Concerns nobody: what it takes away is off already.")
     if moves_tables(target):
-        total, tables = found.get("total") or 0, len(found.get("rows") or {})
+        total = found.get("total") or 0
+        # The values of a column lie in a table of their own, and go back into the one they belong to.
+        tables = sum("." not in name for name in found.get("rows") or {})
         words = ngettext(
             "%(rows)s row in %(tables)s tables is moved as it is; none is deleted.",
             "%(rows)s rows in %(tables)s tables are moved as they are; none is deleted.",
@@ -206,15 +208,29 @@ def proof(found: Mapping[str, Any]) -> dict[str, Any] | None:
         name: one for name, one in found.items() if isinstance(one, FIGURES) and name != "equal"
     }
     ordered = sorted(figures, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    tables = [_table(name, one) for name, one in (found.get("compared") or {}).items()]
+    compared = found.get("compared") or {}
+    tables = [_table(name, compared[name]) for name in sorted(compared)]
     if not tables and not ordered:
         return None
     return {
         "verdict": _verdict(found, tables),
         "is_equal": found.get("equal"),
-        "figures": [line for name in ordered for line in facts.of({name: figures[name]})],
+        "figures": [(_figure(name), facts.value(figures[name])) for name in ordered],
         "tables": tables,
     }
+
+
+def _figure(name: str) -> str:
+    known = {
+        "blocked": _("longest time that others waited at once, in seconds"),
+        "seconds": _("seconds of the transaction"),
+        "tries": _("tries to have all tables at once"),
+        "orphans": _("rows set aside"),
+        "backup": _("backup"),
+        "verified": _("verified afterwards"),
+        "verification": _("verification"),
+    }
+    return known.get(name) or name.replace("_", " ")
 
 
 def _verdict(found: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]) -> str:

@@ -275,7 +275,7 @@ def test_the_steps_and_the_proof_of_a_run(
     for page in (text, text_of(office, f"{RUNS}/{run.pk}/change/")):
         assert "Tables into the archive" in page
         assert "Not the same &lt;b&gt;as before" in page
-        assert "longest block, in seconds" in page
+        assert "longest time that others waited at once, in seconds" in page
         assert "0.31" in page
         assert "scheduling_timeoff 1,200 1,200 equal 17" in page
         assert "holidays_holiday 34 33 NOT equal (1 row set aside) 6" in page
