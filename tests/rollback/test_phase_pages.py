@@ -34,9 +34,9 @@ def well(flag_rows: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No table moves here, so the doctor would wonder at the rows that say so."""
     give_permissions()
     rows.all_on()
-    phase_shown._kept.clear()
+    phase_shown._known.clear()
     fine = Diagnosis(state=State.IN_PLACE, words="", next="")
-    monkeypatch.setattr(phase_shown, "kept_diagnosis", lambda: fine)
+    monkeypatch.setattr(phase_shown, "kept_diagnosis", lambda seen: fine)
 
 
 @pytest.fixture
@@ -213,17 +213,25 @@ def test_what_the_doctor_finds_comes_first(
 ) -> None:
     """The real one."""
     monkeypatch.undo()
-    phase_shown._diagnosed[0] = (0.0, None)
     if statement:
         with connection.cursor() as cursor:
             cursor.execute(statement)
-    try:
-        text, found = text_of(office), doctor.examine()
-    finally:
-        phase_shown._diagnosed[0] = (0.0, None)
+    text, found = text_of(office), doctor.examine()
     assert found.sound is not bool(statement)
     assert (f"In a terminal: {found.next}" in text) is bool(statement)
     assert ("Nothing needs to be done." in text) is not bool(statement)
+
+
+def test_what_was_true_of_another_moment_is_not_kept() -> None:
+    """A run has ended since: what the doctor said of it would be a lie."""
+    answers = iter("abcd")
+
+    def ask(*seen: Any) -> str | None:
+        return phase_shown._kept("x", seen, lambda: next(answers))
+
+    assert [ask(1, "running"), ask(1, "running"), ask(1, "done"), ask(1, "done")] == list("aabb")
+    assert phase_shown._kept("x", (2,), lambda: None) is None
+    assert ask(2) == "c"
 
 
 # ---------------------------------------------------------------- by itself
