@@ -226,7 +226,8 @@ def test_a_step_that_hangs_is_ended_and_the_rest_left_out(desk: Callable[..., No
     with ExitStack() as held:
 
         def lock() -> None:
-            session = held.enter_context(psycopg.connect(in_the_copy()))
+            session = psycopg.connect(in_the_copy())
+            held.callback(session.close)
             session.execute("LOCK TABLE enrollment_course IN ACCESS EXCLUSIVE MODE")
 
         desk(READY, Step(name="remember", title="Fingerprint", limit=1), COMPARE)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from django.db import connection
@@ -117,6 +118,12 @@ def test_no_secret_of_the_school_is_handed_to_the_child(
     assert env["SECRET_KEY"] not in ("s", "from-the-file")
     assert len(env["SECRET_KEY"]) >= 50
     assert not {"BACKUP_KEY", "SMS"} & set(env)
+    assert env["REHEARSAL_NICE"] == "0"
+    settings.PRODUCTION = True
+    beside = surroundings.of_child(
+        url="postgresql:///copy", name="copy", system="1", real="school", folder=tmp_path
+    )
+    assert (beside["REHEARSAL_NICE"], beside["SCHOOL_ENV"]) == ("10", "desk")
     # Set, though to nothing: else the child would read them from .env.
     assert env["PAYMENT_TOKEN"] == ""
     assert env["TIME_ZONE"] == "America/Lima"
@@ -165,10 +172,11 @@ def test_a_child_that_hangs_is_ended_and_one_that_died_is_told(
     child_env: dict[str, str], tmp_path: Path
 ) -> None:
     with (
-        Helper(env=child_env, log=tmp_path / "log", say=print) as child,
+        Helper(env=child_env | {"REHEARSAL_NICE": "3"}, log=tmp_path / "log", say=print) as child,
         psycopg.connect(address_of_this_test()) as other,
     ):
         child.ready()
+        assert psutil.Process(child._process.pid).nice() == min(19, psutil.Process().nice() + 3)
         assert child.do("remember", seconds=60)["tables"] > 50
         with pytest.raises(StepFailed, match="KeyError"):
             child.do("dance", seconds=60)
@@ -262,6 +270,9 @@ def test_the_picture_has_a_bar_with_its_seconds_for_each_step_that_was_begun() -
     assert all(float(one.get("width") or 0) >= 2 for one in bars)
     right = max(float(one.get("x") or 0) + float(one.get("width") or 0) for one in bars)
     assert right <= 960
+    # Where no style is let in it is a light picture, and no black one.
+    drawn = [*root.iter(f"{SVG}text"), *root.iter(f"{SVG}rect")]
+    assert all(one.get("fill") for one in drawn)
     assert "Restored: 2.0 s, done" in (root.get("aria-label") or "")
 
 
