@@ -52,7 +52,8 @@ def triggers() -> list[tuple[Any, ...]]:
                 WHERE NOT tgisinternal AND tgrelid::regclass::text = ANY (%s) ORDER BY 1, 2""",
             [reverse.tables(APPS)],
         )
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def told(do: Any) -> list[str]:
@@ -99,7 +100,7 @@ def test_away_and_back_every_row_and_the_catalog_are_equal(rows: None) -> None:
     assert told(further.save)
     assert further.pk == rule.pk + 1
     assert told(Holiday.objects.get().delete)
-    teacher.user.delete()
+    teacher.delete()
     assert not AvailabilityRule.objects.exists()
 
 

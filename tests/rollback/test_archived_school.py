@@ -87,9 +87,9 @@ def test_what_works_by_itself_goes_on(school: School) -> None:
     celery.loader.import_default_modules()
     with capture_logs() as logged:
         for entry in settings.CELERY_BEAT_SCHEDULE.values():
-            task = celery.tasks[entry["task"]]
+            task = celery.tasks[str(entry["task"])]
             try:
-                task(*entry.get("args", ()), **entry.get("kwargs", {}))
+                task()
             except Ignore:
                 skipped.append(task.name)
             else:
