@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, fourteen subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, fifteen subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -36,6 +36,7 @@ SUBJECTS = (
     "drill",
     "triggers",
     "lost",
+    "schema",
 )
 
 
@@ -107,7 +108,7 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, calendar, drill, rivals, schools, slots, sockets
+    from tests.bench import bookings, calendar, drill, rivals, schema, schools, slots, sockets
 
     names = (
         *slots.database_names(),
@@ -116,6 +117,7 @@ def _prepare(url: str) -> None:
         *calendar.database_names(),
         *sockets.DATABASES,
         *drill.DATABASES,
+        *schema.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
@@ -140,6 +142,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         pages,
         propagation,
         rivals,
+        schema,
         slots,
         sockets,
         stuck,
@@ -162,6 +165,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "drill": lambda: drill.rows(url, folder),
         "triggers": triggers.rows,
         "lost": lambda: lost.rows(folder),
+        "schema": lambda: schema.rows(url),
     }
 
 
