@@ -186,6 +186,7 @@ def _moved(plan: Sequence[tuple[Any, bool]], began: float, waiting: locking.Wait
     return Moved(
         migrations=[f"{one.app_label}.{one.name}" for one, _backwards in plan],
         seconds=now - began,
-        blocked=waiting.blocked,
+        # Before COMMIT nobody has measured it yet, and who is slow may not come to measure it again.
+        blocked=max(waiting.blocked, now - began),
         tries=waiting.tries,
     )

@@ -75,7 +75,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
 
     def at_server(statement: str) -> None:
         with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
     at_server("CREATE DATABASE {}")
     with ExitStack() as stack:
@@ -247,10 +247,12 @@ def test_a_step_that_hangs_is_ended_and_the_rest_left_out(desk: Callable[..., No
     ]
 
 
-def test_a_backup_that_is_damaged_is_not_rehearsed(desk: Callable[..., None]) -> None:
+def test_a_backup_that_is_damaged_is_not_rehearsed(
+    desk: Callable[..., None], tmp_path: Path
+) -> None:
     desk(READY)
     call_command("rollback", "rehearse", stdout=StringIO())
-    [dump] = carrying.settings.BACKUP_DIR.glob("*.dump")
+    [dump] = tmp_path.glob("backups/*.dump")
     whole = dump.read_bytes()
     dump.write_bytes(whole[:-1000] + bytes(1000))
     with pytest.raises(CommandError, match="is not what it was when it was proved"):
