@@ -12,14 +12,17 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from rollback import doctor, phases
 from rollback.console import engine, facts, shown
 from rollback.console.phase_words import target_words
+from rollback.doctor import Diagnosis
 from rollback.models import PhaseRun
 
 log = structlog.get_logger(__name__)
 
 # Each open page asks every few seconds, and what stands in its way is found by counting rows.
 KEPT = 15.0
+_diagnosed: list[tuple[float, Diagnosis | None]] = [(0.0, None)]
 _kept: dict[int, tuple[float, Mapping[str, Any]]] = {}
 # Of a proof, in the row's own words, what stands before everything else.
 FIRST = ("blocked", "seconds", "tries", "orphans")
@@ -70,8 +73,6 @@ def _step(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _step_word(name: str) -> str:
-    from rollback import phases
-
     try:
         return phases.step_word(name)
     except ValueError:  # of a version of ours that had other steps
@@ -102,14 +103,26 @@ def kept_before(target: int) -> dict[str, Any] | None:
 
 
 def read_before(target: int) -> Mapping[str, Any] | None:
-    from rollback import phases
-
     try:
         with transaction.atomic():
             return phases.before(target=target)
     except Error as error:
         log.warning("console.phase_not_read", target=target, error=str(error))
         return None
+
+
+def kept_diagnosis() -> Diagnosis | None:
+    """What the doctor says; None: it cannot be said now. Asked as seldom as the rows are counted."""
+    at, found = _diagnosed[0]
+    if found is None or monotonic() - at > KEPT:
+        try:
+            with transaction.atomic():
+                found = doctor.examine()
+        except Error as error:
+            log.warning("console.not_diagnosed", error=str(error))
+            return None
+        _diagnosed[0] = (monotonic(), found)
+    return found
 
 
 def before(target: int, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 
 from enrollment.admin.reading import ReadOnlyAdmin
-from rollback import processes, runner
+from rollback import phases, processes, runner
 from rollback.console import living, phase_advice, phase_shown, phase_words, readings
 from rollback.console.forms import ReasonForm
 from rollback.console.phase_advice import Who
@@ -99,7 +99,9 @@ class PhasesPage(ReadOnlyAdmin):
         """All that changes by itself. Without a token in it: the same state is the same text."""
         found = without_what_is_others(readings.read_all(), May.of(request))
         who, lives = who_of(request), _runner_lives()
-        step = phase_advice.next_step(found, who=who, runner=lives)
+        step = phase_advice.next_step(
+            found, who=who, runner=lives, diagnosis=phase_shown.kept_diagnosis()
+        )
         run = found.phases.newest if found.phases else None
         target = step.get("target")
         return render_to_string(
@@ -124,8 +126,6 @@ class PhasesPage(ReadOnlyAdmin):
         )
 
     def _ask_for(self, request: HttpRequest, form: PhaseForm) -> bool:
-        from rollback import phases
-
         answers = form.cleaned_data
         incident = Incident.objects.filter(pk=answers["incident"]).first()
         try:
@@ -182,8 +182,6 @@ class PhasesPage(ReadOnlyAdmin):
         )
 
     def _approve(self, request: HttpRequest, row: PhaseRun, form: ApproveForm) -> bool:
-        from rollback import phases
-
         try:
             phases.approve(run=row, approver=runner.actor_of(request.user))
         except ChangeRefused as refused:
@@ -211,8 +209,6 @@ class PhasesPage(ReadOnlyAdmin):
         )
 
     def _cancel(self, request: HttpRequest, row: PhaseRun, form: ReasonForm) -> bool:
-        from rollback import phases
-
         actor, reason = runner.actor_of(request.user), form.cleaned_data["reason"]
         try:
             phases.cancel(run=row, actor=actor, reason=reason)
@@ -224,8 +220,6 @@ class PhasesPage(ReadOnlyAdmin):
 
     def retry(self, request: HttpRequest, run: int) -> HttpResponse:
         """The step that failed, once more; what was done before stays done."""
-        from rollback import phases
-
         row = self._run(request, run)
         if not _may_retry(who_of(request), row):
             raise PermissionDenied

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from config.roles import give_permissions
 from enrollment.models import User
-from rollback import incidents, processes
+from rollback import doctor, incidents, processes
 from rollback.console import phase_shown
+from rollback.doctor import Diagnosis, State
 from rollback.models import Flag, Incident, PhaseRun, Rehearsal
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
@@ -29,10 +30,13 @@ ASK = {"target": "3", "mode": "kill", "reason": "Too slow.", "ask": "1"}
 
 
 @pytest.fixture
-def well(flag_rows: None) -> None:
+def well(flag_rows: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table moves here, so the doctor would wonder at the rows that say so."""
     give_permissions()
     rows.all_on()
     phase_shown._kept.clear()
+    fine = Diagnosis(state=State.IN_PLACE, words="", next="")
+    monkeypatch.setattr(phase_shown, "kept_diagnosis", lambda: fine)
 
 
 @pytest.fixture
@@ -201,6 +205,25 @@ def test_a_locked_table_costs_its_part_and_no_more(office: Client) -> None:
         cursor.execute("ROLLBACK TO here")
     assert "Which phase holds cannot be read now." in text
     assert "Look from a terminal: manage.py rollback doctor." in text
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE scheduling_waitlistentry CASCADE", ""])
+def test_what_the_doctor_finds_comes_first(
+    office: Client, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    """The real one."""
+    monkeypatch.undo()
+    phase_shown._diagnosed[0] = (0.0, None)
+    if statement:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    try:
+        text, found = text_of(office), doctor.examine()
+    finally:
+        phase_shown._diagnosed[0] = (0.0, None)
+    assert found.sound is not bool(statement)
+    assert (f"In a terminal: {found.next}" in text) is bool(statement)
+    assert ("Nothing needs to be done." in text) is not bool(statement)
 
 
 # ---------------------------------------------------------------- by itself

@@ -11,6 +11,7 @@ from rollback.audit import actor_at_the_terminal
 from rollback.rehearsing import certificate_warning
 from rollback.safely import Done, Failed, migrate
 from rollback.safely.carrying_out import Asked
+from rollback.safely.guard import nothing_to_lose
 
 
 class Command(BaseCommand):
@@ -81,7 +82,9 @@ class Command(BaseCommand):
             )
 
     def _rehearsed(self) -> None:
-        if settings.PRODUCTION and (warning := certificate_warning(timezone.now())):
+        if not settings.PRODUCTION or nothing_to_lose():
+            return
+        if warning := certificate_warning(timezone.now()):
             self.stderr.write(self.style.WARNING(warning))
 
 
