@@ -98,7 +98,9 @@ def carrying(where: str, address: str = "") -> Iterator[tuple[Any, Callable[[], 
     process.start()
 
     def said() -> Any:
-        assert ours.poll(60), f"It did not say a word: {PhaseRun.objects.values('progress', 'error')}"
+        assert ours.poll(60), (
+            f"It did not say a word: {PhaseRun.objects.values('progress', 'error')}"
+        )
         return ours.recv()
 
     try:
