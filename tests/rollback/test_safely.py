@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.utils import timezone
 
 from enrollment.models import Course
 from rollback import backups, safely
 from rollback.backups import shelf
-from rollback.models import Incident, Rehearsal, SchemaChange
-from rollback.safely import carrying_out, permits, rehearsed
+from rollback.models import Incident, SchemaChange
+from rollback.safely import carrying_out, permits
 from rollback.safely.carrying_out import Asked
 from rollback.schema import locking
 from tests.rollback import migration_files
@@ -280,24 +278,3 @@ def test_a_refusal_of_the_database_is_told(receipt: backups.Receipt, written: An
     with pytest.raises(CommandError, match=r"nothing.*does not exist"):
         command("holidays", "0004", reuse=True)
     assert Course.objects.count() == 1, "the connection is whole again"
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("passed", "graph", "days", "words"),
-    [
-        (True, "g", 6, ""),
-        (True, "g", 8, "is 8 days old"),
-        (True, "other", 0, "was of other migrations"),
-        (False, "g", 0, "Nobody has rehearsed"),
-        (None, "g", 0, "Nobody has rehearsed"),
-    ],
-)
-def test_what_was_not_rehearsed_is_said(
-    passed: bool | None, graph: str, days: int, words: str
-) -> None:
-    Rehearsal.objects.create(passed=passed, graph=graph, backup="x")
-    now = timezone.now() + timedelta(days=days, minutes=1)
-    said = rehearsed.lacks(graph="g", now=now)
-    assert words in said
-    assert bool(words) is bool(said)

@@ -85,10 +85,6 @@ class Command(BaseCommand):
         if what == "run":
             self._run(once=options["once"], plan=options["plan"])
             return
-        if what in ("export", "import"):
-            answer = preserving_words.answer(what, options, say=self.stderr.write)
-            self.stdout.write("\n".join(answer))
-            return
         if what in phase_words.COMMANDS:
             self._phases(what, options)
             return
@@ -110,6 +106,8 @@ class Command(BaseCommand):
             return archive_words.answer(options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
+        if what in preserving_words.WHAT:
+            return preserving_words.answer(what, options, say=self.stderr.write)
         if what in ("plan", "blast"):
             return plan_words.answer(what, options, actor=actor)
         common = {"actor": actor, "reason": options["reason"]}
