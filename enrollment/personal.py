@@ -27,7 +27,8 @@ must never be in a copy: passwords, keys, tokens, and what is known about other 
 `tests/architecture/test_personal.py` walks all models and names those that nobody covers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -56,6 +57,10 @@ class Concerns(Protocol):
     def __call__(self, *, user: User) -> bool: ...
 
 
+class Reaching(Protocol):
+    def __call__(self, *, erasing: bool) -> AbstractContextManager[None]: ...
+
+
 def everybody(*, user: User) -> bool:
     return True
 
@@ -67,6 +72,7 @@ class Contributor:
     kept, when_erased: for the person's own page, in the second person. covers: models by label,
     `app.Model`. office_only: left out of the copy that people fetch themselves; they ask the office.
     own_only: left out of the office's copy.
+    unsaid: columns that are in no copy, wherever a row has come to lie: keys, and what is about others.
     concerns: whom the pages tell about it; copied and erased is it for everybody.
     """
 
@@ -78,10 +84,30 @@ class Contributor:
     erase: Erase
     office_only: bool = False
     own_only: bool = False
+    unsaid: frozenset[str] = frozenset()
     concerns: Concerns = everybody
 
 
 _contributors: dict[str, Contributor] = {}
+
+
+@contextmanager
+def _all_is_here(*, erasing: bool) -> Iterator[None]:
+    yield
+
+
+_reaching: Reaching = _all_is_here
+
+
+def plug_reaching(reaching: Reaching) -> None:
+    """Whoever may keep tables elsewhere for a while says how contributors get at them."""
+    global _reaching
+    _reaching = reaching
+
+
+def within_reach(*, erasing: bool = False) -> AbstractContextManager[None]:
+    """Contributors are asked in here: what they cover may lie elsewhere just now, and is the person's too."""
+    return _reaching(erasing=erasing)
 
 
 def register(contributor: Contributor) -> None:
@@ -95,4 +121,5 @@ def registered() -> tuple[Contributor, ...]:
 
 
 def concerning(user: User) -> tuple[Contributor, ...]:
-    return tuple(part for part in registered() if part.concerns(user=user))
+    with within_reach():
+        return tuple(part for part in registered() if part.concerns(user=user))

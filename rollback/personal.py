@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor, EraseBlocked
-from rollback import draining, runner
+from rollback import draining, keeping, runner
 from rollback.complaints import GONE, nobody
 from rollback.models import (
     AffectedPerson,
@@ -276,6 +276,31 @@ def concerns_phases(*, user: User) -> bool:
     return PhaseRun.objects.filter(Q(operator=user) | Q(approver=user)).exists()
 
 
+def export_archive(*, user: User) -> Mapping[str, Any]:
+    """What can come back is in the copy of whoever put it there."""
+    return keeping.copy_for(user)
+
+
+def erase_archive(*, user: User, now: datetime) -> None:
+    keeping.erase_person(user)
+
+
+def concerns_archive(*, user: User) -> bool:
+    return keeping.concerns(user)
+
+
+ARCHIVE = Contributor(
+    name="archive",
+    kept=_(
+        "What was left in the archive of features that were taken away and brought back, and what of "
+        "the archive you had deleted"
+    ),
+    when_erased=_("Deleted; that something was deleted for good stays without your name."),
+    covers=frozenset({"rollback.LedgerEntry", "rollback.Orphan"}),
+    export=export_archive,
+    erase=erase_archive,
+    concerns=concerns_archive,
+)
 DRAFTS = Contributor(
     name="unfinished_enrollments",
     kept=_("What you typed into enrollment forms, also where you did not finish"),
@@ -366,4 +391,14 @@ PHASES = Contributor(
     erase=erase_phases,
     concerns=concerns_phases,
 )
-CONTRIBUTORS = (TRIGGERS, INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS, PLANS, PHASES)
+CONTRIBUTORS = (
+    ARCHIVE,
+    TRIGGERS,
+    INCIDENTS,
+    FLAGS,
+    REPORTS,
+    DRAFTS,
+    SESSIONS,
+    PLANS,
+    PHASES,
+)

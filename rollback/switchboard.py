@@ -50,8 +50,7 @@ READ = """
            coalesce(array_agg(u.user_id) FILTER (WHERE u.user_id IS NOT NULL), '{}'),
            ARRAY(SELECT d.user_id FROM rollback_draining d
                   WHERE d.flag_name = f.name AND d.until > statement_timestamp()),
-           ARRAY(SELECT DISTINCT app FROM rollback_ledgerentry
-                  WHERE kind = 'table' AND back_at IS NULL)
+           ARRAY(SELECT DISTINCT app FROM rollback_ledgerentry WHERE back_at IS NULL)
       FROM rollback_switchboard s
       LEFT JOIN rollback_flag f ON true
       LEFT JOIN rollback_flag m ON m.id = f.requires_id
@@ -337,7 +336,7 @@ def is_on_for_anyone(flag: str) -> bool:
 
 
 def is_archived(flag: str) -> bool:
-    """Its tables are in the archive: there is nothing that even its neighbors could read."""
+    """Tables of it, or columns, are in the archive: there is nothing that even its neighbors could read."""
     state = board.snapshot().flags.get(flag)
     return state is not None and state.archived
 

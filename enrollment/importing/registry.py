@@ -82,5 +82,23 @@ def register(table: Table[Any]) -> None:
     _tables[table.sheet.file] = table
 
 
+def _never(app: str) -> bool:
+    return False
+
+
+_is_away: Callable[[str], bool] = _never
+
+
+def plug_away(is_away: Callable[[str], bool]) -> None:
+    """is_away: whether an app's tables are taken away, by its label."""
+    global _is_away
+    _is_away = is_away
+
+
+def is_away(table: Table[Any]) -> bool:
+    """Its rows can neither be read nor written now."""
+    return table.export is not None and _is_away(table.export.model._meta.app_label)
+
+
 def registered() -> tuple[Table[Any], ...]:
     return tuple(_tables.values())

@@ -68,8 +68,9 @@ def erase_person(*, user: User, by: User, now: datetime) -> None:
         return
     check_can_erase(user=person, by=by, now=now)
     address = person.email
-    for part in personal.registered():
-        part.erase(user=person, now=now)
+    with personal.within_reach(erasing=True):
+        for part in personal.registered():
+            part.erase(user=person, now=now)
     log.info("person.erased", person=person.pk, by=by.pk)
     # Robust and after the commit: whatever the mail server says, the person is erased by then.
     transaction.on_commit(lambda: _confirm_by_mail(address, person=person.pk), robust=True)

@@ -28,9 +28,10 @@ def copy_of(*, user: User, now: datetime, for_office: bool = False) -> dict[str,
             str(part.kept) for part in left_out
         ],
     }
-    return {"about": about} | {
-        part.name: part.export(user=user) for part in parts if part not in left_out
-    }
+    with personal.within_reach():
+        return {"about": about} | {
+            part.name: part.export(user=user) for part in parts if part not in left_out
+        }
 
 
 def account(*, user: User) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from enrollment.sockets import Actions, Link
 from rollback import registry, shelf, switchboard
 from rollback.doors import gate
 from rollback.doors.middleware import feature_behind
+from rollback.doors.why import usual_words
 from rollback.doors.words import TURNED_AWAY
 
 log = structlog.get_logger(__name__)
@@ -59,7 +60,7 @@ class Features:
         if match is None or feature is None:
             return None
         saved = feature.fallback.to_draft and "course" in match.kwargs
-        words = TURNED_AWAY if saved else feature.fallback.words
+        words = TURNED_AWAY if saved else usual_words(feature)
         return LivePage(
             name=feature.name,
             words=words,

@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.contenttypes.models import ContentType
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import ResolverMatch, reverse
 from django.utils import timezone
@@ -23,7 +24,8 @@ from enrollment.queries.people import student_of
 from rollback import acknowledging, drafts, registry, switchboard, timings
 from rollback.doors import counting, following, measuring
 from rollback.doors.measuring import REFRESH
-from rollback.doors.why import words_because
+from rollback.doors.where import words_if_archived
+from rollback.doors.why import usual_words, words_because
 from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
 from rollback.registry import Feature
 
@@ -155,7 +157,17 @@ def admin_app(request: HttpRequest, match: ResolverMatch) -> str:
     """The app an admin page belongs to. By path, because it covers every URL a ModelAdmin adds."""
     if match.url_name == "autocomplete":
         return request.GET.get("app_label", "")
+    if match.url_name == "view_on_site":
+        return _app_of(match.kwargs["content_type_id"])
     return request.path.removeprefix(reverse("admin:index")).split("/")[0]
+
+
+def _app_of(content_type: str) -> str:
+    """Whose row it is that an address of the form /admin/r/… leads to."""
+    if not (content_type.isdecimal() and len(content_type) < 10):
+        return ""
+    found = ContentType.objects.filter(pk=int(content_type)).first()
+    return found.app_label if found else ""
 
 
 def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> HttpResponse:
@@ -164,9 +176,10 @@ def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> H
         # An open page that looks by itself: nobody reads words, and nothing was typed.
         return SeeOther(reverse("enrollment:home"))
     # First what was typed is kept, then anything else.
-    response = (
-        problem(request, feature) if asked_by_program else _to_fallback(request, match, feature)
-    )
+    if asked_by_program:
+        response = problem(request, feature)
+    else:
+        response = _to_the_office(request, match, feature) or _to_fallback(request, match, feature)
     door = "api" if asked_by_program else "admin" if "admin" in match.namespaces else "page"
     counting.turned_away(feature=feature.flag, door=door, now=timezone.now())
     response.headers["Cache-Control"] = "no-store"
@@ -210,7 +223,8 @@ def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -
     slug = match.kwargs.get("course")
     words = words_because(feature)
     if not feature.fallback.to_draft or slug is None:
-        messages.info(request, str(words or feature.fallback.words))
+        office = "admin" in match.namespaces
+        messages.info(request, str(words or usual_words(feature, for_office=office)))
         if request.method == "POST":
             messages.warning(request, str(NOT_SAVED))
         target = "enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name
@@ -219,6 +233,21 @@ def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -
     if not keep(request, slug) and words:
         messages.info(request, str(words))
     return SeeOther(reverse(feature.fallback.url_name, args=[slug]))
+
+
+def _to_the_office(
+    request: HttpRequest, match: ResolverMatch, feature: Feature
+) -> HttpResponse | None:
+    """Who works there stays there, and reads where the rows are. None: nothing is to be told."""
+    if "admin" not in match.namespaces or not request.user.is_staff:
+        return None
+    words = words_if_archived(feature)
+    if not words:
+        return None
+    messages.info(request, words)
+    if request.method == "POST":
+        messages.warning(request, str(NOT_SAVED))
+    return SeeOther(reverse("admin:index"))
 
 
 def keep(request: HttpRequest, slug: str) -> bool:

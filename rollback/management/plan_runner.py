@@ -17,6 +17,7 @@ from django.db import Error, connection
 
 from rollback import phases, plans
 from rollback.models import Plan
+from rollback.processes import be_the_runner
 
 LOOK_EVERY = 1.0
 NAP = 0.1  # how late a signal may be heard
@@ -59,6 +60,7 @@ class Runner:
 
     def look(self) -> None:
         try:
+            be_the_runner()
             taken = plans.advance_due(by=self.by, only=self.only)
             if self.only is None:
                 phases.resume_due(by=self.by, say=self.say)

@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -31,7 +32,20 @@ class LedgerEntry(models.Model):
         _("digest"), max_digits=40, decimal_places=0, null=True, blank=True
     )
     sealed_at = models.DateTimeField(_("counted"), null=True, blank=True)
+    # Who had it deleted for good, and why: what was kept of it is this row.
     purged_at = models.DateTimeField(_("purged"), null=True, blank=True)
+    purged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("purged by"),
+    )
+    purged_by_name = models.CharField(
+        _("purged by"), max_length=150, blank=True, default="", db_default=""
+    )
+    purged_because = models.TextField(_("purged because"), blank=True, default="", db_default="")
     back_at = models.DateTimeField(_("brought back"), null=True, blank=True)
     report = models.JSONField(_("report"), default=dict)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import DataError, connections, transaction
+from django.db import DataError, IntegrityError, ProgrammingError, connections, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
@@ -53,6 +53,13 @@ def put_away(cursor: CursorWrapper, *, app: str, table: str) -> None:
         foreign_keys=keys,
     )
     _afterwards(cursor, partial(ledger.seal, entry))
+
+
+def put_back(cursor: CursorWrapper, entry: Entry) -> None:
+    """A table that somebody has taken out of the archive past its migrations: to where the ledger says."""
+    for key in catalog.foreign_keys(cursor, PUBLIC, entry.table):
+        _alter(cursor, PUBLIC, entry.table, "DROP CONSTRAINT {}", sql.Identifier(key.name))
+    _alter(cursor, PUBLIC, entry.table, "SET SCHEMA {}", sql.Identifier(entry.schema))
 
 
 def put_column_away(cursor: CursorWrapper, *, app: str, table: str, pk: str, column: str) -> None:
@@ -106,7 +113,7 @@ def bring_back(editor: BaseDatabaseSchemaEditor, *, entry: Entry, table: str) ->
         _run_deferred(editor, table)
         wanted = catalog.shape(cursor, PUBLIC, table)
         archived = catalog.shape(cursor, entry.schema, entry.name)
-        if wanted == archived:
+        if wanted.fits(archived):
             cursor.execute(f"DROP TABLE {qualified(PUBLIC, table)}")
             _alter(cursor, entry.schema, entry.name, "SET SCHEMA {}", sql.Identifier(PUBLIC))
             report: dict[str, Any] = {"moved": True}
@@ -181,8 +188,7 @@ def _copy(
             "%(columns)s. Give them a default in the migration, or let them be empty."
         )
         raise ShapeChanged(words % {"table": table, "columns": ", ".join(missing)})
-    _insert(cursor, entry, table, common, wanted)
-    copied = cursor.rowcount
+    copied = _insert(cursor, entry, table, common, wanted, archived)
     _go_on_counting(cursor, entry, table, wanted)
     _keep(cursor, entry)
     return {
@@ -194,8 +200,14 @@ def _copy(
 
 
 def _insert(
-    cursor: CursorWrapper, entry: Entry, table: str, columns: list[str], wanted: catalog.Shape
-) -> None:
+    cursor: CursorWrapper,
+    entry: Entry,
+    table: str,
+    columns: list[str],
+    wanted: catalog.Shape,
+    archived: catalog.Shape,
+) -> int:
+    """:returns: how many rows"""
     values = [
         sql.SQL("{}::" + wanted.columns[name].type).format(sql.Identifier(name)) for name in columns
     ]
@@ -206,10 +218,35 @@ def _insert(
         sql.Identifier(entry.schema, entry.name),
     )
     try:
+        for name in columns:
+            was, now = archived.columns[name].type, wanted.columns[name].type
+            if was != now:
+                _refuse_to_lose(cursor, entry, table, name, was, now)
         cursor.execute(statement)
-    except DataError as error:
+    except (DataError, IntegrityError, ProgrammingError) as error:
         words = _("The archived rows of %(table)s do not fit into it any more: %(error)s")
         raise ShapeChanged(words % {"table": table, "error": error}) from error
+    copied: int = cursor.rowcount
+    return copied
+
+
+def _refuse_to_lose(
+    cursor: CursorWrapper, entry: Entry, table: str, column: str, was: str, now: str
+) -> None:
+    """PostgreSQL cuts text and rounds numbers in silence when it is told to make them another type."""
+    there_and_back = sql.SQL("(({c}::" + now + ")::" + was + ")::text IS DISTINCT FROM {c}::text")
+    cursor.execute(
+        sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+            sql.Identifier(entry.schema, entry.name),
+            there_and_back.format(c=sql.Identifier(column)),
+        )
+    )
+    if lost := cursor.fetchone()[0]:
+        words = _(
+            "The archived rows of %(table)s do not fit into it any more: %(lost)s values of %(column)s "
+            "would be cut short or rounded as %(type)s."
+        )
+        raise ShapeChanged(words % {"table": table, "lost": lost, "column": column, "type": now})
 
 
 def _go_on_counting(cursor: CursorWrapper, entry: Entry, table: str, wanted: catalog.Shape) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
-from django.db.models import ManyToManyField, Model
+from django.db.models import Field, ManyToManyField, Model
 
 from rollback.schema import archive, catalog, ledger
 
@@ -24,9 +24,16 @@ class ArchivingCreateModel(migrations.CreateModel):
     """
 
     def __init__(
-        self, *args: Any, db_on_delete: Mapping[str, str] | None = None, **options: Any
+        self,
+        name: str,
+        fields: "list[tuple[str, Field[Any, Any]]]",
+        options: dict[str, Any] | None = None,
+        bases: tuple[Any, ...] | None = None,
+        managers: list[tuple[str, Any]] | None = None,
+        db_on_delete: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(*args, **options)
+        """Every argument by its name: Django writes into a migration what it finds in this list."""
+        super().__init__(name, fields, options, bases, managers)
         self.db_on_delete = dict(db_on_delete or {})
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -50,7 +57,7 @@ class ArchivingCreateModel(migrations.CreateModel):
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
         schema_editor.create_model(model)
-        self._set_on_delete(schema_editor, model)
+        self.set_on_delete(schema_editor, model)
         if schema_editor.collect_sql:
             return
         for table in tables_of(model):
@@ -75,14 +82,13 @@ class ArchivingCreateModel(migrations.CreateModel):
     def describe(self) -> str:
         return f"{super().describe()} (kept in the archive when it is undone)"
 
-    def _set_on_delete(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
+    def set_on_delete(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
         for name, clause in self.db_on_delete.items():
             field = model._meta.get_field(name)
             if isinstance(field, ManyToManyField):
-                through, column = field.remote_field.through, field.m2m_reverse_name()
-                archive.on_delete(editor, through._meta.db_table, {column: clause})
-            else:
-                archive.on_delete(editor, model._meta.db_table, {field.column: clause})
+                archive.on_delete(editor, table_between(field), {field.m2m_reverse_name(): clause})
+            elif isinstance(field, Field):
+                archive.on_delete(editor, model._meta.db_table, {str(field.column): clause})
 
 
 class ArchivingAddField(migrations.AddField):
@@ -107,7 +113,7 @@ class ArchivingAddField(migrations.AddField):
         field = model._meta.get_field(self.name)
         with schema_editor.connection.cursor() as cursor:
             if isinstance(field, ManyToManyField):
-                table = field.remote_field.through._meta.db_table
+                table = table_between(field)
                 if entry := ledger.waiting(cursor, table=table):
                     archive.bring_back(schema_editor, entry=entry, table=table)
                 return
@@ -131,7 +137,7 @@ class ArchivingAddField(migrations.AddField):
             return
         field = model._meta.get_field(self.name)
         if isinstance(field, ManyToManyField):
-            put_table_away(schema_editor, app_label, field.remote_field.through._meta.db_table)
+            put_table_away(schema_editor, app_label, table_between(field))
             return
         if schema_editor.collect_sql:
             schema_editor.execute(
@@ -155,11 +161,17 @@ class ArchivingAddField(migrations.AddField):
 def tables_of(model: type[Model]) -> list[str]:
     """The model's own, then those between it and others, which refer to it."""
     between = [
-        field.remote_field.through._meta.db_table
+        table_between(field)
         for field in model._meta.local_many_to_many
-        if field.remote_field.through._meta.auto_created
+        if (through := field.remote_field.through) is not None and through._meta.auto_created
     ]
     return [model._meta.db_table, *between]
+
+
+def table_between(field: "ManyToManyField[Any, Any]") -> str:
+    through = field.remote_field.through
+    assert through is not None, f"{field} has no table yet"
+    return through._meta.db_table
 
 
 def put_table_away(editor: BaseDatabaseSchemaEditor, app: str, table: str) -> None:

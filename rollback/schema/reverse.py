@@ -35,7 +35,8 @@ class ArchiveChanged(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Moved:
     """migrations: "app.name", as they were undone or applied. seconds: of the transaction alone. blocked:
-    the longest that a request can have waited for it. digests: by table, of what was moved.
+    the longest that a request can have waited for it. digests: by table, of what was moved. empty: what
+    came back without anything in it, for it had been purged.
     """
 
     migrations: list[str]
@@ -43,6 +44,7 @@ class Moved:
     blocked: float
     tries: int
     digests: dict[str, Digest] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,22 @@ def present(apps: Collection[str]) -> list[str]:
         return catalog.children_first(cursor, there)
 
 
+def ground(apps: Collection[str]) -> list[str]:
+    """Tables outside of these apps to which theirs refer, also while they are away: a foreign key that is
+    put on again locks both its sides.
+    """
+    own = set(tables(apps))
+    with connection.cursor() as cursor:
+        found = {
+            key.remote_field.model._meta.db_table
+            for app in apps
+            for model in installed.get_app_config(app).get_models(include_auto_created=True)
+            for key in model._meta.local_concrete_fields
+            if key.remote_field
+        }
+        return sorted(one for one in found - own if catalog.exists(cursor, catalog.PUBLIC, one))
+
+
 def to_lock(apps: Collection[str]) -> list[str]:
     """And what they refer to: taking a foreign key off locks both its sides."""
     own = present(apps)
@@ -95,7 +113,7 @@ def take_away(
     moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline, along)
     with connection.cursor() as cursor:
         entries = [one for app in apps for one in ledger.away(cursor, app=app)]
-    found = {str(one): one.digest or ledger.seal(one.id) for one in entries}
+    found = {str(one): one.digest or ledger.seal(one.id) for one in entries if not one.purged}
     moved.digests.update({name: one for name, one in found.items() if one})
     return moved
 
@@ -117,18 +135,18 @@ def bring_back(
     :raises rollback.schema.locking.TablesAreHeld:
     """
     with connection.cursor() as cursor:
-        entries = [one for app in apps for one in ledger.away(cursor, app=app) if not one.purged]
-        found = {one: digest(cursor, one.schema, one.name) for one in entries}
-        parents = catalog.parents_of(cursor, present(apps))
+        away = [one for app in apps for one in ledger.away(cursor, app=app)]
+        found = {one: digest(cursor, one.schema, one.name) for one in away if not one.purged}
     changed = [str(one) for one, now in found.items() if one.digest and one.digest != now]
     if changed and not accept_changes:
         raise ArchiveChanged(changed)
     leaves = [
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
-    moved = _migrate(leaves, lambda: [*present(apps), *parents], deadline, along)
+    moved = _migrate(leaves, lambda: [*present(apps), *ground(apps)], deadline, along)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
+    moved.empty.extend(str(one) for one in away if one.purged)
     return moved
 
 
@@ -136,11 +154,7 @@ def finish(apps: Collection[str]) -> None:
     """What a table that came back may still lack, when we were stopped before: its foreign keys' check."""
     for table in present(apps):
         with connection.cursor() as cursor:
-            cursor.execute(
-                'SELECT max(id) FROM rollback_ledgerentry WHERE "table" = %s AND back_at IS NOT NULL',
-                [table],
-            )
-            (entry,) = cursor.fetchone()
+            entry = ledger.newest_return(cursor, table)
         if entry:
             archive.finish(table, entry)
 
@@ -171,5 +185,9 @@ def _moved(plan: prepared.Prepared, began: float, waiting: locking.Waiting) -> M
     """So far, or when it was committed."""
     now = waiting.ended if waiting.ended > began else time.monotonic()
     return Moved(
-        migrations=plan.names, seconds=now - began, blocked=waiting.blocked, tries=waiting.tries
+        migrations=plan.names,
+        seconds=now - began,
+        # Before COMMIT nobody has measured it yet, and who is slow may not come to measure it again.
+        blocked=max(waiting.blocked, now - began),
+        tries=waiting.tries,
     )

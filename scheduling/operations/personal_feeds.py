@@ -45,5 +45,6 @@ CALENDAR_FEEDS = Contributor(
     covers=frozenset({"scheduling.CalendarFeed"}),
     export=export,
     erase=erase,
+    unsaid=frozenset({"digest"}),
     concerns=concerns,
 )

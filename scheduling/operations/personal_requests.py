@@ -41,4 +41,5 @@ PROGRAM_REQUESTS = Contributor(
     covers=frozenset({"scheduling.IdempotencyKey"}),
     export=export,
     erase=erase,
+    unsaid=frozenset({"fingerprint", "answer"}),
 )

@@ -23,6 +23,7 @@ from config.local.check import check_reachable
 from config.local.sample import FLAGS, LOGINS, PASSWORD
 from config.zones import zone_data
 from holidays.operations.sample import show_closures
+from rollback import doctor, keeping
 from scheduling.operations.sample import show_more
 
 
@@ -50,15 +51,24 @@ class Command(BaseCommand):
             check_reachable(settings.DATABASE_URL)
             self._bring_up_to_date()
             if sample and not _has_courses():
+                _refuse_without_tables()
                 self._load_sample()
         except place.Problem as problem:
             raise CommandError(str(problem)) from problem
 
     def _bring_up_to_date(self) -> None:
         self._queue()
-        if _migrations_waiting():
+        if unknown := doctor.older():
+            raise CommandError(f"{unknown.words}\nNext: {unknown.next}")
+        if waiting := _apps_waiting():
             self.stdout.write("Bringing the database up to date …")
-            call_command("migrate", interactive=False, verbosity=0)
+            for which in waiting:
+                call_command("migrate", *which, interactive=False, verbosity=0)
+        for app in sorted(keeping.apps_away()):
+            self.stdout.write(
+                f"The tables of {app} are in the archive and stay there; "
+                "“manage.py rollback reapply” brings them back."
+            )
         call_command("createcachetable", verbosity=0)
         for warning in zone_data(databases=["default"]):
             self.stderr.write(self.style.WARNING(f"{warning.msg} {warning.hint}"))
@@ -90,9 +100,25 @@ class Command(BaseCommand):
                     )
 
 
-def _migrations_waiting() -> bool:
+def _apps_waiting() -> list[tuple[str, ...]]:
+    """What `migrate` is to be called with, one after the other. A start must not bring back what people
+    have put into the archive."""
     executor = MigrationExecutor(connection)
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    away = keeping.apps_away()
+    leaves = [leaf for leaf in executor.loader.graph.leaf_nodes() if leaf[0] not in away]
+    plan = executor.migration_plan(leaves)
+    if not plan:
+        return []
+    # All of them together where that is right, so that what follows a migrate is done once.
+    return [(app,) for app in dict.fromkeys(one.app_label for one, _ in plan)] if away else [()]
+
+
+def _refuse_without_tables() -> None:
+    if away := keeping.apps_away():
+        raise CommandError(
+            f"The sample school needs the tables of {', '.join(sorted(away))}, which are in the archive. "
+            "Bring them back first: manage.py rollback reapply"
+        )
 
 
 def _has_courses() -> bool:

@@ -11,10 +11,12 @@ from django.db import transaction
 from enrollment.domain import cells, tables, unit_tables
 from enrollment.domain.sheets import Parsed, Problem, Record, Sheet, parse
 from enrollment.importing.desk import Counts, Desk
-from enrollment.importing.registry import Table
+from enrollment.importing.registry import Table, is_away
 from enrollment.operations import look_again
 from enrollment.operations.import_school.known import known_tables
 from enrollment.operations.import_school.locks import one_import_at_a_time
+
+AWAY = "its table is in the archive. Leave this file out, and import it when the table is back."
 
 
 class Progress(Protocol):
@@ -87,6 +89,9 @@ def _files(folder: Path, known: Sequence[Table[Any]]) -> dict[str, Path]:
 
 def _read(table: Table[Any], path: Path) -> Read:
     sheet: Sheet[Any] = table.sheet
+    if is_away(table):
+        problem = Problem(file=sheet.file, hint=AWAY)
+        return Read(table=table, parsed=Parsed(problems=[problem], broken=True))
     try:
         data = path.read_bytes()
     except OSError as error:
