@@ -185,5 +185,9 @@ def _moved(plan: prepared.Prepared, began: float, waiting: locking.Waiting) -> M
     """So far, or when it was committed."""
     now = waiting.ended if waiting.ended > began else time.monotonic()
     return Moved(
-        migrations=plan.names, seconds=now - began, blocked=waiting.blocked, tries=waiting.tries
+        migrations=plan.names,
+        seconds=now - began,
+        # Before COMMIT nobody has measured it yet, and who is slow may not come to measure it again.
+        blocked=max(waiting.blocked, now - began),
+        tries=waiting.tries,
     )

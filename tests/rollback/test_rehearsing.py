@@ -9,9 +9,11 @@ from xml.etree import ElementTree
 import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
+from rollback import switchboard
 from rollback.domain.shares import FlagState, Snapshot, Subject
 from rollback.models import Rehearsal
 from rollback.rehearsing import certificate, graph, helper, prints, report, shares, surroundings
@@ -36,7 +38,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "0001_first.py").write_text(f"# {app}\n")
     monkeypatch.setattr(graph, "own_apps", lambda: ["one", "two"])
     monkeypatch.setattr(
-        graph.apps, "get_app_config", lambda label: SimpleNamespace(path=tmp_path / label)
+        apps, "get_app_config", lambda label: SimpleNamespace(path=tmp_path / label)
     )
     return tmp_path
 
@@ -200,7 +202,7 @@ def snapshot(share: int, **state: Any) -> Snapshot:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
     found: list[Snapshot] = [snapshot(5_000)]
-    monkeypatch.setattr(shares.switchboard, "read_here", lambda: found[-1])
+    monkeypatch.setattr(switchboard, "read_here", lambda: found[-1])
     return found
 
 
