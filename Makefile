@@ -18,6 +18,7 @@ INSTALL := $(PIP) install --require-hashes --no-deps --requirement
 # What a deployment must set, with values that are safe to read here: `check --deploy` wants them.
 PRODUCTION := SCHOOL_ENV=production SITE_URL=https://school.example ALLOWED_HOSTS=school.example \
 	DATABASE_URL=postgresql://school@db.example/school EMAIL_URL=smtps://mail.example:465 \
+	BACKUP_DIR=/srv/backups \
 	SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(64))')"
 
 help: ## what can be made
@@ -44,8 +45,7 @@ floors: $(VENV)/dev.stamp
 	$(BIN)/lint-imports --no-cache
 
 migrations: $(VENV)/dev.stamp
-	$(BIN)/python -W "ignore:Got an error checking a consistent migration history" \
-		manage.py makemigrations --check --dry-run
+	$(BIN)/python -m config.check_migrations
 
 deployable: $(VENV)/dev.stamp
 	@echo "manage.py check --deploy, as in production"

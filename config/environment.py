@@ -1,6 +1,7 @@
 """Reading the environment: each value checked where it enters, with a sentence that tells what to do."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -42,6 +43,15 @@ def positive(env: environ.Env, name: str, default: int) -> int:
     value = text(env, name, str(default))
     if not (value.isdecimal() and int(value)):
         raise ImproperlyConfigured(f"{name} is “{value}”; set it to a whole number from 1 up.")
+    return int(value)
+
+
+def at_least(env: environ.Env, name: str, default: int, *, fewest: int) -> int:
+    value = text(env, name, str(default))
+    if not (value.isdecimal() and int(value) >= fewest):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”; set it to a whole number from {fewest} up."
+        )
     return int(value)
 
 
@@ -112,6 +122,41 @@ def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
             )
         found.append(network)
     return found
+
+
+def folder(env: environ.Env, name: str, default: Path) -> Path:
+    """Whole: what is relative would mean another place for each program that is started elsewhere."""
+    value = text(env, name, str(default))
+    found = Path(value).expanduser()
+    if not found.is_absolute() or (found.exists() and not found.is_dir()):
+        raise ImproperlyConfigured(
+            f"{name} is “{value}”, which is no folder; set it to a whole path like /srv/backups."
+        )
+    return found
+
+
+def backup_key(env: environ.Env, name: str) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    if value and (len(value) < 32 or len(set(value)) < 10):
+        raise ImproperlyConfigured(
+            f"{name} must be at least 32 random characters; make one with `openssl rand -hex 24`, or "
+            "leave it empty."
+        )
+    return value
+
+
+def database_address(env: environ.Env, name: str) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    try:
+        conninfo_to_dict(value)
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(
+            f"{name} cannot be read; write it like postgresql://user:password@host:5432/name, or leave "
+            "it empty."
+        ) from error
+    return value
 
 
 def zone(env: environ.Env, name: str, default: str) -> str:
@@ -240,6 +285,8 @@ def refuse_unsafe(
     site_url: str,
     database_named: bool,
     email_named: bool,
+    backups_named: bool,
+    guarded: bool,
 ) -> None:
     """:raises ImproperlyConfigured: naming every unsafe value at once."""
     problems = []
@@ -253,5 +300,14 @@ def refuse_unsafe(
         problems.append("DATABASE_URL must be set; the embedded database is for desks.")
     if not email_named:
         problems.append("EMAIL_URL must be set; the mail catcher is for desks.")
+    if not backups_named:
+        problems.append(
+            "BACKUP_DIR must be set, best to a folder on another disk than the database's."
+        )
+    if not guarded:
+        problems.append(
+            "SCHEMA_GUARD must not be false: `migrate` would change the schema without a proved backup. "
+            "For an emergency there is SCHEMA_BREAK_GLASS."
+        )
     if problems:
         raise ImproperlyConfigured("Not safe for production:\n- " + "\n- ".join(problems))

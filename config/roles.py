@@ -48,6 +48,13 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_affectedperson"),
         ("rollback", "view_incidentaction"),
         ("rollback", "change_incidentaction"),
+        # The phases: to ask for one takes the right to change flags, to approve one is not for all.
+        ("rollback", "view_phaserun"),
+        ("rollback", "view_ledgerentry"),
+        ("rollback", "view_orphan"),
+        ("rollback", "view_backup"),
+        ("rollback", "view_rehearsal"),
+        ("rollback", "view_schemachange"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
@@ -84,6 +91,8 @@ ROLES["admin"] = (
         ("enrollment", "view_messageaccess"),
         # The office lowers and kills; only these bring a feature to more people.
         ("rollback", "raise_flag"),
+        # The second person that archiving tables needs.
+        ("rollback", "approve_phase"),
         # When a feature is taken away by itself.
         ("rollback", "change_trigger"),
         # Which groups a person is in is chosen in a list that asks for this one.

@@ -55,6 +55,24 @@ DATABASES = {"default": environment.database(DATABASE_URL, pooled=DATABASE_POOLE
 DATABASE_FAILURES = environment.positive(env, "DATABASE_FAILURES", 3)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# ---------------------------------------------------------------- the schema
+# Whether `migrate` wants a proved backup of exactly this plan. A test's database is made by it.
+SCHEMA_GUARD = not TESTING and environment.boolean(env, "SCHEMA_GUARD", default=PRODUCTION)
+# Whether the database's name has to be typed before its schema is changed: it is none of a desk or a test.
+SCHEMA_CONFIRM = PRODUCTION or not embedded.is_ours(DATABASE_URL, VAR / "postgres")
+SCHEMA_BREAK_GLASS = environment.text(env, "SCHEMA_BREAK_GLASS", "")
+MIGRATION_RULES = BASE_DIR / "config" / "migrations.toml"
+
+# ---------------------------------------------------------------- backups
+BACKUP_DIR = environment.folder(env, "BACKUP_DIR", VAR / "backups")
+# Signs receipts; without one SECRET_KEY does, and a new SECRET_KEY makes every older receipt worthless.
+BACKUP_KEY = environment.backup_key(env, "BACKUP_KEY")
+# Past a pooler, or as a user who may make databases. Without: as everything else.
+BACKUP_DATABASE_URL = environment.database_address(env, "BACKUP_DATABASE_URL")
+PG_BIN = environment.text(env, "PG_BIN", "")
+BACKUP_NIGHTLY = environment.boolean(env, "BACKUP_NIGHTLY", default=PRODUCTION)
+BACKUP_KEEP = environment.at_least(env, "BACKUP_KEEP", 14, fewest=2)
+
 CELERY_BROKER_URL = environment.text(env, "CELERY_BROKER_URL", "") or environment.OWN_QUEUE
 CELERY_BROKER_TRANSPORT_OPTIONS = environment.broker_options(CELERY_BROKER_URL, DATABASE_URL)
 CELERY_BROKER_CONNECTION_TIMEOUT = environment.BROKER_SECONDS
@@ -114,6 +132,15 @@ CELERY_BEAT_SCHEDULE = {
     "forget-old-reports": {
         "task": "rollback.tasks.forget_old_reports",
         "schedule": crontab(minute="52", hour="3"),
+    },
+    # Several times a night: once one is proved, the others do nothing.
+    "make-backup": {
+        "task": "rollback.tasks.backup",
+        "schedule": crontab(minute="10", hour="1-4"),
+    },
+    "look-for-backup": {
+        "task": "rollback.tasks.look_for_backup",
+        "schedule": crontab(minute="25"),
     },
     "take-baselines": {
         "task": "rollback.tasks.take_baselines",
@@ -215,6 +242,10 @@ TEMPLATES = [
 # ---------------------------------------------------------------- the switchboard
 FEATURES = "config.features.FEATURES"
 PROBES = "config.probes.PLAN"
+PRESERVED_FACTS = "config.facts.FACTS"
+# Signs what `rollback export` writes; an import of a school with a key takes what was signed with the same.
+PRESERVATION_KEY = environment.text(env, "PRESERVATION_KEY", "")
+REHEARSAL = "config.rehearsal.journey"
 WAFFLE_FLAG_MODEL = "rollback.Flag"
 WAFFLE_FLAG_DEFAULT = False
 WAFFLE_CREATE_MISSING_FLAGS = False
@@ -441,4 +472,6 @@ if PRODUCTION:
         site_url=SITE_URL,
         database_named=bool(environment.text(env, "DATABASE_URL", "")),
         email_named=bool(environment.text(env, "EMAIL_URL", "")),
+        backups_named=bool(environment.text(env, "BACKUP_DIR", "")),
+        guarded=SCHEMA_GUARD or TESTING,
     )

@@ -10,6 +10,9 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -30,12 +33,12 @@ FORGET = "10 minutes"  # for so long a process that went without a word is named
 SAY = """
 SET LOCAL lock_timeout = %(lock)s;
 INSERT INTO rollback_process AS p
-       (uuid, kind, host, pid, started_at, version, reached_at, seen_at)
+       (uuid, kind, host, pid, started_at, version, reached_at, seen_at, busy)
 VALUES (%(uuid)s, %(kind)s, %(host)s, %(pid)s,
         clock_timestamp() - %(age)s * interval '1 second', %(version)s,
-        clock_timestamp() - %(reached)s * interval '1 second', clock_timestamp())
+        clock_timestamp() - %(reached)s * interval '1 second', clock_timestamp(), %(busy)s::text[])
 ON CONFLICT (uuid) DO UPDATE
-   SET version = excluded.version, seen_at = excluded.seen_at,
+   SET version = excluded.version, seen_at = excluded.seen_at, busy = excluded.busy,
        reached_at = CASE WHEN p.version = excluded.version THEN p.reached_at
                          ELSE excluded.reached_at END;
 DELETE FROM rollback_process WHERE uuid IN (
@@ -46,6 +49,48 @@ LEAVE = """
 SET LOCAL lock_timeout = %(lock)s;
 DELETE FROM rollback_process WHERE uuid = %(uuid)s
 """
+
+
+_busy: Counter[str] = Counter()
+_counting = threading.Lock()
+
+
+def begin(flag: str) -> None:
+    """This process is in the middle of something of that feature, until `end`. To be called before the
+    switch is asked: whoever reads of a process that runs the newest flags and is busy with none of them
+    knows that nothing which was let in before goes on.
+    """
+    with _counting:
+        _busy[flag] += 1
+
+
+def end(flag: str) -> None:
+    with _counting:
+        _busy[flag] -= 1
+
+
+@contextmanager
+def busy(flag: str) -> Iterator[None]:
+    begin(flag)
+    try:
+        yield
+    finally:
+        end(flag)
+
+
+def _busy_with() -> list[str]:
+    with _counting:
+        return sorted(flag for flag, number in _busy.items() if number > 0)
+
+
+def forget_busy() -> None:
+    """In a child: what the parent was in the middle of is not its own, and the lock may be held."""
+    global _counting
+    _counting = threading.Lock()
+    _busy.clear()
+
+
+os.register_at_fork(after_in_child=forget_busy)
 
 
 class Acknowledger:
@@ -60,6 +105,7 @@ class Acknowledger:
             "pid": os.getpid(),
         }
         self._said: int | None = None
+        self._said_busy: list[str] = []
         self._next_at = 0.0
         self._lock = threading.Lock()
         self._left = self._complained = False
@@ -73,11 +119,17 @@ class Acknowledger:
 
         :raises psycopg.Error: only when the connection is lost.
         """
-        now = time.monotonic()
-        if now < self._next_at and (version == self._said or self._said is None):
+        now, busy_with = time.monotonic(), _busy_with()
+        is_news = version != self._said or busy_with != self._said_busy
+        if now < self._next_at and (self._said is None or not is_news):
             return
         self._next_at = now + HEARTBEAT
-        ages = {"age": now - self._began_at, "reached": now - reached_at, "version": version}
+        ages = {
+            "age": now - self._began_at,
+            "reached": now - reached_at,
+            "version": version,
+            "busy": busy_with,
+        }
         with self._lock:
             if self._left:
                 return
@@ -86,7 +138,7 @@ class Acknowledger:
             except psycopg.Error as error:
                 self._not_said(connection, error)
             else:
-                self._said, self._complained = version, False
+                self._said, self._said_busy, self._complained = version, busy_with, False
 
     def _not_said(self, connection: psycopg.Connection[Any], error: psycopg.Error) -> None:
         """Told once, not with every heartbeat."""

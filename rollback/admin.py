@@ -1,22 +1,28 @@
 """Django looks for admin pages here; they live in the console."""
 
 from rollback.console import (
+    archive,
     complaints,
     drafts,
     flags,
     incident_rows,
     incidents,
+    phases,
+    proofs,
     records,
     triggers,
     verifications,
 )
 
 __all__ = [
+    "archive",
     "complaints",
     "drafts",
     "flags",
     "incident_rows",
     "incidents",
+    "phases",
+    "proofs",
     "records",
     "triggers",
     "verifications",

@@ -1,5 +1,6 @@
 """What follows a rollback by itself: off everywhere, then verified, each written into the timeline."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import structlog
@@ -44,8 +45,8 @@ def _waiting() -> list[Incident]:
 
 
 def _look_at(incident: Incident, *, by: str) -> None:
-    _remember_rows(incident)
-    if incident.contained_at is None and not _contain(incident, by=by):
+    remember_rows(incident)
+    if incident.contained_at is None and not contain(incident, by=by):
         return
     incident.refresh_from_db()
     if _asked_lately(incident):
@@ -53,7 +54,7 @@ def _look_at(incident: Incident, *, by: str) -> None:
     verification.verify(incident=incident, by=by)
 
 
-def _remember_rows(incident: Incident) -> None:
+def remember_rows(incident: Incident) -> None:
     try:
         baselines.remember_rows(incident=incident.pk)
     except Error as error:
@@ -61,12 +62,13 @@ def _remember_rows(incident: Incident) -> None:
         log.warning("aftermath.rows_not_read", incident=incident.pk, error=str(error))
 
 
-def _contain(incident: Incident, *, by: str) -> bool:
+def contain(incident: Incident, *, by: str) -> bool:
     """Every process that lives runs flags of which those of this incident are off.
 
     Silent ones do not count: without a reading they have switched everything off by themselves.
     """
-    found = _off_everywhere(incident)
+    names = list(incident.latches.values_list("flag_name", flat=True))
+    found = off_everywhere(names)
     if found is None:
         return False
     with limited():
@@ -87,17 +89,16 @@ def _contain(incident: Incident, *, by: str) -> bool:
     return True
 
 
-def _off_everywhere(incident: Incident) -> RollCall | None:
+def off_everywhere(flags: Collection[str]) -> RollCall | None:
     """The flags are read before the roll is called: whoever runs that version or a later one, runs
     them as they were read."""
-    names = list(incident.latches.values_list("flag_name", flat=True))
-    if not all(_is_off(flag) for flag in Flag.objects.filter(name__in=names)):
+    if not all(is_off(flag) for flag in Flag.objects.filter(name__in=flags)):
         return None
     found = processes.roll_call()
     return None if found is None or found.waiting else found
 
 
-def _is_off(flag: Flag) -> bool:
+def is_off(flag: Flag) -> bool:
     """Killed, or stepped down to nobody; who is still being drained has it."""
     if flag.is_killed:
         return True

@@ -2,6 +2,7 @@ import sys
 from functools import partial
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,7 +14,7 @@ class RollbackConfig(AppConfig):
         from enrollment import personal, sockets
         from enrollment.domain import drawing
         from enrollment.importing import registry
-        from rollback import evaluate, keeping, sessions, switchboard, trips, watch
+        from rollback import evaluate, keeping, safely, sessions, switchboard, trips, watch
         from rollback.database import base as database
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
@@ -21,6 +22,9 @@ class RollbackConfig(AppConfig):
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
 
+        # Once for each `migrate`, and not once for each app.
+        pre_migrate.connect(safely.check_plan, sender=self, dispatch_uid="schema guard")
+        post_migrate.connect(safely.note_the_end, sender=self, dispatch_uid="schema guard")
         switchboard.plug_waffle()
         sockets.plug_keeper(DraftKeeper())
         sockets.plug_links(links_for)

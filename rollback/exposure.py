@@ -56,12 +56,16 @@ def title(flag: str) -> str:
 
 
 def state(flag: Flag) -> tuple[str, str]:
-    """:returns: a key ("on", "part", "off", "killed") and its word."""
+    """:returns: a key ("on", "part", "off", "killed", "archived") and its word."""
+    if switchboard.is_archived(flag.name):
+        return "archived", _("In the archive")
     if flag.is_killed:
         return "killed", _("Killed")
     if not flag.percent:
         return "off", _("Off")
-    if flag.requires is not None and flag.requires.is_killed:
+    if flag.requires is not None and (
+        flag.requires.is_killed or switchboard.is_archived(flag.requires.name)
+    ):
         return "off", _("Off with its master")
     return ("on", _("On")) if flag.percent == 100 else ("part", _("On for a share"))
 

@@ -25,6 +25,7 @@ from rollback.models import (
     IncidentAction,
     IncidentEvent,
     NoReminders,
+    PhaseRun,
     Plan,
     PlanStep,
     TriggerVersion,
@@ -256,6 +257,25 @@ def concerns_triggers(*, user: User) -> bool:
     return TriggerVersion.objects.filter(actor=user).exists()
 
 
+def export_phases(*, user: User) -> Mapping[str, Any]:
+    fields = ("target", "reason", "asked_at", "approved_at", "finished_at")
+    return {
+        "asked_for": list(PhaseRun.objects.filter(operator=user).order_by("pk").values(*fields)),
+        "approved": list(PhaseRun.objects.filter(approver=user).order_by("pk").values(*fields)),
+    }
+
+
+def erase_phases(*, user: User, now: datetime) -> None:
+    """That there were two people stays, by their numbers."""
+    number = f"person {user.pk}"
+    PhaseRun.objects.filter(operator=user).update(operator_name=number)
+    PhaseRun.objects.filter(approver=user).update(approver_name=number)
+
+
+def concerns_phases(*, user: User) -> bool:
+    return PhaseRun.objects.filter(Q(operator=user) | Q(approver=user)).exists()
+
+
 def export_archive(*, user: User) -> Mapping[str, Any]:
     """What can come back is in the copy of whoever put it there."""
     return keeping.copy_for(user)
@@ -362,4 +382,23 @@ PLANS = Contributor(
     erase=erase_plans,
     concerns=concerns_plans,
 )
-CONTRIBUTORS = (ARCHIVE, TRIGGERS, INCIDENTS, FLAGS, REPORTS, DRAFTS, SESSIONS, PLANS)
+PHASES = Contributor(
+    name="phases",
+    kept=_("When you asked for the features' tables to be moved, or approved it"),
+    when_erased=_("That somebody asked and somebody approved stays, without your name."),
+    covers=frozenset({"rollback.PhaseRun"}),
+    export=export_phases,
+    erase=erase_phases,
+    concerns=concerns_phases,
+)
+CONTRIBUTORS = (
+    ARCHIVE,
+    TRIGGERS,
+    INCIDENTS,
+    FLAGS,
+    REPORTS,
+    DRAFTS,
+    SESSIONS,
+    PLANS,
+    PHASES,
+)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
+from rollback import runner
 from rollback.audit import Actor, ChangeRefused
 from rollback.domain.plans import LIVE, LONGEST_DWELL, PlanState, Step, goes_one_way
 from rollback.models import Flag, Plan
@@ -59,12 +60,14 @@ def check(steps: Sequence[tuple[Decimal, int]], *, up: bool, actor: Actor) -> No
         raise ChangeRefused(words % {"shares": shares})
 
 
-def check_flags(names: list[str]) -> None:
+def check_flags(names: list[str], *, up: bool = False) -> None:
     known = list(Flag.objects.values_list("name", flat=True))
     for name in names:
         if name not in known:
             words = _("There is no flag %(flag)s. There are: %(known)s.")
             raise ChangeRefused(words % {"flag": name, "known": ", ".join(known)})
+        if up:
+            runner.check_tables(name)
 
 
 def refuse_second(direction: str) -> None:

@@ -80,7 +80,7 @@ def start(
     up = direction == Plan.Direction.UP
     names = list(dict.fromkeys(flags)) or list(Flag.objects.values_list("name", flat=True))
     check(steps, up=up, actor=actor)
-    check_flags(names)
+    check_flags(names, up=up)
     refuse_second(direction)
     if up:
         quiet.verify(flags=names, seconds=None, by=actor.name, now=_clock())

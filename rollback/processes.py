@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import ceil
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection, transaction
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -57,6 +58,34 @@ def read(*, version: int | None = None) -> RollCall | None:
         changed_at=changed_at,
         now=now,
     )
+
+
+RUNNER = "rollback run"
+
+
+def be_the_runner() -> None:
+    """Says to the database who this session is. A pooler would hand the name on to somebody else."""
+    if not settings.DATABASE_POOLED:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('application_name', %s, false)", [RUNNER])
+
+
+def runner_lives() -> bool | None:
+    """Whether anybody takes the steps of plans and phases: the database knows its sessions, also of a process
+    that was killed. None: behind a pooler nobody can say.
+    """
+    if settings.DATABASE_POOLED:
+        return None
+    with connection.cursor() as cursor:
+        # Within a transaction the first look would be kept.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = %s)",
+            [RUNNER],
+        )
+        lives: bool = cursor.fetchone()[0]
+        return lives
 
 
 def wait_for_all(*, timeout: float = PATIENCE) -> RollCall | None:

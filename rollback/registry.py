@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
@@ -114,6 +116,13 @@ def by_namespace() -> dict[str, Feature]:
 @lru_cache(maxsize=1)
 def by_admin_app() -> dict[str, Feature]:
     return {app: feature for feature in features() for app in feature.admin_apps}
+
+
+def own_apps() -> frozenset[str]:
+    """Those that lie in the project itself; others' lie deeper, with the packages."""
+    return frozenset(
+        app.label for app in apps.get_app_configs() if Path(app.path).parent == settings.BASE_DIR
+    )
 
 
 def is_built_on(flag: str, apps: Iterable[str]) -> bool:

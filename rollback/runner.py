@@ -12,9 +12,16 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from rollback import audit, incidents, switchboard
+from rollback import audit, incidents, registry, switchboard
 from rollback.audit import Actor, ChangeBlocked, ChangeRefused, actor_at_the_terminal, actor_of
-from rollback.models import Flag, FlagChange, Incident, IncidentEvent, Switchboard
+from rollback.models import (
+    Flag,
+    FlagChange,
+    Incident,
+    IncidentEvent,
+    LedgerEntry,
+    Switchboard,
+)
 
 # Who asks for a change says who asks, and hears a refusal, without knowing the audit's room.
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
     "RolledBack",
     "actor_at_the_terminal",
     "actor_of",
+    "check_tables",
     "end_blockers",
     "insist",
     "kill",
@@ -81,6 +89,7 @@ def set_shares(
             raise ChangeRefused(words % {"flag": row.name})
         if percent > row.percent:
             _check_person(actor, row.name)
+            check_tables(row.name)
         _check_pause(actor, row.name, plan=plan)
         row.percent = percent
 
@@ -106,6 +115,22 @@ def _check_person(actor: Actor, flag: str) -> None:
     if actor.automatic:
         words = _("Raising needs a person. Automatically, %(flag)s may only be lowered.")
         raise ChangeRefused(words % {"flag": flag})
+
+
+def check_tables(flag: str) -> None:
+    """Raised, a feature whose tables are in the archive would be off all the same, and nobody would know why.
+
+    :raises ChangeRefused:
+    """
+    feature = registry.get(flag)
+    away = LedgerEntry.objects.filter(kind=LedgerEntry.Kind.TABLE, back_at=None)
+    apps = set(away.values_list("app", flat=True).order_by())
+    for one in registry.with_masters(feature) if feature and apps else ():
+        if registry.is_built_on(one.flag, apps):
+            words = _(
+                "The tables of %(flag)s are in the archive. Bring them back first: manage.py rollback reapply"
+            )
+            raise ChangeRefused(words % {"flag": one.flag})
 
 
 def _check_pause(actor: Actor, flag: str, *, plan: int | None = None) -> None:
@@ -256,6 +281,7 @@ def restore(
         if not row.is_killed:
             words = _("%(flag)s is not killed; change its share instead.")
             raise ChangeRefused(words % {"flag": flag})
+        check_tables(flag)
         row.everyone = None
         if percent is not None:
             row.percent = percent

@@ -8,6 +8,7 @@ from django.utils import timezone
 from enrollment.operations.mailing import Outcome
 from rollback import baselines, complaints, expiry, reminders, rollup, sessions, timings
 from rollback import evaluate as evaluation
+from rollback.backups import nightly
 from rollback.domain.verification import ProbeFailed
 
 log = structlog.get_logger(__name__)
@@ -74,3 +75,15 @@ def take_baselines() -> int:
     except (baselines.IncidentOpen, ProbeFailed) as why:
         log.warning("baselines.not_taken", because=str(why))
         return 0
+
+
+# Not given back to the queue by a worker that dies: beat asks again within the night.
+@shared_task(acks_late=False)
+def backup() -> str:
+    return nightly.tonight()
+
+
+@shared_task
+def look_for_backup() -> bool:
+    """:returns: whether there is one that is young enough, or none is wanted."""
+    return nightly.look()

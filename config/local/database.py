@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from config.local import cluster
 from config.local.cluster import DatabaseProblem as DatabaseProblem
@@ -29,13 +30,20 @@ THROWAWAY = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
-TEMPORARY_PREFIX = "school-test-"
+TEMPORARY_PREFIX = f"{cluster.SHORT_PREFIX}test-"
 
 
 def url(data_dir: Path, name: str = NAME) -> str:
     """The address it has or will have; nothing is started or written."""
     host = quote(str(cluster.socket_dir(data_dir)), safe="")
     return f"postgresql://postgres@/{name}?host={host}&port={cluster.PORT}"
+
+
+def is_ours(address: str, data_dir: Path) -> bool:
+    """The desk's own, or one of the throwaway ones."""
+    host = str(conninfo_to_dict(address).get("host") or "")
+    short = Path(tempfile.gettempdir()) / cluster.SHORT_PREFIX
+    return host.startswith((str(cluster.socket_dir(data_dir)), str(short)))
 
 
 def ensure_running(data_dir: Path, options: Mapping[str, str] = DESK) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from rollback.console import words
 from rollback.domain import decisions
-from rollback.models import FlagChange, Incident, IncidentEvent, Plan
+from rollback.models import FlagChange, Incident, IncidentEvent, PhaseRun, Plan
 
 # Told by other lines, or only for machines.
 UNTOLD = frozenset(
@@ -72,6 +72,13 @@ def _labels() -> Mapping[str, str]:
         "mode": _("mode"),
         "note": _("note"),
         "kind": _("kind"),
+        "run": _("phase run"),
+        "target": _("phase"),
+        "seconds": _("seconds"),
+        "tries": _("tries"),
+        "passed": _("passed"),
+        "error": _("not as it should be"),
+        "backup": _("backup"),
     }
 
 
@@ -79,6 +86,7 @@ def _value(name: str, value: Any) -> Any:
     """Words of ours in the reader's language; whatever else stands there as it stands."""
     words_of: Mapping[str, Mapping[Any, Any]] = {
         "direction": dict(Plan.Direction.choices),
+        "target": dict(PhaseRun.Target.choices),
         "mode": dict(Plan.Mode.choices),
         "kind": dict(Incident.Kind.choices),
         "what": {
@@ -87,6 +95,23 @@ def _value(name: str, value: Any) -> Any:
             "paused": _("paused"),
             "done": _("done"),
             "aborted": _("aborted"),
+            "asked": _("asked for"),
+            "approved": _("approved"),
+            "cancelled": _("cancelled"),
+            "reopened": _("tried again"),
+            "waits for approval": _("waits for approval"),
+            "failed": _("failed"),
+            "pages": _("pages off"),
+            "gone": _("off in every process, and whoever was in the middle has finished"),
+            "logic": _("API and tasks off"),
+            "quiet": _("nothing of the features under way"),
+            "backup": _("a proved backup"),
+            "digests": _("rows counted and digested"),
+            "tables": _("tables into the archive"),
+            "proof": _("proof"),
+            "home": _("tables back from the archive"),
+            "keys": _("foreign keys checked"),
+            "verification": _("verification"),
         },
     }
     if isinstance(value, bool):

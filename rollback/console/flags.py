@@ -70,7 +70,13 @@ class FlagAdmin(RoomPage, WhoPage):
 
     @display(
         description=gettext_lazy("state"),
-        label={"on": "success", "part": "warning", "off": "danger", "killed": "danger"},
+        label={
+            "on": "success",
+            "part": "warning",
+            "off": "danger",
+            "killed": "danger",
+            "archived": "info",
+        },
     )
     def state(self, flag: Flag) -> tuple[str, str]:
         return exposure.state(flag)

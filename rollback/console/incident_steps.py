@@ -109,6 +109,8 @@ class IncidentSteps(ReadOnlyAdmin):
         yield "note", _("Add a note")
         if self.may_take_away(request):
             yield "take_away", _("Take features away")
+        if request.user.has_perm("rollback.view_phaserun"):
+            yield "phases", _("Phases")
         yield "resolve", _("Resolve")
 
     @action(
@@ -340,4 +342,6 @@ def _actor(request: HttpRequest) -> runner.Actor:
 
 
 def _page(name: str, incident: Incident) -> str:
+    if name == "phases":  # a page of its own, which takes the incident along
+        return f"{reverse('admin:rollback_phaserun_now')}?incident={incident.pk}"
     return reverse(f"admin:rollback_incident_{name}", args=[incident.pk])

@@ -10,11 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from rollback import exposure, processes
+from rollback import exposure, processes, registry
+from rollback.backups import age
 from rollback.domain.plans import LIVE
 from rollback.domain.processes import RollCall
 from rollback.models import (
@@ -23,10 +25,13 @@ from rollback.models import (
     Heartbeat,
     Incident,
     IncidentEvent,
+    PhaseRun,
     Plan,
     Trigger,
     Verification,
 )
+from rollback.schema import standing
+from rollback.schema.standing import Away
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +75,17 @@ class Events:
     lines: Sequence[IncidentEvent]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Phases:
+    """away: what is in the archive. newest: the run that lives or, if none does, the last one. changed: by
+    flag, when it became what it is.
+    """
+
+    away: Away | None
+    newest: PhaseRun | None
+    changed: Mapping[str, datetime]
+
+
 @dataclass(kw_only=True)
 class Readings:
     """Whatever could not be read is None, and named in `unread`."""
@@ -81,8 +97,10 @@ class Readings:
     watch: Watch | None = None
     traffic: Traffic | None = None
     plans: Sequence[Plan] | None = None
+    phases: Phases | None = None
     processes: RollCall | None = None
     events: Events | None = None
+    backups: age.Age | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -164,6 +182,16 @@ def _plans(now: datetime) -> list[Plan]:
     return list(live.prefetch_related("steps").order_by("created_at", "pk"))
 
 
+def _phases(now: datetime) -> Phases:
+    runs = PhaseRun.objects.select_related("incident").order_by("-pk")
+    changes = FlagChange.objects.order_by("flag_name", "-pk").distinct("flag_name")
+    return Phases(
+        away=standing.away(registry.by_admin_app()),
+        newest=runs.first(),
+        changed=dict(changes.values_list("flag_name", "changed_at")),
+    )
+
+
 def _processes(now: datetime) -> RollCall | None:
     return processes.read()
 
@@ -175,6 +203,11 @@ def _events(now: datetime) -> Events:
     )
 
 
+def _backups(now: datetime) -> age.Age | None:
+    """None where none are made by themselves."""
+    return age.of_newest() if settings.BACKUP_NIGHTLY else None
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -182,8 +215,10 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "watch": _watch,
     "traffic": _traffic,
     "plans": _plans,
+    "phases": _phases,
     "processes": _processes,
     "events": _events,
+    "backups": _backups,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -192,6 +227,8 @@ NAMES = {
     "watch": _("verdicts"),
     "traffic": _("the last hour"),
     "plans": _("plans"),
+    "phases": _("phases"),
     "processes": _("processes"),
     "events": _("what has happened"),
+    "backups": _("backups"),
 }

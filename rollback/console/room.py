@@ -5,7 +5,6 @@ typed stands outside of that.
 """
 
 from collections.abc import Callable, Mapping
-from hashlib import blake2b
 from typing import Any
 
 from django.contrib import messages
@@ -15,10 +14,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -26,7 +22,16 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action
 
 from rollback import exposure, incidents, runner
-from rollback.console import engine, measured, processes, readings, saying, shown
+from rollback.console import (
+    engine,
+    living,
+    measured,
+    phase_words,
+    processes,
+    readings,
+    saying,
+    shown,
+)
 from rollback.console.forms import ReasonForm
 from rollback.console.room_forms import PlanForm, TakeBackForm, the_word
 from rollback.console.room_rights import May, without_what_is_others
@@ -69,7 +74,7 @@ class RoomPage(ModelAdmin):
     )
     def room(self, request: HttpRequest) -> HttpResponse:
         if request.htmx:  # type: ignore[attr-defined]
-            return self._what_changed(request)
+            return living.answer(request, "".join(self._live(request)))
         form = TakeBackForm(_posted(request))
         if request.method == "POST" and form.is_valid() and self._take_back(request, form):
             return HttpResponseRedirect(reverse("admin:rollback_flag_room"))
@@ -82,8 +87,8 @@ class RoomPage(ModelAdmin):
             "word": the_word(),
             "top": top,
             "rest": rest,
-            "etag": _etag(top + rest),
-            "at": _time(),
+            "etag": living.etag_of(top + rest),
+            "at": living.time_now(),
         }
         status = WRONG_INPUT if form.errors else 200
         return TemplateResponse(request, "admin/rollback/room.html", page, status=status)
@@ -95,17 +100,6 @@ class RoomPage(ModelAdmin):
         may = May.of(request)
         parts = shown_parts(without_what_is_others(readings.read_all(), may), may=may)
         return render_to_string(TOP, parts), render_to_string(REST, parts)
-
-    def _what_changed(self, request: HttpRequest) -> HttpResponse:
-        """304, if the page has it already; when that was known is told either way."""
-        live = "".join(self._live(request))
-        etag = _etag(live)
-        same = request.headers.get("If-None-Match") == etag
-        response = HttpResponse(status=304) if same else HttpResponse(live)
-        response.headers["ETag"] = etag
-        response.headers["Room-Time"] = _time()
-        patch_cache_control(response, private=True, no_cache=True)
-        return response
 
     # ------------------------------------------------------------ what is done
 
@@ -280,6 +274,7 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
         "features": shown.features(found),
         "measures": measured.measures(found),
         "plans": shown.plans(found),
+        "phase": phase_words.in_the_room(found),
         "timeline": shown.timeline(found, with_changes=may.see_changes),
         "may": may,
         "may_raise": may.give,
@@ -329,11 +324,3 @@ def _held(flags: list[str] | None = None) -> list[str]:
     if said and flags and _incident_of(flags) is None:
         said.append(_("The plan belongs to no incident, for none holds all of these features."))
     return said
-
-
-def _etag(live: str) -> str:
-    return f'"{blake2b(live.encode(), digest_size=12).hexdigest()}"'
-
-
-def _time() -> str:
-    return date_format(localtime(), "H:i:s")

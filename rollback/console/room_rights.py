@@ -15,6 +15,7 @@ class May:
     acknowledge: bool
     see_incidents: bool
     see_changes: bool
+    see_phases: bool
 
     @classmethod
     def of(cls, request: HttpRequest) -> "May":
@@ -24,6 +25,7 @@ class May:
             acknowledge=has("rollback.change_incident"),
             see_incidents=has("rollback.view_incident"),
             see_changes=has("rollback.view_flagchange"),
+            see_phases=has("rollback.view_phaserun"),
         )
 
 

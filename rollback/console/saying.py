@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from rollback import exposure
+from rollback.backups import age
 from rollback.console import engine, judging, measured, shown
 from rollback.console.readings import Readings
 from rollback.console.room_rights import May
@@ -108,7 +109,7 @@ def is_well(found: Readings) -> bool:
         known
         and bool(judging.judged(found))
         and all(map(is_on, found.flags or ()))
-        and not any((found.incidents, breaching(found), judging.at_fault(found)))
+        and not any((found.incidents, breaching(found), judging.at_fault(found), _backups(found)))
     )
 
 
@@ -159,7 +160,7 @@ def _for_some(flag: Flag) -> str:
 
 def _what_is_wrong(found: Readings) -> list[str]:
     """Never better than it is known to be."""
-    said = [_cases(found), _out_of_bounds(found)]
+    said = [_cases(found), _out_of_bounds(found), _backups(found)]
     if any(said) or found.incidents:
         return [*said, judging.not_judged(found), judging.switched_off(found)]
     if found.unread or not measured.is_watched(found):
@@ -189,6 +190,10 @@ def _out_of_bounds(found: Readings) -> str:
     if not titles or not measured.is_watched(found):
         return ""
     return _("Out of bounds: %(titles)s.") % {"titles": "; ".join(titles)}
+
+
+def _backups(found: Readings) -> str:
+    return age.sentence(found.backups) if found.backups else ""
 
 
 # ---------------------------------------------------------------- what to do

@@ -70,7 +70,10 @@ def features(found: Readings) -> list[dict[str, Any]] | None:
                 "users": users,
                 "incident": held.get(flag.name),
                 "is_killed": flag.is_killed,
-                "can_raise": flag.name not in held and (flag.is_killed or flag.percent < 100),
+                "is_archived": key == "archived",
+                "can_raise": flag.name not in held
+                and key != "archived"
+                and (flag.is_killed or flag.percent < 100),
             }
         )
     return rows

@@ -7,13 +7,16 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
 from rollback import registry, switchboard
 
 
 class OfficeSite(UnfoldAdminSite):
-    """The admin lists only the apps whose feature is on for this person."""
+    """The admin lists only the apps whose feature is on for this person; and those whose tables are in
+    the archive, with that word: their pages say since when, and how they come back.
+    """
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         # The palette stands in rollback/admin.css; as an inline style no browser would take it.
@@ -34,11 +37,15 @@ class OfficeSite(UnfoldAdminSite):
         covered = registry.by_admin_app()
         for app in apps:
             app["models"] = [page for model in app["models"] for page in self._pages(model)]
+            if _is_archived(app):
+                app["name"] = _("%(app)s: in the archive") % {"app": app["name"]}
+                app["models"] = [{**model, "add_url": None} for model in app["models"]]
         shown = [
             app
             for app in apps
             if app["app_label"] not in covered
             or switchboard.is_on(covered[app["app_label"]].flag, request)
+            or _is_archived(app)
         ]
         return _first(shown)
 
@@ -86,6 +93,11 @@ class OfficeSite(UnfoldAdminSite):
             },
             headers={"HX-Trigger": "search"},
         )
+
+
+def _is_archived(app: dict[str, Any]) -> bool:
+    feature = registry.by_admin_app().get(app["app_label"])
+    return feature is not None and switchboard.is_archived(feature.flag)
 
 
 def _first(apps: list[dict[str, Any]]) -> list[dict[str, Any]]:

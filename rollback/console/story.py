@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from enrollment.models import User
 from rollback import affected, incidents
-from rollback.console import event_words, words
+from rollback.console import event_words, phase_shown, words
 from rollback.domain import decisions
 from rollback.domain.decisions import Recommendation
 from rollback.domain.incidents import RTO, Recovery, recovery
@@ -63,6 +63,7 @@ class Story:
     is_frozen: bool
     impact: Sequence[tuple[str, str]]
     plans: Sequence[Plan]
+    phases: Sequence[Mapping[str, Any]]
     verifications: Sequence[Verification]
     judgments: Sequence[tuple[Judgment, str]]
     actions: Sequence[IncidentAction]
@@ -109,6 +110,7 @@ def tell(incident: Incident, *, now: datetime) -> Story:
             affected.figures(incident) if incident.is_open else incident.impact
         ),
         plans=list(incident.plans.order_by("pk").prefetch_related("steps")),
+        phases=[phase_shown.run(run) for run in incident.phase_runs.order_by("pk")],
         verifications=list(incident.verifications.prefetch_related("results")[:MOST]),
         judgments=[(one, _evidence(one.evidence)) for one in incident.judgments.all()[:MOST]],
         actions=list(incident.actions.all()),

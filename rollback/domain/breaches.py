@@ -69,8 +69,9 @@ class Limits:
 def breaches(counts: Counts, limits: Limits, *, start: int = 0) -> Iterator[tuple[int, int | None]]:
     """After each step from `start` on: its end, and the step that opened the breach, if one is open.
 
-    It opens when the last minute and the last five are above the limit, and closes when the five are
-    not, or when the last minute holds enough that is not.
+    It opens when the last minute and the last five are above the limit, or the last minute certainly is:
+    what is slow is asked for less often, and would be outweighed for minutes by what was still well. It
+    closes when neither holds, or when the last minute holds enough that is not.
     """
     total, bad, share = counts.total, counts.bad, limits.share
     recent, held, quiet = limits.recent, limits.held, limits.quiet
@@ -79,13 +80,15 @@ def breaches(counts: Counts, limits: Limits, *, start: int = 0) -> Iterator[tupl
         since, all_bad, all_total = max(end - recent, 0), bad[end], total[end]
         bad_lately, lately = all_bad - bad[since], all_total - total[since]
         is_hot = bad_lately > share * lately
-        if opened is None:
-            if is_hot and _is_above(bad, total, max(end - held, 0), end, share):
-                opened = end - 1
-        elif (not is_hot and lately >= quiet) or not _is_above(
-            bad, total, max(end - held, 0), end, share
+        if opened is None and not is_hot:
+            pass
+        elif (not is_hot and lately >= quiet) or not (
+            _is_above(bad, total, max(end - held, 0), end, share)
+            or (is_hot and at_least(bad_lately, lately, z=SURE) > share)
         ):
             opened = None
+        elif opened is None:
+            opened = end - 1
         yield end, opened
 
 

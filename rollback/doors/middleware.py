@@ -21,9 +21,10 @@ from enrollment.api import problems
 from enrollment.models import Course
 from enrollment.operations.enroll import live_enrollment
 from enrollment.queries.people import student_of
-from rollback import drafts, registry, switchboard, timings
+from rollback import acknowledging, drafts, registry, switchboard, timings
 from rollback.doors import counting, following, measuring
 from rollback.doors.measuring import REFRESH
+from rollback.doors.where import words_if_archived
 from rollback.doors.why import usual_words, words_because
 from rollback.doors.words import NOT_SAVED, SWITCHED_OFF
 from rollback.registry import Feature
@@ -50,7 +51,11 @@ class FeatureDoor:
         )
         started = time.perf_counter()
         with measuring.noting_uses() as uses:
-            response = self.get_response(request)
+            try:
+                response = self.get_response(request)
+            finally:
+                if (flag := getattr(request, "busy_with", None)) is not None:
+                    acknowledging.end(flag)
         milliseconds = (time.perf_counter() - started) * 1000
         feature: Feature | None = getattr(request, "let_in_to", None)
         if feature is not None and response.status_code != HTTPStatus.NOT_MODIFIED:
@@ -73,6 +78,8 @@ class FeatureDoor:
         feature = feature_behind(request, match) if match else None
         if match is None or feature is None:
             return None
+        acknowledging.begin(feature.flag)
+        request.busy_with = feature.flag  # type: ignore[attr-defined]
         refused = _refused(request, match, feature)
         if refused is None:
             # How long it takes is counted when it has answered.
@@ -169,9 +176,10 @@ def turn_away(request: HttpRequest, match: ResolverMatch, feature: Feature) -> H
         # An open page that looks by itself: nobody reads words, and nothing was typed.
         return SeeOther(reverse("enrollment:home"))
     # First what was typed is kept, then anything else.
-    response = (
-        problem(request, feature) if asked_by_program else _to_fallback(request, match, feature)
-    )
+    if asked_by_program:
+        response = problem(request, feature)
+    else:
+        response = _to_the_office(request, match, feature) or _to_fallback(request, match, feature)
     door = "api" if asked_by_program else "admin" if "admin" in match.namespaces else "page"
     counting.turned_away(feature=feature.flag, door=door, now=timezone.now())
     response.headers["Cache-Control"] = "no-store"
@@ -225,6 +233,21 @@ def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -
     if not keep(request, slug) and words:
         messages.info(request, str(words))
     return SeeOther(reverse(feature.fallback.url_name, args=[slug]))
+
+
+def _to_the_office(
+    request: HttpRequest, match: ResolverMatch, feature: Feature
+) -> HttpResponse | None:
+    """Who works there stays there, and reads where the rows are. None: nothing is to be told."""
+    if "admin" not in match.namespaces or not request.user.is_staff:
+        return None
+    words = words_if_archived(feature)
+    if not words:
+        return None
+    messages.info(request, words)
+    if request.method == "POST":
+        messages.warning(request, str(NOT_SAVED))
+    return SeeOther(reverse("admin:index"))
 
 
 def keep(request: HttpRequest, slug: str) -> bool:

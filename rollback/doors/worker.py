@@ -4,6 +4,7 @@ Every line that is logged meanwhile says which task it is, and which request sen
 """
 
 import time
+from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from rollback import registry, switchboard, watch
+from rollback import acknowledging, registry, switchboard, watch
 from rollback.domain.metrics import Metric
 from rollback.doors import counting, logged, measuring
 
@@ -54,6 +55,10 @@ class FeatureTask(Task):  # type: ignore[type-arg]
     def _through_the_door(self, args: Any, kwargs: Any) -> Any:
         """:raises Ignore:"""
         feature = registry.for_task(self.name)
+        with acknowledging.busy(feature.flag) if feature else nullcontext():
+            return self._if_let_in(feature, args, kwargs)
+
+    def _if_let_in(self, feature: registry.Feature | None, args: Any, kwargs: Any) -> Any:
         if feature is not None and not allowed(feature.flag, kwargs.get("for_user_id")):
             counting.turned_away(feature=feature.flag, door="task", now=timezone.now())
             raise Ignore

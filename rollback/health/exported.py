@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
+from django.conf import settings
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -243,9 +244,23 @@ def trips(connection: Connection) -> Iterable[GaugeMetricFamily]:
     return (lost,)
 
 
+def backups(connection: Connection) -> Iterable[GaugeMetricFamily]:
+    """No age where none was ever proved."""
+    wanted = gauge("backup_wanted", "Whether one is to be made each night")
+    age = gauge("backup_age_seconds", "Since the moment of which the newest proved backup is")
+    wanted.add_metric([], settings.BACKUP_NIGHTLY)
+    query = """
+        SELECT extract(epoch FROM clock_timestamp() - max(as_of)) FROM rollback_backup
+         WHERE status = 'verified' HAVING max(as_of) IS NOT NULL
+    """
+    for (seconds,) in rows(connection, query):
+        age.add_metric([], float(seconds))
+    return wanted, age
+
+
 PARTS: Sequence[Part] = (
     features, people, incidents, verdicts, evaluator, samples, sessions, complaints, roll, plans,
-    doors, trips,
+    doors, trips, backups,
 )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""manage.py rollback run: takes the steps of plans when they are due. One process, no broker, no cache.
+"""manage.py rollback run: takes the steps of plans when they are due, and those of the phases. One process,
+no broker, no cache.
 
 Any number of them may run; whichever is killed, another, or the same started again, goes on.
 """
@@ -14,8 +15,9 @@ from types import FrameType
 from django.core.management.base import CommandParser
 from django.db import Error, connection
 
-from rollback import plans
+from rollback import phases, plans
 from rollback.models import Plan
+from rollback.processes import be_the_runner
 
 LOOK_EVERY = 1.0
 NAP = 0.1  # how late a signal may be heard
@@ -58,7 +60,10 @@ class Runner:
 
     def look(self) -> None:
         try:
+            be_the_runner()
             taken = plans.advance_due(by=self.by, only=self.only)
+            if self.only is None:
+                phases.resume_due(by=self.by, say=self.say)
         except Error as error:
             self._lose(error)
             return

@@ -1,4 +1,4 @@
-"""Who evaluates just now. Older code neither reads nor writes it."""
+"""Who evaluates just now. Undoing loses only that; older code neither reads nor writes it."""
 
 from django.db import migrations, models
 

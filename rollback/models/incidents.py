@@ -157,6 +157,7 @@ class IncidentEvent(models.Model):
         KILLED = "killed", _("switched off")
         CONTAINED = "contained", _("off everywhere")
         PLAN = "plan", _("plan")
+        PHASE = "phase", _("phase")
         PEOPLE = "people", _("affected people")
         VERIFIED = "verified", _("verified")
         NOT_VERIFIED = "not verified", _("verification failed")

@@ -32,6 +32,7 @@ class PhaseRun(models.Model):
         FAILED = "failed", _("failed")
         CANCELLED = "cancelled", _("cancelled")
 
+    # Triggers refuse another operator, another target, and another approver than the first.
     LIVE = (Status.ASKED, Status.READY, Status.RUNNING)
 
     target = models.PositiveSmallIntegerField(_("how far"), choices=Target.choices)
@@ -55,6 +56,8 @@ class PhaseRun(models.Model):
         verbose_name=_("operator"),
     )
     operator_name = models.CharField(_("operator"), max_length=254)
+    # No person decided it: then it may take away and no more, and never the tables.
+    automatic = models.BooleanField(_("automatic"), default=False, db_default=False)
     approver = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -68,7 +71,7 @@ class PhaseRun(models.Model):
     approved_at = models.DateTimeField(_("approved"), null=True, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
-    # Steps in order: {"name", "state": "done" | "running" | "failed", "at", "seconds", "words"}.
+    # Steps in order: {"name", "state": "waiting" | "running" | "done" | "failed", "at", "seconds", "words"}.
     progress = models.JSONField(_("progress"), default=list)
     # Before: blast radius, rows, forecast. Proof: ledger, counts, digests, blocked seconds.
     before = models.JSONField(_("before"), default=dict)
@@ -93,6 +96,15 @@ class PhaseRun(models.Model):
                 | Q(approver__isnull=True)
                 | ~Q(operator=models.F("approver")),
                 name="phase_run_two_people",
+            ),
+            models.CheckConstraint(
+                condition=~Q(target=1, status="done")
+                | Q(operator__isnull=False, approver__isnull=False),
+                name="phase_run_tables_by_two",
+            ),
+            models.CheckConstraint(
+                condition=Q(automatic=False) | Q(target__gte=2),
+                name="phase_run_tables_by_people",
             ),
         ]
 

@@ -1,3 +1,4 @@
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,8 @@ class Process(models.Model):
     version = models.BigIntegerField(_("version"))
     reached_at = models.DateTimeField(_("at this version since"))
     seen_at = models.DateTimeField(_("seen"))
+    # Flags of the features whose tasks and requests it is in the middle of.
+    busy = ArrayField(models.CharField(max_length=100), db_default=[], default=list)
 
     class Meta:
         verbose_name = _("process")

@@ -68,6 +68,13 @@ def put_away(cursor: CursorWrapper, *, app: str, table: str) -> None:
     _afterwards(cursor, partial(ledger.seal, entry))
 
 
+def put_back(cursor: CursorWrapper, entry: Entry) -> None:
+    """A table that somebody has taken out of the archive past its migrations: to where the ledger says."""
+    for key in catalog.foreign_keys(cursor, PUBLIC, entry.table):
+        _alter(cursor, PUBLIC, entry.table, "DROP CONSTRAINT {}", sql.Identifier(key.name))
+    _alter(cursor, PUBLIC, entry.table, "SET SCHEMA {}", sql.Identifier(entry.schema))
+
+
 def put_column_away(cursor: CursorWrapper, *, app: str, table: str, pk: str, column: str) -> None:
     """The column's values, each with its row's key, into a table of the archive. The column stays for now."""
     make_archive(cursor)
@@ -133,7 +140,7 @@ def bring_back(editor: BaseDatabaseSchemaEditor, *, entry: Entry, table: str) ->
         _run_deferred(editor, table)
         wanted = catalog.shape(cursor, PUBLIC, table)
         archived = catalog.shape(cursor, entry.schema, entry.name)
-        if wanted == archived:
+        if wanted.fits(archived):
             cursor.execute(f"DROP TABLE {qualified(PUBLIC, table)}")
             _alter(cursor, entry.schema, entry.name, "SET SCHEMA {}", sql.Identifier(PUBLIC))
             report: dict[str, Any] = {"moved": True}

@@ -1,11 +1,14 @@
 """What PostgreSQL knows about a table: its shape, its foreign keys, and what else hangs on it."""
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
+
+from rollback.schema import described
 
 PUBLIC, ARCHIVE = "public", "archive"
 
@@ -43,6 +46,9 @@ VIEWS = """
 """
 
 
+WHERE_IT_IS = re.compile(r" ON (public|archive\w*|pg_temp\w*)\.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """type, default: as PostgreSQL writes them. generated: worked out from others."""
@@ -69,6 +75,26 @@ class Shape:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def fits(self, other: "Shape") -> bool:
+        """Whether they mean the same. In a database that was restored from a dump PostgreSQL writes some
+        definitions with other casts and parentheses than where they were made.
+        """
+        return self == other or (
+            _same({one: asdict(column) for one, column in self.columns.items()},
+                  {one: asdict(column) for one, column in other.columns.items()})
+            and _same(self.constraints, other.constraints)
+            and _same(self.indexes, other.indexes)
+        )  # fmt: skip
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(
+        _same(text, other[name])
+        if isinstance(text, Mapping)
+        else described.is_same(name, str(text), str(other[name]))
+        for name, text in one.items()
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +130,7 @@ def shape(cursor: CursorWrapper, schema: str, table: str) -> Shape:
     cursor.execute(INDEXES, [name])
     # The definition says in which schema the table is.
     indexes = {
-        index: definition.replace(f" ON {schema}.", " ON ", 1)
+        index: WHERE_IT_IS.sub(" ON ", definition, count=1)
         for index, definition in sorted(cursor.fetchall())
     }
     return Shape(columns=columns, constraints=constraints, indexes=indexes)

@@ -120,6 +120,16 @@ def kept_as(cursor: CursorWrapper, entry: Entry, schema: str) -> None:
     )
 
 
+def newest_return(cursor: CursorWrapper, table: str) -> int | None:
+    """The entry with which the table last came back."""
+    cursor.execute(
+        'SELECT max(id) FROM rollback_ledgerentry WHERE "table" = %s AND back_at IS NOT NULL',
+        [table],
+    )
+    found: int | None = cursor.fetchone()[0]
+    return found
+
+
 def seal(entry: int, *, using: str = "default") -> Digest | None:
     """Counts what lies in the archive. Outside of the transaction that moved it, which everybody waits for.
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from django.db import OperationalError, connection, transaction
@@ -19,6 +20,8 @@ PATIENCE = 2.0
 # Within these many seconds it is tried again, with a pause in which everybody else gets on.
 DEADLINE = 120.0
 PAUSE = (0.5, 2.0)
+# Whoever is frozen with everything locked loses the session, and so the locks.
+LONGEST_SILENCE = "10s"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,7 @@ class Waiting:
     tries: int = 0
     waited: float = 0.0
     blocked: float = 0.0
+    ended: float = 0.0  # as in time.monotonic(), when it was committed
 
 
 class TablesAreHeld(Exception):
@@ -70,9 +74,14 @@ def held(
     *,
     deadline: float = DEADLINE,
     pause: Callable[[float], None] = time.sleep,
+    first: Callable[[], None] = lambda: None,
+    waits: Callable[[Sequence[Holder]], None] = lambda holders: None,
 ) -> Iterator[Waiting]:
     """One transaction that has all of them for itself. tables: in the order in which they are locked,
     children before parents; asked anew each time.
+
+    first: rows that are locked in it before any table, or somebody could have them and wait for a table.
+    waits: told after each try in vain, when nothing is locked.
 
     :raises TablesAreHeld:
     """
@@ -81,28 +90,35 @@ def held(
         waiting.tries += 1
         tried = time.monotonic()
         with transaction.atomic(durable=True):
-            if _lock(tables()):
+            if _lock(tables(), first):
                 waiting.waited = time.monotonic() - began
+                # Registered before all others: what is counted after COMMIT blocks nobody.
+                transaction.on_commit(partial(_blocked, waiting, tried))
                 yield waiting
-                blocked_since = tried
-                break
-        waiting.blocked = max(waiting.blocked, time.monotonic() - tried)
+                return
+        _blocked(waiting, tried)
         holders = who_holds(tables())
         log.warning("schema.tables_are_held", tries=waiting.tries, by=in_words(holders))
         if time.monotonic() - began > deadline:
             raise TablesAreHeld(holders)
+        waits(holders)
         pause(random.uniform(*PAUSE))  # noqa: S311
-    waiting.blocked = max(waiting.blocked, time.monotonic() - blocked_since)
 
 
-def _lock(tables: Sequence[str]) -> bool:
-    if not tables:
-        return True
+def _blocked(waiting: Waiting, since: float) -> None:
+    waiting.ended = time.monotonic()
+    waiting.blocked = max(waiting.blocked, waiting.ended - since)
+
+
+def _lock(tables: Sequence[str], first: Callable[[], None]) -> bool:
     names = sql.SQL(", ").join(sql.Identifier(table) for table in tables)
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE:g}s'")
-            cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names))
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{LONGEST_SILENCE}'")
+            first()
+            if tables:
+                cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names))
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             return False

@@ -24,9 +24,16 @@ class ArchivingCreateModel(migrations.CreateModel):
     """
 
     def __init__(
-        self, *args: Any, db_on_delete: Mapping[str, str] | None = None, **options: Any
+        self,
+        name: str,
+        fields: "list[tuple[str, Field[Any, Any]]]",
+        options: dict[str, Any] | None = None,
+        bases: tuple[Any, ...] | None = None,
+        managers: list[tuple[str, Any]] | None = None,
+        db_on_delete: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(*args, **options)
+        """Every argument by its name: Django writes into a migration what it finds in this list."""
+        super().__init__(name, fields, options, bases, managers)
         self.db_on_delete = dict(db_on_delete or {})
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -50,7 +57,7 @@ class ArchivingCreateModel(migrations.CreateModel):
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
         schema_editor.create_model(model)
-        self._set_on_delete(schema_editor, model)
+        self.set_on_delete(schema_editor, model)
         if schema_editor.collect_sql:
             return
         for table in tables_of(model):
@@ -75,7 +82,7 @@ class ArchivingCreateModel(migrations.CreateModel):
     def describe(self) -> str:
         return f"{super().describe()} (kept in the archive when it is undone)"
 
-    def _set_on_delete(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
+    def set_on_delete(self, editor: BaseDatabaseSchemaEditor, model: type[Model]) -> None:
         for name, clause in self.db_on_delete.items():
             field = model._meta.get_field(name)
             if isinstance(field, ManyToManyField):

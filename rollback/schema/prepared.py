@@ -1,120 +1,119 @@
-"""Migrations worked out beforehand: what Django would do while everybody waits for the tables.
+"""A plan of migrations whose states are all worked out before anything is locked.
 
-For each operation Django renders the models of the whole school as they are before and after it, which
-takes seconds. Here that is done before the first table is locked, and what is left are the statements.
+Django renders the models of each state between two statements: two seconds of computing, in which everybody
+would wait for the tables. The statements themselves take milliseconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.migrations import Migration
 from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
-from django.db.migrations.operations.special import RunSQL
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
-Target = tuple[str, str | None]
-# An operation, with the models before and after it.
+Targets = Sequence[tuple[str, str | None]]
+# The operation, with the state it is called in and the one it leads to.
 Step = tuple[Operation, ProjectState, ProjectState]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """steps: by migration, in the order in which they are carried out. applied: what was so then."""
+    """plan: as Django's, with whether each is undone. steps: by migration, in the order they are run."""
 
-    steps: Sequence[tuple[Migration, Sequence[Step]]]
-    backwards: bool
+    executor: MigrationExecutor
+    plan: Sequence[tuple[Migration, bool]]
+    steps: Sequence[Sequence[Step]]
     applied: frozenset[tuple[str, str]]
 
     @property
     def names(self) -> list[str]:
-        return [f"{one.app_label}.{one.name}" for one, _steps in self.steps]
+        return [f"{one.app_label}.{one.name}" for one, _backwards in self.plan]
 
-    def is_still_right(self) -> bool:
-        """Nobody else has migrated meanwhile."""
-        return frozenset(MigrationRecorder(connection).applied_migrations()) == self.applied
+    def is_overtaken(self) -> bool:
+        """Somebody else has migrated since."""
+        return _applied() != self.applied
 
-    def carry_out(self) -> None:
-        for migration, steps in self.steps:
-            with connection.schema_editor(atomic=True) as editor:
-                for operation, before, after in steps:
-                    if self.backwards:
-                        operation.database_backwards(migration.app_label, editor, after, before)
-                    else:
-                        operation.database_forwards(migration.app_label, editor, before, after)
-            self._record(migration)
+    def run(self) -> None:
+        """In the caller's transaction."""
+        for (migration, backwards), steps in zip(self.plan, self.steps, strict=True):
+            with connection.schema_editor(atomic=migration.atomic) as editor:
+                for operation, from_state, to_state in steps:
+                    do = operation.database_backwards if backwards else operation.database_forwards
+                    do(migration.app_label, editor, from_state, to_state)
+            self._record(migration, backwards=backwards)
 
-    def _record(self, migration: Migration) -> None:
-        """As Django does: of one that replaces others, those."""
-        recorder, name = MigrationRecorder(connection), (migration.app_label, migration.name)
-        if self.backwards:
-            for one in (*migration.replaces, name):
-                recorder.record_unapplied(*one)
-        else:
-            for one in migration.replaces or [name]:
-                recorder.record_applied(*one)
+    def _record(self, migration: Migration, *, backwards: bool) -> None:
+        if not backwards:
+            self.executor.record_migration(migration)
+            return
+        for app, name in [*migration.replaces, (migration.app_label, migration.name)]:
+            self.executor.recorder.record_unapplied(app, name)
 
 
-def prepare(targets: Sequence[Target]) -> Prepared | None:
-    """None: there is nothing to do."""
+def prepare(targets: Targets) -> Prepared:
+    applied = _applied()
     executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(targets)
-    if not plan:
-        return None
-    backwards = plan[0][1]
-    found = dict(_backwards(executor, plan) if backwards else _forwards(executor, plan))
-    for steps in found.values():
-        for operation, before, after in steps:
-            if not isinstance(operation, RunSQL):  # that looks at no model
-                before.apps, after.apps  # noqa: B018 - rendered here, and then kept
-    return Prepared(
-        steps=[(migration, found[migration]) for migration, _backwards in plan],
-        backwards=backwards,
-        applied=frozenset(executor.loader.applied_migrations),
-    )
+    plan = executor.migration_plan(list(targets))
+    if any(backwards for _one, backwards in plan):
+        steps = _backwards(executor, plan)
+    else:
+        steps = _forwards(executor, plan)
+    return Prepared(executor=executor, plan=plan, steps=steps, applied=applied)
+
+
+def _applied() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationRecorder(connection).applied_migrations())
 
 
 def _forwards(
     executor: MigrationExecutor, plan: Sequence[tuple[Migration, bool]]
-) -> Iterator[tuple[Migration, list[Step]]]:
-    graph = executor.loader.graph
-    state = executor.loader.project_state(
-        [node for node in executor.loader.applied_migrations if node in graph.nodes]
-    )
+) -> list[list[Step]]:
+    state = executor._create_project_state(with_applied_migrations=True)
+    found = []
     for migration, _backwards in plan:
-        steps, state = _steps(migration, state)
-        yield migration, steps
+        steps = _steps(migration, state)
+        state = steps[-1][2] if steps else state
+        found.append(steps)
+    return found
 
 
 def _backwards(
     executor: MigrationExecutor, plan: Sequence[tuple[Migration, bool]]
-) -> Iterator[tuple[Migration, list[Step]]]:
-    """Of what comes later in the order of all migrations nothing is there yet, as Django sees it."""
-    undone, applied = {one for one, _ in plan}, executor.loader.applied_migrations
-    state = ProjectState(real_apps=executor.loader.unmigrated_apps)
-    leaves = executor.loader.graph.leaf_nodes()
-    for migration, _ in executor.migration_plan(leaves, clean_start=True):
-        if migration in undone:
-            steps, state = _steps(migration, state)
-            for operation, _before, _after in steps:
-                if not operation.reversible:
-                    raise IrreversibleError(f"{operation} in {migration} cannot be undone.")
-            yield migration, [*reversed(steps)]
-        elif (migration.app_label, migration.name) in applied:
-            # The state may stand in a step already.
-            state = state.clone()
+) -> list[list[Step]]:
+    """As `MigrationExecutor._migrate_all_backwards`: each one's state is that of all before it."""
+    graph: Any = executor.loader.graph
+    applied = {graph.nodes[key] for key in executor.loader.applied_migrations if key in graph.nodes}
+    wanted = {migration for migration, _backwards in plan}
+    state = executor._create_project_state()
+    found: dict[Migration, list[Step]] = {}
+    for migration, _backwards in executor.migration_plan(graph.leaf_nodes(), clean_start=True):
+        if wanted == set(found):
+            break
+        if migration in wanted:
+            steps = _steps(migration, state)
+            found[migration] = [(one, after, before) for one, before, after in reversed(steps)]
+            state = steps[-1][2] if steps else state
+        elif migration in applied:
             migration.mutate_state(state, preserve=False)
+    for migration in wanted:
+        if not all(operation.reversible for operation in migration.operations):
+            raise IrreversibleError(f"{migration} cannot be undone.")
+    return [found[migration] for migration, _backwards in plan]
 
 
-def _steps(migration: Migration, before: ProjectState) -> tuple[list[Step], ProjectState]:
-    """And the state after all of them. Each state is one object, which is rendered once."""
+def _steps(migration: Migration, state: ProjectState) -> list[Step]:
+    """With their models rendered. Each has states of its own, which the next does not change."""
     steps = []
     for operation in migration.operations:
-        after = before.clone()
+        state.apps  # noqa: B018  rendered once, and from then on only what changes
+        after = state.clone()
         operation.state_forwards(migration.app_label, after)
-        steps.append((operation, before, after))
-        before = after
-    return steps, before
+        after.apps  # noqa: B018
+        steps.append((operation, state, after))
+        state = after
+    return steps

@@ -11,10 +11,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from rollback.schema import archive, catalog, ledger, locking
+from rollback.schema import archive, catalog, ledger, locking, prepared
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
-from rollback.schema.prepared import Target, prepare
 
 
 class NothingToDo(Exception):
@@ -46,6 +45,20 @@ class Moved:
     tries: int
     digests: dict[str, Digest] = field(default_factory=dict)
     empty: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Along:
+    """What else is done. first, last: in the transaction that moves the tables, before the first of them is
+    locked and when all have moved (its seconds are up to then). waits: between two tries to lock them.
+    """
+
+    first: Callable[[], None] = lambda: None
+    last: Callable[[Moved], None] = lambda moved: None
+    waits: Callable[[Sequence[locking.Holder]], None] = lambda holders: None
+
+
+ALONE = Along()
 
 
 def tables(apps: Collection[str]) -> list[str]:
@@ -88,14 +101,16 @@ def to_lock(apps: Collection[str]) -> list[str]:
         return [*own, *catalog.parents_of(cursor, own)]
 
 
-def take_away(*, apps: Collection[str], deadline: float = locking.DEADLINE) -> Moved:
+def take_away(
+    *, apps: Collection[str], deadline: float = locking.DEADLINE, along: Along = ALONE
+) -> Moved:
     """Undoes all migrations of these apps. Afterwards what lies in the archive is counted.
 
     :raises NothingToDo:
     :raises rollback.schema.archive.ArchiveRefused:
     :raises rollback.schema.locking.TablesAreHeld:
     """
-    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline)
+    moved = _migrate([(app, None) for app in apps], lambda: to_lock(apps), deadline, along)
     with connection.cursor() as cursor:
         entries = [one for app in apps for one in ledger.away(cursor, app=app)]
     found = {str(one): one.digest or ledger.seal(one.id) for one in entries if not one.purged}
@@ -108,6 +123,7 @@ def bring_back(
     apps: Collection[str],
     deadline: float = locking.DEADLINE,
     accept_changes: bool = False,
+    along: Along = ALONE,
 ) -> Moved:
     """Applies all migrations of these apps; then what came back is checked while everybody works.
 
@@ -132,7 +148,7 @@ def bring_back(
     leaves = [
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
-    moved = _migrate(leaves, lambda: [*present(apps), *ground(apps)], deadline)
+    moved = _migrate(leaves, lambda: [*present(apps), *ground(apps)], deadline, along)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
     moved.empty.extend(str(one) for one in away if one.purged)
@@ -143,29 +159,40 @@ def finish(apps: Collection[str]) -> None:
     """What a table that came back may still lack, when we were stopped before: its foreign keys' check."""
     for table in present(apps):
         with connection.cursor() as cursor:
-            cursor.execute(
-                'SELECT max(id) FROM rollback_ledgerentry WHERE "table" = %s AND back_at IS NOT NULL',
-                [table],
-            )
-            (entry,) = cursor.fetchone()
+            entry = ledger.newest_return(cursor, table)
         if entry:
             archive.finish(table, entry)
 
 
-def _migrate(targets: Sequence[Target], to_lock: Callable[[], list[str]], deadline: float) -> Moved:
+def _migrate(
+    targets: prepared.Targets,
+    to_lock: Callable[[], Sequence[str]],
+    deadline: float,
+    along: Along,
+) -> Moved:
     while True:
-        prepared = prepare(targets)
-        if prepared is None:
+        plan = prepared.prepare(targets)
+        if not plan.plan:
             raise NothingToDo
-        with locking.held(to_lock, deadline=deadline) as waiting:
+        with locking.held(
+            to_lock, deadline=deadline, first=along.first, waits=along.waits
+        ) as waiting:
             began = time.monotonic()
-            # Whoever else migrated while we waited has changed the plan: then it is worked out again.
-            if is_right := prepared.is_still_right():
-                prepared.carry_out()
-        if is_right:
-            return Moved(
-                migrations=prepared.names,
-                seconds=time.monotonic() - began,
-                blocked=waiting.blocked,
-                tries=waiting.tries,
-            )
+            # Whoever else migrated while we waited has changed the plan.
+            if is_done := not plan.is_overtaken():
+                plan.run()
+                along.last(_moved(plan, began, waiting))
+        if is_done:
+            return _moved(plan, began, waiting)
+
+
+def _moved(plan: prepared.Prepared, began: float, waiting: locking.Waiting) -> Moved:
+    """So far, or when it was committed."""
+    now = waiting.ended if waiting.ended > began else time.monotonic()
+    return Moved(
+        migrations=plan.names,
+        seconds=now - began,
+        # Before COMMIT nobody has measured it yet, and who is slow may not come to measure it again.
+        blocked=max(waiting.blocked, now - began),
+        tries=waiting.tries,
+    )

@@ -33,14 +33,20 @@ from holidays.models import Holiday, HolidayImport, HolidaySource, Region, Teach
 from rollback import incidents
 from rollback.models import (
     AffectedPerson,
+    Backup,
     Complaint,
     EnrollmentDraft,
     Flag,
     FlagChange,
     IncidentAction,
     Judgment,
+    LedgerEntry,
+    Orphan,
+    PhaseRun,
     Plan,
     PlanStep,
+    Rehearsal,
+    SchemaChange,
     Trigger,
     Verification,
 )
@@ -200,6 +206,15 @@ def build() -> School:
     # Upwards, so that some of its steps are only for who may raise.
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     PlanStep.objects.create(plan=plan, number=1, percent=5)
+    # Of a table that is nobody's, for what lies there takes its feature away.
+    entry = LedgerEntry.objects.create(
+        app="x", kind="table", table="x", archived_as="archive.x", back_at=day
+    )
+    orphan = Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 1})
+    phase = PhaseRun.objects.create(target=1, status="asked", operator_name="x", reason="x")
+    backup = Backup.objects.create(name="x", status="verified", as_of=day)
+    rehearsal = Rehearsal.objects.create(graph="x", backup="x", report="# x", picture="<svg/>")
+    altered = SchemaChange.objects.create(plan=[], plan_hash="x", actor_name="x")
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -240,8 +255,12 @@ def build() -> School:
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
+    schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
-    things = {row._meta.label_lower: str(row.pk) for row in (*rows, *more, *units, *hours, *engine)}
+    things = {
+        row._meta.label_lower: str(row.pk)
+        for row in (*rows, *more, *units, *hours, *engine, *schema)
+    }
     return School(
         people=people,
         things=things
@@ -269,6 +288,7 @@ def build() -> School:
             "incident": str(incident.pk),
             "plan": str(plan.pk),
             "step": "pause",
+            "run": str(phase.pk),
             "unit": str(unit.pk),
             "token": off_token(student),
             "key": token.token_key,

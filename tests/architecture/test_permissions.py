@@ -341,6 +341,21 @@ OFFICE_PAGES = [
     office("admin:rollback_flag_plan", POST, staff="/admin/rollback/flag/room/", data={"reason": "x"}),
     office("admin:rollback_flag_acknowledge", GET, staff=405),
     office("admin:rollback_flag_acknowledge", POST, staff="/admin/rollback/flag/room/"),
+    # The phases: seen and asked for by the office; tables are archived by two.
+    office("admin:rollback_phaserun_now", GET, staff=200),
+    office("admin:rollback_phaserun_now", POST, staff=422),
+    office("admin:rollback_phaserun_now", POST, staff=200, data={"target": "3", "mode": "kill", "reason": "x"}),
+    office("admin:rollback_phaserun_now", POST, staff=422, admin=200, data={"target": "0", "mode": "kill", "reason": "x"}),
+    office("admin:rollback_phaserun_approve", GET, staff=200),
+    office("admin:rollback_phaserun_approve", POST, staff=403, admin=422),
+    office("admin:rollback_phaserun_approve", POST, staff=403, admin="/admin/rollback/phaserun/now/", data={"word": "archive"}),
+    office("admin:rollback_phaserun_cancel", GET, staff=200),
+    office("admin:rollback_phaserun_cancel", POST, staff=422),
+    office("admin:rollback_phaserun_cancel", POST, staff="/admin/rollback/phaserun/now/", data={"reason": "x"}),
+    # It has not failed.
+    office("admin:rollback_phaserun_retry", GET, staff=403),
+    office("admin:rollback_phaserun_retry", POST, staff=403),
+    office("admin:rollback_rehearsal_picture", GET, staff=200),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
@@ -374,6 +389,12 @@ MODELS = {
     "holidays_teacherregion":   ("lacd", "lacd", "lacd"),
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
+    "rollback_backup":          ("l",    "l",    "l"),     # made by the command and the nightly task
+    "rollback_ledgerentry":     ("l",    "l",    "l"),     # written by migrations
+    "rollback_orphan":          ("l",    "l",    "l"),
+    "rollback_phaserun":        ("l",    "l",    "l"),     # asked for, approved and cancelled, never edited
+    "rollback_rehearsal":       ("l",    "l",    "l"),
+    "rollback_schemachange":    ("l",    "l",    "l"),
     "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
     "rollback_affectedperson":  ("l",    "l",    "l"),
     "rollback_incidentaction":  ("lc",   "lc",   "lc"),

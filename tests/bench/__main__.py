@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, fourteen subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, fifteen subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -36,6 +36,8 @@ SUBJECTS = (
     "drill",
     "triggers",
     "lost",
+    "backup",
+    "schema",
 )
 
 
@@ -48,7 +50,7 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     try:
         with _house(console) as (url, folder):
-            for name, subject in _subjects(url, folder).items():
+            for name, subject in _subjects(url, folder, asked.megabytes).items():
                 if name in asked.subjects or not asked.subjects:
                     with console.status(f"Measuring: {name} …"):
                         rows += subject()
@@ -70,6 +72,9 @@ def _arguments() -> argparse.Namespace:
     # `choices` would refuse the empty list.
     parser.add_argument("subjects", nargs="*", help=f"of {', '.join(SUBJECTS)}; without: all")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument(
+        "--megabytes", type=int, default=200, help="how large what `backup` backs up is (200)"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.subjects) - set(SUBJECTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
@@ -107,7 +112,7 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, calendar, drill, rivals, schools, slots, sockets
+    from tests.bench import bookings, calendar, drill, rivals, schema, schools, slots, sockets
 
     names = (
         *slots.database_names(),
@@ -116,6 +121,7 @@ def _prepare(url: str) -> None:
         *calendar.database_names(),
         *sockets.DATABASES,
         *drill.DATABASES,
+        *schema.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
@@ -128,8 +134,9 @@ def _manage(*words: str) -> None:
         raise Problem(f"manage.py {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
 
-def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
+def _subjects(url: str, folder: Path, megabytes: int) -> dict[str, Callable[[], Iterator[Row]]]:
     from tests.bench import (
+        backup,
         bookings,
         calendar,
         check,
@@ -140,6 +147,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         pages,
         propagation,
         rivals,
+        schema,
         slots,
         sockets,
         stuck,
@@ -162,6 +170,8 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "drill": lambda: drill.rows(url, folder),
         "triggers": triggers.rows,
         "lost": lambda: lost.rows(folder),
+        "backup": lambda: backup.rows(url, folder, megabytes=megabytes),
+        "schema": lambda: schema.rows(url),
     }
 
 

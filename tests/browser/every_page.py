@@ -69,6 +69,7 @@ NO_PAGE = {
     "admin:rollback_incident_export": "a file",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
     "admin:rollback_flag_acknowledge": "a button",
+    "admin:rollback_rehearsal_picture": "a picture; the rehearsal's page shows it",
 }
 # Opened by tests of test_accessibility.py, test_accessible_office.py, test_api_page.py and
 # test_holiday_import.py.
@@ -82,8 +83,9 @@ BY_HAND = {
     "admin:logout",
     "admin:holidays_holidayimport_preview",
 }
-# Django's page of what was changed is one template for every model, with nothing of a model's own.
-HISTORIES = 2
+# One template for every model, with hardly anything of a model's own.
+ALIKE = ("/history/", "/delete/")
+LOOKED_AT = 2
 LEAD_ON = ("_process_import", "/<path:object_id>/")
 
 
@@ -91,8 +93,12 @@ def pages(role: str, school: School) -> list[str]:
     """The school's pages for everybody who gets them; the office's for the one who gets them all."""
     things = things_of(school, LOGINS[role])
     found = sorted({path_of(row, things) for row in rows_of(role)})
-    histories = [path for path in found if path.endswith("/history/")]
-    return [path for path in found if path not in histories[HISTORIES:]]
+    for end in ALIKE:
+        alike = [path for path in found if path.endswith(end)]
+        found = [path for path in found if path not in alike[LOOKED_AT:]]
+    # The same form, but for what is filled in.
+    changed = {path.rsplit("/", 3)[0] for path in found if path.endswith("/change/")}
+    return [path for path in found if path.removesuffix("/add/") not in changed]
 
 
 def rows_of(role: str) -> Iterator[Row]:

@@ -83,6 +83,8 @@ REFUSED = (
     "/admin/rollback/flag/{rollback.flag}/change/",
     "/admin/rollback/flag/kill-everything/",
     "/admin/rollback/incident/{rollback.incident}/resolve/",
+    "/admin/rollback/phaserun/now/?target=3",
+    "/admin/rollback/phaserun/{run}/cancel/",
     "/admin/enrollment/thread/{enrollment}/change/",
     "/admin/enrollment/user/{enrollment.user}/erase/",
     "/admin/enrollment/lesson/add/",

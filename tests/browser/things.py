@@ -77,6 +77,41 @@ MADE: tuple[LiteralString, ...] = (
        SELECT m.enrollment_id, u.id, 'A complaint.', now() FROM enrollment_message m, enrollment_user u
         WHERE u.email = 'admin@school.example'
           AND NOT EXISTS (SELECT FROM enrollment_messageaccess) LIMIT 1""",
+    # Over and back home, so that nothing is off for them, and no runner takes them up.
+    """INSERT INTO rollback_ledgerentry (app, kind, "table", "column", archived_as, shape, foreign_keys, rows,
+                                         digest, sealed_at, back_at, report)
+       SELECT 'holidays', 'table', 'holidays_holiday', '', 'archive.holidays_holiday', '{}',
+              '{"holiday_fk": "FOREIGN KEY (teacher_id) REFERENCES enrollment_teacher(id)"}', 34, 17, now(),
+              now(), '{"moved": true}'
+        WHERE NOT EXISTS (SELECT FROM rollback_ledgerentry)""",
+    """INSERT INTO rollback_orphan (entry_id, foreign_key, row)
+       SELECT min(id), 'holiday_fk', '{"id": 7, "name": "Summer"}' FROM rollback_ledgerentry
+       HAVING NOT EXISTS (SELECT FROM rollback_orphan)""",
+    """INSERT INTO rollback_phaserun (target, mode, status, incident_id, reason, operator_name, approver_name,
+                                      finished_at, progress, before, proof, error, lease_owner)
+       SELECT 3, 'kill', 'failed', (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL),
+              'Too slow.', 'The office', '', now(),
+              '[{"name": "pages", "state": "done", "words": "", "seconds": 0.1},
+                {"name": "gone", "state": "failed", "words": "A process does not answer."}]',
+              '{"blast": {"users": 3, "drafts": 1, "teachers": 1, "holds": 0, "mails": 3}, "total": 34,
+                "rows": {"holidays_holiday": 34}, "forecast": null, "holders": []}',
+              '{"blocked": 0.2, "equal": true, "different": [], "compared": {"holidays_holiday":
+                {"before": [34, "17"], "after": [34, "17"]}}}', 'A process does not answer.', ''
+        WHERE NOT EXISTS (SELECT FROM rollback_phaserun)""",
+    """INSERT INTO rollback_backup (name, status, as_of, finished_at, size, rows, seconds, error)
+       SELECT 'sample', 'verified', now(), now(), 1200000, 8000, '{"dump": 1.5, "restore": 2}', ''
+        WHERE NOT EXISTS (SELECT FROM rollback_backup)""",
+    """INSERT INTO rollback_rehearsal (finished_at, passed, graph, backup, figures, report, picture, error)
+       SELECT now(), true, repeat('a', 64), 'sample', '{"1": {"seconds": 0.4, "rows": 8000}}',
+              E'# Rehearsed\n\nAll went **well**.\n\n| phase | seconds |\n|---|---|\n| 1 | 0.4 |\n',
+              '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 8"><rect width="30"/></svg>',
+              ''
+        WHERE NOT EXISTS (SELECT FROM rollback_rehearsal)""",
+    """INSERT INTO rollback_schemachange (plan, plan_hash, receipt, broken_glass, actor_name, finished_at,
+                                          succeeded, report)
+       SELECT '[["holidays", "0001_expand_holidays", true]]', repeat('a', 64), '', 'It could not wait.',
+              'The office', now(), true, '{"rows": 12}'
+        WHERE NOT EXISTS (SELECT FROM rollback_schemachange)""",
     # Of a kind that nobody looks for: the school's own search would end it as gone.
     """INSERT INTO enrollment_conflict (kind, key, status, found_at, seen_at, resolution, automatic, facts)
        SELECT 'sample', 'sample', 'open', now(), now(), '', false, '{}'
@@ -173,6 +208,13 @@ FIRST: dict[str, LiteralString] = {
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
     "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
+    "rollback.backup": "SELECT min(id) FROM rollback_backup",
+    "rollback.ledgerentry": "SELECT min(id) FROM rollback_ledgerentry",
+    "rollback.orphan": "SELECT min(id) FROM rollback_orphan",
+    "rollback.phaserun": "SELECT min(id) FROM rollback_phaserun",
+    "rollback.rehearsal": "SELECT min(id) FROM rollback_rehearsal",
+    "rollback.schemachange": "SELECT min(id) FROM rollback_schemachange",
+    "run": "SELECT min(id) FROM rollback_phaserun",
     "rollback.incidentaction": "SELECT min(id) FROM rollback_incidentaction",
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",

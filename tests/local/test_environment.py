@@ -19,6 +19,8 @@ SAFE: dict[str, Any] = {
     "site_url": "https://school.example",
     "database_named": True,
     "email_named": True,
+    "backups_named": True,
+    "guarded": True,
 }
 UNSAFE = [
     ("secret_key", "short", "SECRET_KEY must be"),
@@ -30,6 +32,8 @@ UNSAFE = [
     ("site_url", "http://school.example", "SITE_URL must"),
     ("database_named", False, "DATABASE_URL must"),
     ("email_named", False, "EMAIL_URL must"),
+    ("guarded", False, "SCHEMA_GUARD must not be false"),
+    ("backups_named", False, "BACKUP_DIR must"),
 ]
 
 

@@ -200,7 +200,7 @@ def test_an_unreachable_database_is_named_without_its_password(empty: Path) -> N
 def test_what_is_unsafe_in_production_is_named(empty: Path) -> None:
     done = manage(empty, "setup", SCHOOL_ENV="production")
     assert done.returncode == 1
-    names = ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "EMAIL_URL")
+    names = ("SECRET_KEY", "ALLOWED_HOSTS", "SITE_URL", "DATABASE_URL", "EMAIL_URL", "BACKUP_DIR")
     assert [name for name in names if f"- {name} must" not in done.stderr] == []
     assert "Traceback" not in done.stderr
 
@@ -213,6 +213,7 @@ def test_the_sample_with_its_known_password_is_refused_in_production(empty: Path
         "SITE_URL": "https://school.example",
         "DATABASE_URL": "postgresql://office@127.0.0.1:9/school",
         "EMAIL_URL": "smtps://mail.example:465",
+        "BACKUP_DIR": str(empty / "backups"),
     }
     done = manage(empty, "setup", "--sample", **safe)
     assert done.returncode == 1

@@ -148,3 +148,20 @@ def test_whoever_is_deleted_meanwhile_asks_no_archived_table_and_their_rows_are_
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_constraint WHERE NOT convalidated")
         assert cursor.fetchone() == (0,)
+
+
+def test_definitions_that_a_restore_has_reworded_fit_all_the_same() -> None:
+    """PostgreSQL writes a check of a restored database with other casts: found by a rehearsal."""
+
+    def shape(check: str, default: str = "'a'::text") -> catalog.Shape:
+        column = catalog.Column(
+            type="text", notnull=True, identity=False, generated=False, default=default
+        )
+        return catalog.Shape(columns={"a": column}, constraints={"c": check}, indexes={})
+
+    made = shape("CHECK (((a)::text = ANY ((ARRAY['x'::character varying])::text[])))")
+    restored = shape("CHECK (((a)::text = ANY (ARRAY[('x'::character varying)::text])))")
+    assert made != restored
+    assert made.fits(restored)
+    assert not made.fits(shape("CHECK (((a)::text = ANY (ARRAY[('y'::character varying)::text])))"))
+    assert not made.fits(shape(made.constraints["c"], default="'b'::text"))

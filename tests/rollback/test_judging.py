@@ -68,16 +68,21 @@ def found(*parts: tuple[int, int, int], rule: Rule = RULE, **more: Any) -> Any:
 
 
 def test_it_fires_after_more_than_five_minutes_and_not_before() -> None:
-    # The first of the bad slots makes the last five minutes bad only together with the second one.
-    assert found((150, 100, 1), (31, 100, 20)).verdict is Verdict.UNKNOWN
-    fired = found((150, 100, 1), (32, 100, 20))
+    assert found((150, 100, 1), (30, 100, 20)).verdict is Verdict.UNKNOWN
+    fired = found((150, 100, 1), (31, 100, 20))
     assert fired.verdict is Verdict.BREACH
     assert (fired.total, fired.bad, fired.rate) == (3100, 620, 0.2)
     assert fired.bound == pytest.approx(0.1787, abs=0.0001)
-    assert fired.first_bad_at == GRID - timedelta(seconds=320)
+    assert fired.first_bad_at == GRID - timedelta(seconds=310)
     assert fired.words == (
         "Above 2 % for 310 s, since 08:54:50 UTC: 620 of 3100 (20 %), certainly at least 17.9 %."
     )
+
+
+def test_what_is_asked_for_less_often_since_it_is_bad_is_not_outweighed_by_before() -> None:
+    """A calendar that takes seconds is opened by the same people a fraction as often."""
+    slow = replace(RULE, threshold=0.2)
+    assert found((150, 70, 0), (36, 13, 13), rule=slow).verdict is Verdict.BREACH
 
 
 def test_a_burst_of_four_minutes_does_not_fire_and_neither_does_what_is_over() -> None:

@@ -23,7 +23,7 @@ from config.local.check import check_reachable
 from config.local.sample import FLAGS, LOGINS, PASSWORD
 from config.zones import zone_data
 from holidays.operations.sample import show_closures
-from rollback import keeping
+from rollback import doctor, keeping
 from scheduling.operations.sample import show_more
 
 
@@ -58,6 +58,8 @@ class Command(BaseCommand):
 
     def _bring_up_to_date(self) -> None:
         self._queue()
+        if unknown := doctor.older():
+            raise CommandError(f"{unknown.words}\nNext: {unknown.next}")
         if waiting := _apps_waiting():
             self.stdout.write("Bringing the database up to date …")
             for which in waiting:

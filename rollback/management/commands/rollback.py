@@ -1,5 +1,6 @@
 """manage.py rollback: the switchboard from the terminal, for when the admin is out of reach."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,9 +13,13 @@ from rollback import exposure, processes, runner
 from rollback.domain.processes import RollCall
 from rollback.management import (
     archive_words,
+    doctor_words,
     incident_words,
+    phase_words,
     plan_runner,
     plan_words,
+    preserving_words,
+    rehearse_words,
     replay_words,
     verify_words,
 )
@@ -53,29 +58,36 @@ class Command(BaseCommand):
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
         plan_runner.add_arguments(commands)
+        preserving_words.add_arguments(commands)
+        phase_words.add_arguments(commands)
         archive_words.add_arguments(commands)
+        doctor_words.add_arguments(commands)
+        rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
-        if what == "status":
-            self._status()
-            return
-        if what == "who":
-            self._who(options["who"])
-            return
-        if what == "replay":
-            self.stdout.write("\n".join(replay_words.answer(options, now=timezone.now())))
-            return
-        if what == "verify":
-            self._verify(options["incident"])
-            return
-        if what == "run":
-            self._run(once=options["once"], plan=options["plan"])
-            return
+        answers: dict[str, Callable[[], object]] = {
+            "status": self._status,
+            "who": lambda: self._who(options["who"]),
+            "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
+            "verify": lambda: self._verify(options["incident"]),
+            "run": lambda: self._run(once=options["once"], plan=options["plan"]),
+            "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
+            **dict.fromkeys(
+                doctor_words.WHAT, lambda: self._lines(doctor_words.answer(what, options))
+            ),
+            **dict.fromkeys(phase_words.COMMANDS, lambda: self._phases(what, options)),
+        }
+        answers.get(what, lambda: self._changed(what, options))()
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        self.stdout.write("\n".join(lines))
+
+    def _changed(self, what: str, options: dict[str, Any]) -> None:
         try:
             lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
-        self.stdout.write("\n".join(lines))
+        self._lines(lines)
         takes_away = what == "kill" or options.get("take_away")
         if (what in ("set", "restore") or takes_away) and lines != [NOTHING]:
             word = "Off" if takes_away else "Changed"
@@ -89,6 +101,8 @@ class Command(BaseCommand):
             return archive_words.answer(options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
+        if what in preserving_words.WHAT:
+            return preserving_words.answer(what, options, say=self.stderr.write)
         if what in ("plan", "blast"):
             return plan_words.answer(what, options, actor=actor)
         common = {"actor": actor, "reason": options["reason"]}
@@ -100,14 +114,22 @@ class Command(BaseCommand):
         share_after = _percent(options["share"]) if options["share"] else None
         return _done(runner.restore(flag=options["flag"], percent=share_after, **common))
 
-    def _run(self, *, once: bool, plan: int | None) -> None:
-        def say(sentence: str) -> None:
-            self.stdout.write(sentence)
-            self.stdout.flush()
+    def _say(self, sentence: str) -> None:
+        self.stdout.write(sentence)
+        self.stdout.flush()
 
+    def _phases(self, what: str, options: dict[str, Any]) -> None:
+        actor = runner.actor_at_the_terminal()
+        try:
+            if not phase_words.answer(what, options, actor=actor, say=self._say):
+                raise CommandError("It is not as it should be; the lines above say why.")
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+
+    def _run(self, *, once: bool, plan: int | None) -> None:
         if plan is not None and plan_runner.is_missing(plan):
             raise CommandError(f"There is no plan {plan}. See manage.py rollback plan list.")
-        if not plan_runner.Runner(say=say, only=plan).run(once=once):
+        if not plan_runner.Runner(say=self._say, only=plan).run(once=once):
             raise CommandError("Nothing was done: the database could not be reached.")
 
     def _write_processes(self, found: RollCall | None, *, word: str) -> None:

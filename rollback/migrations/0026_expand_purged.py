@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollback", "0024_expand_phases"),
+        ("rollback", "0025_expand_phase_people"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

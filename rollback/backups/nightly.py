@@ -1,0 +1,44 @@
+"""A backup each night by itself, and a loud word when there was none."""
+
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+
+from rollback.backups import age, rows, shelf
+from rollback.backups.failing import BackupFailed, BackupRuns
+from rollback.backups.making import make
+
+log = structlog.get_logger(__name__)
+
+# Beat comes several times a night, and a queue may bring a task twice: one is enough.
+FRESH = timedelta(hours=20)
+
+
+def tonight() -> str:
+    """:returns: the new backup's name; empty where none is wanted, needed, or another process makes one
+    :raises BackupFailed:
+    """
+    newest = age.of_newest()
+    is_fresh = newest.as_of is not None and newest.now - newest.as_of < FRESH
+    if is_fresh or not settings.BACKUP_NIGHTLY:
+        return ""
+    try:
+        receipt = make(say=lambda words: None)
+    except BackupRuns:
+        return ""
+    except BackupFailed as error:
+        log.error("backups.failed", error=str(error))
+        raise
+    log.info("backups.proved", name=receipt.name, rows=receipt.rows, seconds=dict(receipt.seconds))
+    removed = shelf.prune(keep=settings.BACKUP_KEEP)
+    rows.gone(removed)
+    return receipt.name
+
+
+def look() -> bool:
+    """:returns: whether all is well. Said each time it is not: it is for whoever reads the log."""
+    words = age.sentence(age.of_newest())
+    if words:
+        log.error("backups.none_proved", because=words, last_attempt=age.failed_since())
+    return not words

@@ -1,0 +1,84 @@
+"""Rows for whoever looks on: the console, the metrics. What counts is the receipt beside the file."""
+
+from collections.abc import Callable
+
+import structlog
+from django.db import Error, connection, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from rollback.backups.receipts import Receipt
+from rollback.models import Backup
+
+log = structlog.get_logger(__name__)
+
+
+class Record:
+    """What becomes of one attempt. This one keeps nothing: of a database that is not the school's."""
+
+    def tidy(self) -> None:
+        pass
+
+    def begun(self, name: str) -> None:
+        pass
+
+    def done(self, receipt: Receipt) -> None:
+        pass
+
+    def failed(self, error: BaseException) -> None:
+        pass
+
+
+class Row(Record):
+    """A backup is none the worse where its row cannot be written."""
+
+    name = ""
+
+    def tidy(self) -> None:
+        """Whoever calls is alone: what is still under way was killed."""
+        running = Backup.objects.filter(status=Backup.Status.RUNNING)
+        ended = _("It was ended before it was done.")
+        _try(lambda: running.update(status=Backup.Status.FAILED, finished_at=Now(), error=ended))
+
+    def begun(self, name: str) -> None:
+        self.name = name
+        _try(lambda: Backup.objects.create(name=name, status=Backup.Status.RUNNING))
+
+    def done(self, receipt: Receipt) -> None:
+        self._end(
+            status=Backup.Status.VERIFIED,
+            as_of=receipt.as_of,
+            size=receipt.size,
+            rows=receipt.rows,
+            seconds=dict(receipt.seconds),
+        )
+
+    def failed(self, error: BaseException) -> None:
+        self._end(status=Backup.Status.FAILED, error=str(error) or type(error).__name__)
+
+    def _end(self, **facts: object) -> None:
+        """Also where a copy of the school was restored in which it was never begun."""
+        if self.name:
+            values = {**facts, "finished_at": Now()}
+            _try(lambda: Backup.objects.update_or_create(name=self.name, defaults=values))
+
+
+def gone(names: list[str]) -> None:
+    pruned = Backup.objects.filter(name__in=names)
+    _try(lambda: pruned.update(status=Backup.Status.PRUNED))
+
+
+def refused(name: str, why: str) -> None:
+    """One that was proved once, and is not what it was."""
+    known = Backup.objects.filter(name=name)
+    _try(lambda: known.update(status=Backup.Status.FAILED, error=why))
+
+
+def _try(write: Callable[[], object]) -> None:
+    try:
+        with transaction.atomic():
+            write()
+    except Error as error:
+        log.warning("backups.row_not_written", error=str(error))
+        if not connection.in_atomic_block:
+            connection.close()

@@ -1,0 +1,102 @@
+"""The steps of a way through the phases, in order. Pure."""
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class Phase(IntEnum):
+    """As `PhaseRun.Target`; the numbers are the specification's."""
+
+    BACK = 0
+    TABLES = 1
+    LOGIC = 2
+    PAGES = 3
+
+
+class Step(StrEnum):
+    PAGES = "pages"
+    GONE = "gone"
+    LOGIC = "logic"
+    QUIET = "quiet"
+    BACKUP = "backup"
+    DIGESTS = "digests"
+    TABLES = "tables"
+    PROOF = "proof"
+    HOME = "home"
+    KEYS = "keys"
+    VERIFICATION = "verification"
+
+
+class StepState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+_PAGES = (Step.PAGES, Step.GONE)
+_LOGIC = (Step.LOGIC, Step.QUIET)
+# From here on it needs two people.
+APPROVED = (Step.BACKUP, Step.DIGESTS, Step.TABLES)
+
+
+def planned(target: int, *, whole: bool, guarded: bool) -> list[Step]:
+    """whole: with the phases before it, where they do not hold yet. guarded: no table is moved without
+    a proved backup.
+    """
+    backup = (Step.BACKUP,) if guarded else ()
+    if target == Phase.PAGES:
+        return list(_PAGES)
+    if target == Phase.LOGIC:
+        return [*_PAGES, *_LOGIC, Step.DIGESTS]
+    if target == Phase.TABLES:
+        before = (*_PAGES, *_LOGIC) if whole else (Step.QUIET,)
+        return [*before, *backup, Step.DIGESTS, Step.TABLES, Step.PROOF, Step.VERIFICATION]
+    return [*backup, Step.HOME, Step.KEYS, Step.PROOF, Step.VERIFICATION]
+
+
+Progress = Sequence[Mapping[str, Any]]
+
+
+def next_step(progress: Progress) -> Step | None:
+    """:returns: the first that is not done; None: all of them are."""
+    for one in progress:
+        if one["state"] != StepState.DONE:
+            return Step(one["name"])
+    return None
+
+
+def is_done(progress: Progress, step: Step) -> bool:
+    return any(one["name"] == step and one["state"] == StepState.DONE for one in progress)
+
+
+def needs_approval(target: int, step: Step) -> bool:
+    return target == Phase.TABLES and step in APPROVED
+
+
+def forecast(figures: Mapping[str, Any], phase: int, *, rows: int) -> float | None:
+    """Seconds, by what a rehearsal measured: the same for any number of rows, and more for each million.
+
+    :returns: None where it says nothing about this phase
+    """
+    found = (figures.get("forecast") or {}).get(str(phase)) or {}
+    measured = (figures.get(str(phase)) or {}).get("seconds")
+    if found.get("constant") is not None:
+        return float(found["constant"]) + float(found.get("per_million") or 0) * rows / 1_000_000
+    return None if measured is None else float(measured)
+
+
+def is_explained(one: Mapping[str, Any]) -> bool:
+    """Of a table's rows and digest before and after. Rows whose other half is gone were set aside, whole or
+    without what they referred to; where the table's shape has changed, the digest has too.
+    """
+    before, after = one["before"], one["after"]
+    if before is None or after is None:
+        return False
+    if list(before) == list(after):
+        return True
+    aside = one.get("orphans") or 0
+    if not aside and one.get("moved") is not False:
+        return False
+    return bool(before[0] - aside <= after[0] <= before[0])

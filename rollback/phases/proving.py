@@ -1,0 +1,148 @@
+"""The rows before and after, table by table."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.utils.translation import gettext as _
+
+from rollback.domain.phases import Phase, is_explained
+from rollback.models import LedgerEntry, Orphan, PhaseRun
+from rollback.schema import catalog, ledger, reverse
+from rollback.schema.digest import Beside, Digest, digest
+from rollback.schema.ledger import Entry
+
+# Rows and digest; the latter as text, for JSON has no numbers so long.
+Counted = list[Any]
+
+
+def digests(apps: Collection[str]) -> dict[str, Counted]:
+    """Of the tables as they are now, each in a reading of its own."""
+    found = {}
+    for table in sorted(reverse.present(apps)):
+        with connection.cursor() as cursor:
+            found[table] = _counted(digest(cursor, catalog.PUBLIC, table))
+    return found
+
+
+def _counted(found: Digest) -> Counted:
+    return [found.rows, str(found.total)]
+
+
+def prove(run: PhaseRun) -> dict[str, Any]:
+    """:returns: by table what was before and what is now, and whether both are equal."""
+    if run.target == Phase.BACK:
+        return _came_home(run)
+    entries = [one for one in _entries(run.proof["ledger"]) if not one.purged]
+    after = {str(one): _sealed(one) for one in entries}
+    whole = {
+        one.table: _whole(one, [other for other in entries if _is_column_of(other, one)])
+        for one in entries
+        if not one.column
+    }
+    before = run.proof["before"]
+    compared = {
+        table: {"before": before.get(table), "after": whole.get(table)}
+        for table in sorted({*before, *whole})
+    }
+    return _told(compared) | {"archived": after}
+
+
+def _told(compared: dict[str, Any]) -> dict[str, Any]:
+    different = [name for name, one in compared.items() if not is_explained(one)]
+    return {"compared": compared, "different": different, "equal": not different}
+
+
+def _is_column_of(one: Entry, table: Entry) -> bool:
+    return bool(one.column) and one.table == table.table
+
+
+def _sealed(entry: Entry) -> Counted | None:
+    """Whoever died after COMMIT has not counted it."""
+    found = entry.digest or ledger.seal(entry.id)
+    return None if found is None else _counted(found)
+
+
+def _whole(entry: Entry, columns: Sequence[Entry]) -> Counted | None:
+    """The table with those of its columns that lie beside it."""
+    with connection.cursor() as cursor:
+        beside = [
+            Beside(
+                schema=one.schema,
+                name=one.name,
+                column=one.column,
+                key=_key(cursor, one),
+            )
+            for one in columns
+        ]
+        if not beside:
+            return _sealed(entry)
+        return _counted(digest(cursor, entry.schema, entry.name, beside=beside))
+
+
+def _key(cursor: CursorWrapper, entry: Entry) -> str:
+    columns = catalog.shape(cursor, entry.schema, entry.name).columns
+    return next(name for name in columns if name != entry.column)
+
+
+def _entries(ids: Sequence[int]) -> list[Entry]:
+    with connection.cursor() as cursor:
+        return [one for one in ledger.away(cursor) if one.id in ids]
+
+
+def archived(apps: Collection[str]) -> dict[str, Counted]:
+    """By table, what lies in the archive now, each with its columns that lie beside it."""
+    with connection.cursor() as cursor:
+        entries = [one for app in apps for one in ledger.away(cursor, app=app) if not one.purged]
+    found = {
+        one.table: _whole(one, [other for other in entries if _is_column_of(other, one)])
+        for one in entries
+        if not one.column
+    }
+    return {table: counted for table, counted in found.items() if counted}
+
+
+def _came_home(run: PhaseRun) -> dict[str, Any]:
+    """What was in the archive and what is in the tables now; rows whose parents are gone were set aside."""
+    home = LedgerEntry.objects.filter(
+        pk__in=run.proof["ledger"], kind=LedgerEntry.Kind.TABLE, purged_at=None
+    )
+    now = digests(set(home.values_list("app", flat=True).order_by()))
+    compared = {
+        entry.table: {
+            "before": run.proof["before"].get(entry.table),
+            "after": now.get(entry.table),
+            "orphans": Orphan.objects.filter(entry=entry).count(),
+            "moved": entry.report.get("moved"),
+        }
+        for entry in home.order_by("pk")
+    }
+    return _told(compared) | {"orphans": sum(one["orphans"] for one in compared.values())}
+
+
+def in_words(run: PhaseRun) -> str:
+    compared = run.proof["compared"]
+    if run.proof["equal"]:
+        rows = sum(one["before"][0] for one in compared.values() if one["before"])
+        words = _("%(tables)s tables, %(rows)s rows: every one is the same as before.")
+        if aside := run.proof.get("orphans"):
+            words = _(
+                "%(tables)s tables, %(rows)s rows: as before, but for %(aside)s whose other half is gone."
+            )
+            return words % {"tables": len(compared), "rows": rows, "aside": aside}
+        return words % {"tables": len(compared), "rows": rows}
+    told = ", ".join(
+        _("%(table)s: %(before)s rows before, %(after)s after")
+        % {
+            "table": table,
+            "before": (compared[table]["before"] or ["?"])[0],
+            "after": (compared[table]["after"] or ["?"])[0],
+        }
+        for table in run.proof["different"]
+    )
+    words = _(
+        "Not the same as before: %(tables)s. "
+        "Who was deleted on the ground floor meanwhile takes their rows along."
+    )
+    return words % {"tables": told}
