@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import DataError, connections, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
@@ -33,6 +33,13 @@ def put_away(cursor: CursorWrapper, *, app: str, table: str) -> None:
 
     :raises TableIsUsed:
     """
+    _lock(cursor, table)
+    if catalog.exists(cursor, ARCHIVE, table):
+        words = _(
+            "%(table)s cannot be archived: the archive has one of this name already, which the ledger "
+            "does not know. See manage.py rollback doctor."
+        )
+        raise ArchiveRefused(words % {"table": table})
     if users := catalog.used_by(cursor, PUBLIC, table):
         words = _(
             "%(table)s cannot be archived while it is used by %(users)s. Take that away first."
@@ -64,6 +71,7 @@ def put_back(cursor: CursorWrapper, entry: Entry) -> None:
 
 def put_column_away(cursor: CursorWrapper, *, app: str, table: str, pk: str, column: str) -> None:
     """The column's values, each with its row's key, into a table of the archive. The column stays for now."""
+    _lock(cursor, table)
     make_archive(cursor)
     name = column_archive(table, column)
     cursor.execute(copy_of_column(table, pk, column))
@@ -214,7 +222,7 @@ def _insert(
     )
     try:
         cursor.execute(statement)
-    except DataError as error:
+    except (DataError, IntegrityError) as error:
         words = _("The archived rows of %(table)s do not fit into it any more: %(error)s")
         raise ShapeChanged(words % {"table": table, "error": error}) from error
 
@@ -338,6 +346,14 @@ def _set_aside(
         ledger.add_to_report(cursor, entry, **{f"orphans of {key}": cursor.rowcount})
         # No table can be altered while its foreign keys wait to be checked.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+
+
+def _lock(cursor: CursorWrapper, table: str) -> None:
+    """Before it is looked at: a plain `migrate` has not locked it, and whoever writes after we have read and
+    before we move would write for nothing.
+    """
+    name = sql.Identifier(PUBLIC, table)
+    cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name))
 
 
 def _alter(cursor: CursorWrapper, schema: str, table: str, what: str, name: sql.Identifier) -> None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from rollback.schema import archive, catalog, ledger, locking
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
+from rollback.schema.prepared import Prepared
 
 
 class NothingToDo(Exception):
@@ -166,18 +167,16 @@ def _migrate(
     deadline: float,
     along: Along,
 ) -> Moved:
-    executor = MigrationExecutor(connection)
-    plan = executor.migration_plan(targets)
-    if not plan:
+    prepared = Prepared(targets)
+    if not prepared.plan:
         raise NothingToDo
     with locking.held(to_lock, deadline=deadline, first=along.first, waits=along.waits) as waiting:
         began = time.monotonic()
-        # Whoever else migrated while we waited has changed the plan.
-        executor = MigrationExecutor(connection)
-        plan = executor.migration_plan(targets)
-        executor.migrate(targets, plan)
-        along.last(_moved(plan, began, waiting))
-    return _moved(plan, began, waiting)
+        if prepared.is_stale():
+            prepared = Prepared(targets)
+        prepared.run()
+        along.last(_moved(prepared.plan, began, waiting))
+    return _moved(prepared.plan, began, waiting)
 
 
 def _moved(plan: Sequence[tuple[Any, bool]], began: float, waiting: locking.Waiting) -> Moved:
