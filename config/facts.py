@@ -96,7 +96,8 @@ SCHEDULING: Sequence[File] = (
     File(
         name="booking_policies.csv",
         table="scheduling_bookingpolicy",
-        about="What may be booked. Empty means: as farther away (teacher in a course, teacher, course, school).",
+        about="What may be booked. An empty cell means: as farther away, from teacher in a course over "
+        "teacher and course to school.",
         source=f"{{scheduling_bookingpolicy}} t {MAYBE_TEACHER} LEFT {COURSE}",
         order=IN_ORDER,
         columns=(

@@ -36,7 +36,6 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_flagchange"),
         ("rollback", "view_incident"),
         ("rollback", "view_verification"),
-        ("rollback", "view_backup"),
         ("rollback", "view_trigger"),
         ("rollback", "view_judgment"),
         # What people reported; to answer, and to enter what somebody said on the phone.
@@ -48,6 +47,7 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_incident"),
         ("rollback", "view_affectedperson"),
         ("rollback", "view_incidentaction"),
+        ("rollback", "change_incidentaction"),
         # The phases: to ask for one takes the right to change flags, to approve one is not for all.
         ("rollback", "view_phaserun"),
         ("rollback", "view_ledgerentry"),
@@ -55,7 +55,6 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_backup"),
         ("rollback", "view_rehearsal"),
         ("rollback", "view_schemachange"),
-        ("rollback", "change_incidentaction"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),

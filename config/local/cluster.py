@@ -37,12 +37,16 @@ class DatabaseProblem(Problem):
     pass
 
 
+# Of everything of ours among the temporary files.
+SHORT_PREFIX = "school-"
+
+
 def socket_dir(data_dir: Path) -> Path:
     """The data directory itself, or a short one where that path is too long for a socket."""
     if len(os.fsencode(data_dir)) + len(f"/.s.PGSQL.{PORT}") <= LONGEST_SOCKET_PATH:
         return data_dir
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"school-{digest}"
+    return Path(tempfile.gettempdir()) / f"{SHORT_PREFIX}{digest}"
 
 
 def answers(data_dir: Path) -> bool:

@@ -30,7 +30,7 @@ THROWAWAY = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
 }
-TEMPORARY_PREFIX = "school-test-"
+TEMPORARY_PREFIX = f"{cluster.SHORT_PREFIX}test-"
 
 
 def url(data_dir: Path, name: str = NAME) -> str:
@@ -42,11 +42,8 @@ def url(data_dir: Path, name: str = NAME) -> str:
 def is_ours(address: str, data_dir: Path) -> bool:
     """The desk's own, or one of the throwaway ones."""
     host = str(conninfo_to_dict(address).get("host") or "")
-    folders = (
-        str(cluster.socket_dir(data_dir)),
-        str(Path(tempfile.gettempdir()) / TEMPORARY_PREFIX),
-    )
-    return host.startswith(folders)
+    short = Path(tempfile.gettempdir()) / cluster.SHORT_PREFIX
+    return host.startswith((str(cluster.socket_dir(data_dir)), str(short)))
 
 
 def ensure_running(data_dir: Path, options: Mapping[str, str] = DESK) -> str:

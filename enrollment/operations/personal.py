@@ -1,5 +1,6 @@
 """What the ground floor keeps about people: the account, the school's books, the office's notes."""
 
+import secrets
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
@@ -30,12 +31,20 @@ def erase_account(*, user: User, now: datetime) -> None:
     EmailAddress.objects.filter(user=user).delete()
     user.groups.clear()
     user.user_permissions.clear()
-    user.email = f"deleted-{user.pk}@{DELETED_DOMAIN}"
+    user.email = _address_of_nobody(user)
     user.first_name, user.last_name = "", DELETED_PERSON
     user.is_active = user.is_staff = user.is_superuser = False
     user.last_login, user.deleted_at = None, now
     user.set_unusable_password()
     user.save()
+
+
+def _address_of_nobody(user: User) -> str:
+    """Somebody deleted who was brought in from another school may have the plain one."""
+    address = f"deleted-{user.pk}@{DELETED_DOMAIN}"
+    if User.objects.filter(email=address).exclude(pk=user.pk).exists():
+        return f"deleted-{user.pk}-{secrets.token_hex(4)}@{DELETED_DOMAIN}"
+    return address
 
 
 def erase_from_school(*, user: User, now: datetime) -> None:

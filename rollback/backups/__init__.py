@@ -43,7 +43,10 @@ def read(path: Path | str, *, contents: bool = False, elsewhere: bool = False) -
 
 
 def _found(path: Path) -> Path:
-    return shelf.folder() / path if path.parent == Path() else path
+    """A name that is in both places means the one in BACKUP_DIR."""
+    there = shelf.folder() / path.name
+    is_there = path.parent == Path() and (there.exists() or not path.exists())
+    return there if is_there else path
 
 
 def verify(

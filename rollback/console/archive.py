@@ -1,7 +1,8 @@
 """The archive in the admin: what lies there, since when, how many rows, and when it may be purged."""
 
 import json
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -18,11 +19,9 @@ from unfold.decorators import display
 
 from enrollment.admin.reading import ReadOnlyAdmin
 from rollback.console import facts
+from rollback.keeping.purging import KEPT_FOR
 from rollback.models import Incident, LedgerEntry, Orphan
 from rollback.schema.standing import moment
-
-# As `manage.py rollback archive purge` has it when nothing else is said.
-KEPT = timedelta(days=30)
 
 
 class WhereFilter(admin.SimpleListFilter):
@@ -52,7 +51,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_before_template = "admin/rollback/sentences.html"
     fields = (
         "what", "in_words", "kind", "app", "archived_as", "archived_at", "how_many", "sealed_at", "digest",
-        "may_be_purged", "purged_at", "back_at", "set_aside", "told", "keys", "columns",
+        "may_be_purged", "purged_at", "purged_by_name", "purged_because", "back_at", "set_aside",
+        "told", "keys", "columns",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
@@ -89,7 +89,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     def may_be_purged(self, entry: LedgerEntry) -> str:
         if _place(entry) != "away":
             return "–"
-        on = date_format(localtime(entry.archived_at + KEPT), "DATE_FORMAT")
+        on = date_format(localtime(entry.archived_at + KEPT_FOR), "DATE_FORMAT")
         return _("from %(on)s, not while an incident is open") % {"on": on}
 
     @admin.display(description=gettext_lazy("orphaned rows"))
@@ -156,7 +156,7 @@ def _places() -> dict[str, str]:
     }
 
 
-def _in_the_archive() -> Any:
+def _in_the_archive() -> Iterator[tuple[str, bool]]:
     """(sentence, whether it is an alarm)"""
     lies_there = LedgerEntry.objects.filter(back_at__isnull=True, purged_at__isnull=True)
     found = lies_there.aggregate(count=Count("pk"), total=Sum("rows"), since=Min("archived_at"))
@@ -170,10 +170,10 @@ def _in_the_archive() -> Any:
     )
     told = {"count": found["count"], "rows": facts.number(found["total"] or 0)}
     yield words % (told | {"since": moment(found["since"])}), False
-    yield _purging(found["since"] + KEPT), False
+    yield _purging(found["since"] + KEPT_FOR), False
 
 
-def _purging(due: Any) -> str:
+def _purging(due: datetime) -> str:
     incident = Incident.objects.filter(resolved_at=None).order_by("pk").first()
     if incident is not None:
         words = _("Nothing of it may be purged while incident %(number)s is open.")

@@ -12,6 +12,7 @@ from rollback.audit import actor_of
 from rollback.console import shown
 from rollback.console.phase_words import Holds, holds, live, reached, target_words
 from rollback.console.readings import Readings
+from rollback.doctor import Diagnosis
 from rollback.domain import decisions
 from rollback.models import Incident, IncidentEvent, PhaseRun
 
@@ -68,11 +69,18 @@ def wanted(incident: Incident | None) -> tuple[int, ...]:
     return field.phases if field else ()
 
 
-def next_step(found: Readings, *, who: Who, runner: bool | None) -> dict[str, Any]:
-    """words, and a button (`label` with `url`); target: what it would carry out, if anything."""
+def next_step(
+    found: Readings, *, who: Who, runner: bool | None, diagnosis: Diagnosis | None
+) -> dict[str, Any]:
+    """words, and a button (`label` with `url`); target: what it would carry out, if anything.
+
+    diagnosis: what is not as it should be is mended first.
+    """
     run, state = live(found), holds(found)
     if run is not None:
         return _about_run(run, who=who, runner=runner)
+    if diagnosis is not None and not diagnosis.sound:
+        return {"words": diagnosis.words, "command": diagnosis.next, "alarm": True}
     if state is Holds.UNKNOWN:
         return {"words": _("Look from a terminal: manage.py rollback doctor.")}
     if state is Holds.PART:

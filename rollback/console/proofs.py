@@ -20,6 +20,8 @@ from enrollment.admin.reading import ReadOnlyAdmin
 from rollback.console import event_words, facts, report, shown
 from rollback.console.words import ALARM
 from rollback.models import Backup, Rehearsal, SchemaChange
+from rollback.rehearsing.certificate import certificate_warning
+from rollback.rehearsing.graph import migration_graph_hash
 from rollback.schema.standing import moment
 
 OLDEST_BACKUP = timedelta(hours=26)
@@ -142,8 +144,6 @@ class RehearsalAdmin(WithSentences):
         return certificate(now=timezone.now())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Rehearsal]:
-        from rollback.rehearsing.graph import migration_graph_hash
-
         # Once for the whole list: it reads every migration there is.
         self._graph = migration_graph_hash()
         found: QuerySet[Rehearsal] = super().get_queryset(request)
@@ -228,8 +228,6 @@ class RehearsalAdmin(WithSentences):
 
 def certificate(*, now: datetime) -> Sentences:
     """Whether the newest rehearsal that passed says anything about the school as it is now."""
-    from rollback.rehearsing.certificate import certificate_warning
-
     passed = Rehearsal.objects.filter(passed=True, finished_at__isnull=False)
     newest = passed.order_by("-finished_at").first()
     if newest is not None and newest.finished_at is not None:

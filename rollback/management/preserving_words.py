@@ -9,9 +9,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from enrollment.operations.import_school import ImportRefused
 from rollback import preserving
-from rollback.preserving import facts
-from rollback.preserving.manifest import Entry, FolderRefused
+from rollback.preserving import documented, facts
+from rollback.preserving.manifest import Entry
 
+WHAT = frozenset({"export", "import"})
 WHERE = {
     facts.HERE: "",
     facts.ARCHIVED: ", read from the archive",
@@ -25,7 +26,14 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
     export = commands.add_parser(
         "export", help="enrollments and all that belongs to them, as files"
     )
-    export.add_argument("folder", metavar="FOLDER", type=Path, help="not there yet, or empty")
+    export.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", help="not there yet, or empty"
+    )
+    export.add_argument(
+        "--columns",
+        action="store_true",
+        help="print what each file and column holds; write nothing",
+    )
     bring_in = commands.add_parser("import", help="such files into this school; again: no change")
     bring_in.add_argument("folder", metavar="FOLDER", type=Path)
     bring_in.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
@@ -43,7 +51,13 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 
 def answer(what: str, options: Mapping[str, Any], *, say: Say) -> list[str]:
     """:raises CommandError:"""
-    return _export(options["folder"], say) if what == "export" else _import(options, say)
+    if what == "import":
+        return _import(options, say)
+    if options["columns"]:
+        return [documented.tables()]
+    if options["folder"] is None:
+        raise CommandError("Name the folder to write into.")
+    return _export(options["folder"], say)
 
 
 def _export(folder: Path, say: Say) -> list[str]:
@@ -73,7 +87,7 @@ def _import(options: Mapping[str, Any], say: Say) -> list[str]:
             changed=options["changed"],
             say=say,
         )
-    except (FolderRefused, ImportRefused) as refused:
+    except ImportRefused as refused:
         lines = [str(problem) for problem in refused.problems]
         what = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise CommandError("\n".join([*lines, f"Nothing imported: {what}."])) from refused
@@ -88,13 +102,13 @@ def _afterwards(report: preserving.Report, *, dry_run: bool) -> list[str]:
     lines = []
     if stay := sum(report.facts.values()):
         lines.append(
-            f"{stay} scheduling facts stay in the folder: they belong to features, whose tables come back by "
-            "“rollback reapply”."
+            f"{stay} scheduling facts stay in the folder: they belong to features, whose tables come "
+            "back by “rollback reapply”."
         )
     if report.closed:
         lines.append(
-            f"Password taken from {report.closed} logins whose address nobody had confirmed; a new one is set "
-            "with “Forgot your password?”."
+            f"Password taken from {report.closed} logins whose address nobody had confirmed; a new one is "
+            "set with “Forgot your password?”."
         )
     if report.is_nothing:
         lines.append("Nothing to change: it was all there.")

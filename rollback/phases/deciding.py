@@ -30,11 +30,11 @@ def approve(*, run: PhaseRun, approver: Actor) -> PhaseRun:
     user = approver.user
     if approver.automatic or user is None:
         raise PhaseRefused(_("Approving needs a person who is logged in."))
-    if run.operator_id == user.pk:
-        raise PhaseRefused(_("Who asked for it cannot approve it: it needs a second person."))
-    if not (user.is_active and user.has_perm(APPROVE)):
-        raise PhaseRefused(_("Only who may approve that tables are archived can approve."))
     with _deciding(run, PhaseRun.LIVE) as found:
+        if found.operator_id == user.pk:
+            raise PhaseRefused(_("Who asked for it cannot approve it: it needs a second person."))
+        if not (user.is_active and user.has_perm(APPROVE)):
+            raise PhaseRefused(_("Only who may approve that tables are archived can approve."))
         if found.target != Phase.TABLES:
             raise PhaseRefused(_("Only phase 1 needs an approval."))
         if found.approver_id is not None:

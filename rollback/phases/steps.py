@@ -127,10 +127,17 @@ def quiet(hand: Hand) -> bool:
 def backup(hand: Hand) -> bool:
     """None moves before it is proved that it can be brought back from elsewhere, too."""
     backups: Any = import_module("rollback.backups")
-    receipt = backups.newest_verified(within=BACKUP_HOLDS)
-    if receipt is None:
-        receipt = backups.make(say=lambda words: hand.wait(Step.BACKUP, str(words)))
-    name = str(getattr(receipt, "name", receipt))
+    try:
+        receipt = backups.newest_verified(within=BACKUP_HOLDS)
+        if receipt is None:
+            receipt = backups.make(say=lambda words: hand.wait(Step.BACKUP, str(words)))
+    except backups.BackupRuns as runs:
+        hand.wait(Step.BACKUP, str(runs))
+        return False
+    except (backups.BackupFailed, backups.ReceiptRefused) as failed:
+        words = _("No table is moved without a proved backup. %(reason)s")
+        raise audit.ChangeRefused(words % {"reason": failed}) from failed
+    name = receipt.path.name
     with hand.step() as run:
         run.proof["backup"] = name
         hand.done(run, Step.BACKUP, name, backup=name)

@@ -1,5 +1,7 @@
 """What a file of the export holds: where its rows come from, and where they go."""
 
+# ruff: noqa: S608  names of our own tables and columns only; what people wrote comes by COPY or as a parameter
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -28,8 +30,8 @@ class Column:
 
     @property
     def text(self) -> str:
-        """SQL of the cell."""
-        return f"coalesce({self.kind.text.format(self.of or f't.{self.name}')}, '')"
+        """SQL of the cell. By bytes it is compared and sorted several times faster than by a language."""
+        return f"coalesce({self.kind.text.format(self.of or f't.{self.name}')}, '') COLLATE \"C\""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ class File:
         cells = [f'{column.text} AS "{column.name}"' for column in self.columns]
         if pk:
             cells.append("t.id AS pk")
-        by = self.order or f'{self.columns[0].text} COLLATE "C"'
+        by = self.order or self.columns[0].text
         ordered = "" if all_rows else f"ORDER BY {by}"
         where = "true" if all_rows else self.where
         return f"{named} SELECT {', '.join(cells)} FROM {self.source} WHERE {where} {ordered}"

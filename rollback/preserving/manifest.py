@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from enrollment.domain.sheets import Problem
+from enrollment.operations.import_school import ImportRefused
 
 FORMAT, VERSION = "school-preservation", 1
 NAME, SIGNATURE = "manifest.json", "manifest.hmac"
@@ -44,12 +45,8 @@ class Manifest:
         return json.dumps(head | asdict(self), indent=2, ensure_ascii=False) + "\n"
 
 
-class FolderRefused(Exception):
+class FolderRefused(ImportRefused):
     """What is in the folder is not what was exported; nothing was read into the school."""
-
-    def __init__(self, problems: Collection[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = list(problems)
 
 
 def signature(text: bytes) -> str:
@@ -58,20 +55,23 @@ def signature(text: bytes) -> str:
     return hmac.new(key.encode(), text, hashlib.sha256).hexdigest() if key else ""
 
 
-def read(folder: Path, *, changed: Collection[str] = ()) -> Manifest:
+def read(folder: Path, *, needed: Collection[str] = (), changed: Collection[str] = ()) -> Manifest:
     """The manifest, after everything that it says of its files was looked at.
 
-    changed: files whose checksums are not compared.
+    needed: files without which there is nothing to do. changed: those whose checksums are not compared.
 
     :raises FolderRefused: naming all that is not as it was.
     """
     manifest = _parsed(folder)
+    names = {entry.name for entry in manifest.files}
+    if missing := [name for name in needed if name not in names]:
+        raise _refused(NAME, f"does not name {', '.join(missing)}; export again.")
     problems = [
         problem for entry in manifest.files for problem in _problems(folder, entry, changed)
     ]
     problems += [
         Problem(file=name, hint="is not named in the manifest; correct the name after --changed.")
-        for name in sorted(set(changed) - {entry.name for entry in manifest.files})
+        for name in sorted(set(changed) - names)
     ]
     if problems:
         raise FolderRefused(problems)
@@ -92,7 +92,7 @@ def _parsed(folder: Path) -> Manifest:
     try:
         found = json.loads(data)
         head, version = found.pop("format"), found.pop("version")
-    except (ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _refused(NAME, "is no manifest of an export; export again.") from error
     if head != FORMAT or version != VERSION:
         hint = (
@@ -131,7 +131,7 @@ def _check_signature(folder: Path, data: bytes) -> None:
 
 
 def _problems(folder: Path, entry: Entry, changed: Collection[str]) -> Iterator[Problem]:
-    if not entry.sha256:
+    if entry.where and not entry.sha256:
         return
     path = folder / entry.name
     try:

@@ -1,7 +1,7 @@
 """Lines of an exported file → rows in the school's own writing, or what is wrong with them.
 
-`enrollment.domain.sheets` reads what an office sends: it guesses, trims, and holds a file in memory. Here every
-blank counts, and a file may have a million lines.
+`enrollment.domain.sheets` reads what an office sends: it guesses, trims, and holds a file in memory. Here
+every blank counts, and a file may have a million lines.
 """
 
 import csv

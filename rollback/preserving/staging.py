@@ -4,6 +4,8 @@ Both are compared as texts, written by the same query as the export's: so what a
 an export would write, and a second import finds nothing to do.
 """
 
+# ruff: noqa: S608  names of our own tables and columns only; what people wrote comes by COPY or as a parameter
+
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +19,8 @@ from rollback.preserving.files import Column, File
 from rollback.preserving.reading import Line
 
 BATCH = 5000
+# So many rows are found as quickly without an index.
+FEW = 500
 # Of one file; more are only counted.
 MOST_PROBLEMS = 1000
 NEW, SAME, DIFFERS, BAD = "new", "same", "differs", "bad"
@@ -63,7 +67,9 @@ class Stage:
     # ------------------------------------------------------------------ in
 
     def fill(self, lines: Iterable[Line]) -> None:
-        columns = ", ".join(f'"{column.name}" text NOT NULL' for column in self.file.columns)
+        columns = ", ".join(
+            f'"{column.name}" text COLLATE "C" NOT NULL' for column in self.file.columns
+        )
         self._run(
             f"CREATE TEMP TABLE {self.staged} (line bigint, state text DEFAULT '{NEW}', {columns})"
             " ON COMMIT DROP"
@@ -78,8 +84,9 @@ class Stage:
                         self.tell(problem)
                 else:
                     copy.write_row((line.number, *line.cells))
-        self._run(f'CREATE INDEX ON {self.staged} ("{self.file.key}")')
-        self._run(f"CREATE INDEX ON {self.staged} (line)")
+        if self.seen > FEW:
+            self._run(f'CREATE INDEX ON {self.staged} ("{self.file.key}")')
+            self._run(f"CREATE INDEX ON {self.staged} (line); ANALYZE {self.staged}")
         self._settle_json()
         self._refuse_repeated()
         self._refuse_other_keys()
@@ -132,8 +139,8 @@ class Stage:
         self._run(f"DROP TABLE IF EXISTS {self.school}")
         query = self.file.query(all_rows=True, pk=True)
         self._run(f"CREATE TEMP TABLE {self.school} ON COMMIT DROP AS {query}")
-        self._run(f'CREATE INDEX ON {self.school} ("{self.file.key}")')
-        self._run(f"ANALYZE {self.school}; ANALYZE {self.staged}")
+        if self.cursor.rowcount > FEW:
+            self._run(f'CREATE INDEX ON {self.school} ("{self.file.key}"); ANALYZE {self.school}')
 
     def sort(self) -> None:
         """Each staged row is new, the same, or differs."""
@@ -159,13 +166,12 @@ class Stage:
         pairs = ", ".join(f's."{column.name}", t."{column.name}"' for column in columns)
         self._run(
             f"""SELECT s.line, {pairs} FROM {self.staged} s JOIN {self.school} t ON {self._same_key()}
-                 WHERE s.state = '{DIFFERS}' ORDER BY s.line"""
+                 WHERE s.state = '{DIFFERS}' ORDER BY s.line LIMIT {MOST_PROBLEMS + 1}"""
         )
-        while rows := self.cursor.fetchmany(BATCH):
-            for line, *texts in rows:
-                for column, mine, theirs in zip(columns, texts[::2], texts[1::2], strict=True):
-                    if mine != theirs:
-                        self.tell_at(line, column.name, mine, _differing(column, theirs))
+        for line, *texts in self.cursor.fetchall():
+            for column, mine, theirs in zip(columns, texts[::2], texts[1::2], strict=True):
+                if mine != theirs:
+                    self.tell_at(line, column.name, mine, _differing(column, theirs))
 
     def refuse_unknown(self) -> None:
         """Rows that name what is neither in the folder nor in the school."""
@@ -278,7 +284,7 @@ class Stage:
                   JOIN enrollment_teacher q ON q.id = t.teacher_id
                   JOIN enrollment_user wu ON wu.id = q.user_id
                  WHERE s.line = {line} AND t.status <> 'cancelled'
-                   AND (lower(wu.email) = s.teacher OR lower(su.email) = s.student)
+                   AND (lower(wu.email) COLLATE "C" = s.teacher OR lower(su.email) COLLATE "C" = s.student)
                    AND t.busy && tstzrange(
                        s.starts_at::timestamptz - s.buffer_before::integer * interval '1 minute',
                        s.ends_at::timestamptz + s.buffer_after::integer * interval '1 minute')
@@ -313,15 +319,27 @@ class Stage:
             )
             self.tell_at(line, self.file.key, text, hint)
 
+    def forgive_what_follows(self) -> None:
+        """A row that could not be written leaves those that are numbered after it under other keys."""
+        key = f'"{self.file.key}"'
+        self._run(
+            f"""SELECT s.{key} FROM {self.staged} s
+                 WHERE NOT EXISTS (SELECT FROM {self.school} t WHERE {self._same_key()})"""
+        )
+        self.unread[self.file.name].update(text for (text,) in self.cursor.fetchall())
+
     def keep_keys(self) -> None:
         """For the files that name rows of this one."""
         table = keys(self.file.name)
         self._run(
-            f'CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT "{self.file.key}" AS key, pk FROM {self.school}'
+            f'CREATE TEMP TABLE {table} ON COMMIT DROP AS SELECT "{self.file.key}" AS key, pk'
+            f" FROM {self.school}"
         )
-        self._run(f"CREATE INDEX ON {table} (key)")
-        self._run(f"CREATE INDEX ON {table} (pk)")
-        self._run(f"ANALYZE {table}; DROP TABLE {self.school}")
+        if self.cursor.rowcount > FEW:
+            self._run(
+                f"CREATE INDEX ON {table} (key); CREATE INDEX ON {table} (pk); ANALYZE {table}"
+            )
+        self._run(f"DROP TABLE {self.school}")
 
     def count(self, *states: str) -> int:
         self._run(

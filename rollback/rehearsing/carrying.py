@@ -180,6 +180,8 @@ def _finish(run: Rehearsing, rehearsal: Rehearsal) -> None:
     wanted = {RESTORE, *(one.name for one in STEPS), DROP}
     rehearsal.passed = {one.name for one in run.results if one.state == DONE} == wanted
     rehearsal.error = "\n".join(f"{one.title}: {one.words}" for one in run.failures)
+    if not (rehearsal.passed or rehearsal.error):
+        rehearsal.error = _("It was broken off.")
     rehearsal.figures = {**certificate.figures(named), "steps": papers.as_json(run.results)}
     Rehearsal.objects.filter(pk=rehearsal.pk).update(finished_at=Now())
     rehearsal.refresh_from_db(fields=["finished_at"])

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 CHILD = "rollback.rehearsing.child"
-START_SECONDS = 120
+START_SECONDS, CLOSE_SECONDS = 120, 5
 LAST_LINES = 8
 
 
@@ -65,6 +65,11 @@ class Helper:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        with suppress(OSError):
+            self._asks.close()
+        with suppress(subprocess.TimeoutExpired):
+            # So that it can close its browser.
+            self._process.wait(CLOSE_SECONDS)
         self.end()
 
     def ready(self) -> dict[str, Any]:
@@ -76,7 +81,7 @@ class Helper:
         try:
             self._asks.write(json.dumps({"step": step}) + "\n")
             self._asks.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # broken, or closed by us when it hung
             raise HelperGone(self._how_it_ended()) from error
         return self._answer(time.monotonic() + seconds, seconds)
 

@@ -12,6 +12,15 @@ LABELS, RIGHT = 330, 96  # what stands left and right of the bars
 NARROWEST = 2.0
 MARKS = {DONE: "✓", FAILED: "✗", LEFT_OUT: "–"}
 TICKS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200)
+# Also as attributes: where a page forbids styles, the picture is a light one.
+LIGHT = {
+    "paper": "#fff",
+    "ink": "#1b1f24",
+    "soft": "#59636e",
+    DONE: "#2f6fb3",
+    FAILED: "#b3261e",
+    "bad": "#b3261e",
+}
 STYLE = """
 .paper{fill:#fff}.ink{fill:#1b1f24}.soft{fill:#59636e}.line{stroke:#d9dee3}
 .done{fill:#2f6fb3}.failed{fill:#b3261e}.bad{fill:#b3261e}
@@ -31,8 +40,8 @@ def picture(results: Sequence[Result], *, title: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
         f' aria-label="{said}" font-family="system-ui, sans-serif" font-size="13">'
         f"<style>{STYLE}</style>"
-        f'<rect class="paper" fill="#fff" width="{WIDTH}" height="{height}" rx="8"/>'
-        f'<text class="ink" x="16" y="24" font-size="15" font-weight="600">{escape(title)}</text>'
+        f'<rect {_of("paper")} width="{WIDTH}" height="{height}" rx="8"/>'
+        f'<text {_of("ink")} x="16" y="24" font-size="15" font-weight="600">{escape(title)}</text>'
         f"{body}</svg>"
     )
 
@@ -44,7 +53,7 @@ def _axis(until: float, scale: float, height: int) -> Iterator[str]:
         yield (
             f'<line class="line" stroke="#d9dee3" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 6}"'
             f' y2="{height - BOTTOM}"/>'
-            f'<text class="soft" fill="#59636e" x="{x:.1f}" y="{TOP - 12}" text-anchor="middle"'
+            f'<text {_of("soft")} x="{x:.1f}" y="{TOP - 12}" text-anchor="middle"'
             f' font-size="11">{second} s</text>'
         )
 
@@ -55,19 +64,23 @@ def _rows(results: Sequence[Result], scale: float) -> Iterator[str]:
         bad = one.state == FAILED
         ink = "bad" if bad else "ink" if one.state == DONE else "soft"
         yield (
-            f'<text class="{ink}" x="16" y="{y + 16}">{MARKS[one.state]}</text>'
-            f'<text class="{ink}" x="34" y="{y + 16}">{escape(_short(one.title))}</text>'
+            f'<text {_of(ink)} x="16" y="{y + 16}">{MARKS[one.state]}</text>'
+            f'<text {_of(ink)} x="34" y="{y + 16}">{escape(_short(one.title))}</text>'
         )
         if one.state == LEFT_OUT:
-            yield f'<text class="soft" x="{LABELS}" y="{y + 16}">{escape(one.state_word)}</text>'
+            yield f'<text {_of("soft")} x="{LABELS}" y="{y + 16}">{escape(one.state_word)}</text>'
             continue
         x, wide = LABELS + one.began * scale, max(one.seconds * scale, NARROWEST)
         words = f"{one.seconds:.1f} s" + (f", {one.state_word}" if bad else "")
         yield (
-            f'<rect class="{one.state}" x="{x:.1f}" y="{y + 4}" width="{wide:.1f}" height="16" rx="3">'
+            f'<rect {_of(one.state)} x="{x:.1f}" y="{y + 4}" width="{wide:.1f}" height="16" rx="3">'
             f"<title>{escape(f'{one.title}: {words}')}</title></rect>"
-            f'<text class="{ink}" x="{x + wide + 6:.1f}" y="{y + 16}">{escape(words)}</text>'
+            f'<text {_of(ink)} x="{x + wide + 6:.1f}" y="{y + 16}">{escape(words)}</text>'
         )
+
+
+def _of(kind: str) -> str:
+    return f'class="{kind}" fill="{LIGHT[kind]}"'
 
 
 def _short(title: str) -> str:

@@ -38,6 +38,7 @@ def _counts(name: str) -> bool:
 
 def in_words(differences: list[str]) -> str:
     """A table that is missing is missing with all its columns: the first few say enough."""
-    more = len(differences) - NAMED
-    said = " ".join(differences[:NAMED])
-    return said if more <= 0 else f"{said} {_('And %(number)s more.') % {'number': more}}"
+    said, more = differences[:NAMED], len(differences) - NAMED
+    if more > 0:
+        said.append(_("And %(number)s more.") % {"number": more})
+    return " ".join(said)

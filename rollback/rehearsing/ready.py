@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from rollback import incidents, plans, registry
 from rollback.domain.plans import LIVE
@@ -35,7 +36,11 @@ def _made() -> Iterator[str]:
     executor = MigrationExecutor(connection)
     if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)
-        words = _("The backup is older than the code: %(number)s migrations were applied first.")
+        words = ngettext(
+            "The backup is older than the code: %(number)s migration was applied first.",
+            "The backup is older than the code: %(number)s migrations were applied first.",
+            len(waiting),
+        )
         yield words % {"number": len(waiting)}
     with suppress(reverse.NothingToDo):
         reverse.bring_back(apps=feature_apps(), accept_changes=True)

@@ -27,7 +27,7 @@ h1{font-size:1.6rem}h2{font-size:1.15rem;margin-top:2.2rem}
 .wide{overflow-x:auto}svg{display:block;width:100%;min-width:44rem;height:auto}
 table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid var(--line);padding:.35rem 1.25rem .35rem 0;text-align:left;
-vertical-align:top;overflow-wrap:anywhere}
+vertical-align:top;overflow-wrap:break-word}
 th{color:var(--soft);font-weight:600}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 """
@@ -207,13 +207,14 @@ def _migrations(facts: Mapping[str, Mapping[str, Any]]) -> Section:
 
 def _steps(results: Sequence[Result]) -> Section:
     rows: list[Sequence[str | int | float | None]] = [
-        (_("step"), _("state"), _("seconds"), _("what was found"))
+        (_("step"), _("state"), _("seconds"), _("of it computing"), _("what was found"))
     ]
     rows += [
         (
             one.title,
             one.state_word,
             None if one.state == LEFT_OUT else round(one.seconds, 2),
+            one.facts.get("computed"),
             one.words or "–",
         )
         for one in results

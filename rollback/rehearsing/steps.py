@@ -95,6 +95,7 @@ STEPS = (
         goes_on=True,
     ),
     Step(name="reapply", title=gettext_lazy("Tables brought back"), limit=120, per_million=60),
+    _verified("verify 0", gettext_lazy("Verification after the tables are back")),
     Step(
         name="compare",
         title=gettext_lazy("Fingerprints compared"),
@@ -103,5 +104,5 @@ STEPS = (
         goes_on=True,
     ),
     Step(name="back", title=gettext_lazy("Shares back to 100 %"), limit=60, per_million=30),
-    _verified("verify 0", gettext_lazy("Verification at the end")),
+    _verified("verify all on", gettext_lazy("Verification at the end")),
 )

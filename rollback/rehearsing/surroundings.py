@@ -17,6 +17,8 @@ TAKEN_ALONG = (
 )
 # A variable that is set, even to nothing, is not read from .env.
 NAMED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+# Beside a school at work whatever else wants a core has it first; a desk is in a hurry.
+NICE, NICENESS = "REHEARSAL_NICE", 10
 DATABASE, SYSTEM, REAL = "REHEARSAL_DATABASE", "REHEARSAL_SYSTEM", "REHEARSAL_REAL_DATABASE"
 
 
@@ -37,6 +39,7 @@ def of_child(*, url: str, name: str, system: str, real: str, folder: Path) -> di
         "PYTHONPATH": str(settings.BASE_DIR),
         "PYTHONUNBUFFERED": "1",
         "DJANGO_SETTINGS_MODULE": "config.settings",
+        NICE: str(NICENESS if settings.PRODUCTION else 0),
         DATABASE: name,
         SYSTEM: system,
         REAL: real,

@@ -12,11 +12,14 @@ from rollback.rehearsing import prints
 from rollback.rehearsing.helper import StepFailed
 from rollback.rehearsing.ready import feature_apps
 from rollback.schema import reverse
+from rollback.schema.fingerprint import Fingerprint
 
 
-def each() -> dict[str, Any]:
-    """:raises StepFailed: one cannot be undone or applied, or something is not what it was"""
-    before = prints.take()
+def each(before: Fingerprint) -> dict[str, Any]:
+    """before: of the copy as it is.
+
+    :raises StepFailed: one cannot be undone or applied, or something is not what it was
+    """
     plan = MigrationExecutor(connection).migration_plan([(app, None) for app in feature_apps()])
     migrations = [one for one, _backwards in plan]
     undone = {str(one): _do(one, backwards=True) for one in migrations}

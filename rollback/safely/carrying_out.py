@@ -171,7 +171,7 @@ def _carry_out(asked: Asked, plan: Plan, change: int | None, receipt: str, say: 
         raise Failed(words) from error
     compared = comparing.compare(before, plan=plan, written=watch.written)
     seconds = time.monotonic() - began
-    report = {
+    found: dict[str, Any] = {
         **compared.facts(),
         "rows_written": dict(watch.written),
         "seconds": round(seconds, 3),
@@ -184,7 +184,7 @@ def _carry_out(asked: Asked, plan: Plan, change: int | None, receipt: str, say: 
             actor=asked.actor.name,
             receipt=receipt,
         )
-    records.end(change, succeeded=not compared.wrong, report=report)
+    records.end(change, succeeded=not compared.wrong, report=found)
     log.info("schema.migrated", plan=in_words(steps(plan)), receipt=receipt, **compared.facts())
     if compared.wrong:
         said = "\n".join(f"- {one}" for one in compared.wrong)

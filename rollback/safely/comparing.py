@@ -143,7 +143,7 @@ def _as_the_model(model: type[Model], after: State, found: Compared) -> None:
     if shape is None:
         found.wrong.append(f"{table} is not there.")
         return
-    wanted = {one.column: not one.null for one in model._meta.local_concrete_fields}
+    wanted = {str(one.column): not one.null for one in model._meta.local_concrete_fields}
     there = {name: column.notnull for name, column in shape.columns.items()}
     for name in sorted({*wanted, *there}):
         if wanted.get(name) != there.get(name):

@@ -126,7 +126,7 @@ def _has_rows(cursor: Any, schema: str, table: str) -> bool:
 
 
 def break_glass(plan: Plan, *, reason: str, actor: Actor) -> int | None:
-    """Without a backup, and not without a trace: in the timeline of the newest open incident, or of a new one.
+    """Without a backup, and not without a trace: in the newest open incident's timeline, or a new one's.
 
     :returns: the row of what is done now
     :raises MigrationRefused: nothing can be written down

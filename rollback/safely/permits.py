@@ -57,7 +57,7 @@ def write(receipt: Receipt, plan: Plan) -> Path:
 
 
 def find(plan: Plan) -> Permit:
-    """:raises PermitRefused: none, or it is forged, old, of another database, or the backup is not what it was"""
+    """:raises PermitRefused: none; or forged, old, of another database; or the backup is another one now"""
     where = _place(plan)
     if not where.exists():
         others = [_facts(one).get("plan") for one in where.parent.glob(NAMES)]

@@ -1,4 +1,4 @@
-"""What was done to the schema, and on the strength of what. By SQL: the table may be one that is just made."""
+"""What was done to the schema, and on the strength of what. By SQL: the table may have just been made."""
 
 import json
 from collections.abc import Sequence

@@ -48,6 +48,9 @@ def watched(watch: Watch, *, keeps: Callable[[str], bool]) -> Iterator[None]:
     plain: Any = connection.SchemaEditorClass
 
     class Editor(plain):  # type: ignore[misc]
+        deferred_sql: list[Any]
+        before: Counter[str]
+
         def __enter__(self) -> Any:
             entered = super().__enter__()
             if self.atomic_migration and not self.collect_sql:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import DataError, IntegrityError, connections, transaction
+from django.db import DataError, IntegrityError, ProgrammingError, connections, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
@@ -196,8 +196,7 @@ def _copy(
             "%(columns)s. Give them a default in the migration, or let them be empty."
         )
         raise ShapeChanged(words % {"table": table, "columns": ", ".join(missing)})
-    _insert(cursor, entry, table, common, wanted)
-    copied = cursor.rowcount
+    copied = _insert(cursor, entry, table, common, wanted, archived)
     _go_on_counting(cursor, entry, table, wanted)
     _keep(cursor, entry)
     return {
@@ -209,8 +208,14 @@ def _copy(
 
 
 def _insert(
-    cursor: CursorWrapper, entry: Entry, table: str, columns: list[str], wanted: catalog.Shape
-) -> None:
+    cursor: CursorWrapper,
+    entry: Entry,
+    table: str,
+    columns: list[str],
+    wanted: catalog.Shape,
+    archived: catalog.Shape,
+) -> int:
+    """:returns: how many rows"""
     values = [
         sql.SQL("{}::" + wanted.columns[name].type).format(sql.Identifier(name)) for name in columns
     ]
@@ -221,10 +226,35 @@ def _insert(
         sql.Identifier(entry.schema, entry.name),
     )
     try:
+        for name in columns:
+            was, now = archived.columns[name].type, wanted.columns[name].type
+            if was != now:
+                _refuse_to_lose(cursor, entry, table, name, was, now)
         cursor.execute(statement)
-    except (DataError, IntegrityError) as error:
+    except (DataError, IntegrityError, ProgrammingError) as error:
         words = _("The archived rows of %(table)s do not fit into it any more: %(error)s")
         raise ShapeChanged(words % {"table": table, "error": error}) from error
+    copied: int = cursor.rowcount
+    return copied
+
+
+def _refuse_to_lose(
+    cursor: CursorWrapper, entry: Entry, table: str, column: str, was: str, now: str
+) -> None:
+    """PostgreSQL cuts text and rounds numbers in silence when it is told to make them another type."""
+    there_and_back = sql.SQL("(({c}::" + now + ")::" + was + ")::text IS DISTINCT FROM {c}::text")
+    cursor.execute(
+        sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
+            sql.Identifier(entry.schema, entry.name),
+            there_and_back.format(c=sql.Identifier(column)),
+        )
+    )
+    if lost := cursor.fetchone()[0]:
+        words = _(
+            "The archived rows of %(table)s do not fit into it any more: %(lost)s values of %(column)s "
+            "would be cut short or rounded as %(type)s."
+        )
+        raise ShapeChanged(words % {"table": table, "lost": lost, "column": column, "type": now})
 
 
 def _go_on_counting(cursor: CursorWrapper, entry: Entry, table: str, wanted: catalog.Shape) -> None:

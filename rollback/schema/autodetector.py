@@ -33,9 +33,9 @@ class OurAutodetector(MigrationAutodetector):
         for app in self.archiving & set(self.migrations):
             for migration in self.migrations[app]:
                 whole = folding.whole_tables(app, migration.operations)
-                migration.operations = [_keeping(app, one) for one in whole]
+                vars(migration)["operations"] = [_keeping(app, one) for one in whole]
                 if app not in known and migration.operations:
-                    migration.dependencies = [*migration.dependencies, LEDGER]
+                    vars(migration)["dependencies"] = [*migration.dependencies, LEDGER]
 
     def arrange_for_graph(
         self,

@@ -1,88 +1,119 @@
-"""Migrations with all worked out beforehand that only takes time: with the tables locked, only statements are
-left to do.
+"""A plan of migrations whose states are all worked out before anything is locked.
 
-Django makes the models of each state as it goes, in the middle of the transaction: a second or more in which
-everybody would wait for the tables.
+Django renders the models of each state between two statements: two seconds of computing, in which everybody
+would wait for the tables. The statements themselves take milliseconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.migrations import Migration
+from django.db.migrations.exceptions import IrreversibleError
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ProjectState
 
 Targets = Sequence[tuple[str, str | None]]
+# The operation, with the state it is called in and the one it leads to.
+Step = tuple[Operation, ProjectState, ProjectState]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
-    """operations: in the order in which they are done, each with the state before and after it."""
-
-    migration: Migration
-    backwards: bool
-    operations: list[tuple[Operation, ProjectState, ProjectState]]
-
-
 class Prepared:
-    """plan: as Django has it; empty if there is nothing to do."""
+    """plan: as Django's, with whether each is undone. steps: by migration, in the order they are run."""
 
-    def __init__(self, targets: Targets) -> None:
-        executor = MigrationExecutor(connection)
-        self._applied = set(executor.loader.applied_migrations)
-        self.plan: list[tuple[Migration, bool]] = executor.migration_plan(targets)
-        self._steps = list(_steps(executor, self.plan))
+    executor: MigrationExecutor
+    plan: Sequence[tuple[Migration, bool]]
+    steps: Sequence[Sequence[Step]]
+    applied: frozenset[tuple[str, str]]
 
-    def is_stale(self) -> bool:
-        """Somebody else has migrated meanwhile."""
-        return set(MigrationRecorder(connection).applied_migrations()) != self._applied
+    @property
+    def names(self) -> list[str]:
+        return [f"{one.app_label}.{one.name}" for one, _backwards in self.plan]
+
+    def is_overtaken(self) -> bool:
+        """Somebody else has migrated since."""
+        return _applied() != self.applied
 
     def run(self) -> None:
-        recorder = MigrationRecorder(connection)
-        for step in self._steps:
-            label, name = step.migration.app_label, step.migration.name
-            with connection.schema_editor(atomic=True) as editor:
-                for operation, before, after in step.operations:
-                    if step.backwards:
-                        operation.database_backwards(label, editor, before, after)
-                    else:
-                        operation.database_forwards(label, editor, before, after)
-            if step.backwards:
-                recorder.record_unapplied(label, name)
-            else:
-                recorder.record_applied(label, name)
+        """In the caller's transaction."""
+        for (migration, backwards), steps in zip(self.plan, self.steps, strict=True):
+            with connection.schema_editor(atomic=migration.atomic) as editor:
+                for operation, from_state, to_state in steps:
+                    do = operation.database_backwards if backwards else operation.database_forwards
+                    do(migration.app_label, editor, from_state, to_state)
+            self._record(migration, backwards=backwards)
+
+    def _record(self, migration: Migration, *, backwards: bool) -> None:
+        if not backwards:
+            self.executor.record_migration(migration)
+            return
+        for app, name in [*migration.replaces, (migration.app_label, migration.name)]:
+            self.executor.recorder.record_unapplied(app, name)
 
 
-def _steps(executor: MigrationExecutor, plan: list[tuple[Migration, bool]]) -> Iterator[Step]:
+def prepare(targets: Targets) -> Prepared:
+    applied = _applied()
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(list(targets))
+    if any(backwards for _one, backwards in plan):
+        steps = _backwards(executor, plan)
+    else:
+        steps = _forwards(executor, plan)
+    return Prepared(executor=executor, plan=plan, steps=steps, applied=applied)
+
+
+def _applied() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationRecorder(connection).applied_migrations())
+
+
+def _forwards(
+    executor: MigrationExecutor, plan: Sequence[tuple[Migration, bool]]
+) -> list[list[Step]]:
+    state = executor._create_project_state(with_applied_migrations=True)
+    found = []
+    for migration, _backwards in plan:
+        steps = _steps(migration, state)
+        state = steps[-1][2] if steps else state
+        found.append(steps)
+    return found
+
+
+def _backwards(
+    executor: MigrationExecutor, plan: Sequence[tuple[Migration, bool]]
+) -> list[list[Step]]:
+    """As `MigrationExecutor._migrate_all_backwards`: each one's state is that of all before it."""
+    graph: Any = executor.loader.graph
+    applied = {graph.nodes[key] for key in executor.loader.applied_migrations if key in graph.nodes}
     wanted = {migration for migration, _backwards in plan}
-    found: dict[Migration, Step] = {}
-    backwards = bool(plan) and plan[0][1]
-    leaves = executor.loader.graph.leaf_nodes()
-    state = ProjectState(real_apps=executor.loader.unmigrated_apps)
-    # All that is applied, and what will be, in the order in which it comes about.
-    for migration, _backwards in executor.migration_plan(leaves, clean_start=True):
+    state = executor._create_project_state()
+    found: dict[Migration, list[Step]] = {}
+    for migration, _backwards in executor.migration_plan(graph.leaf_nodes(), clean_start=True):
+        if wanted == set(found):
+            break
         if migration in wanted:
-            state.apps  # noqa: B018 - made once, and then carried along
-            found[migration], state = _step(migration, state, backwards=backwards)
-        elif (migration.app_label, migration.name) in executor.loader.applied_migrations:
-            state = migration.mutate_state(state, preserve=False)
-    for migration in (one for one, _backwards in plan):
-        yield found[migration]
+            steps = _steps(migration, state)
+            found[migration] = [(one, after, before) for one, before, after in reversed(steps)]
+            state = steps[-1][2] if steps else state
+        elif migration in applied:
+            migration.mutate_state(state, preserve=False)
+    for migration in wanted:
+        if not all(operation.reversible for operation in migration.operations):
+            raise IrreversibleError(f"{migration} cannot be undone.")
+    return [found[migration] for migration, _backwards in plan]
 
 
-def _step(
-    migration: Migration, state: ProjectState, *, backwards: bool
-) -> tuple[Step, ProjectState]:
-    """:returns: and the state after it, as if it were applied"""
-    operations = []
+def _steps(migration: Migration, state: ProjectState) -> list[Step]:
+    """With their models rendered. Each has states of its own, which the next does not change."""
+    steps = []
     for operation in migration.operations:
-        before, after = state, state.clone()
+        state.apps  # noqa: B018  rendered once, and from then on only what changes
+        after = state.clone()
         operation.state_forwards(migration.app_label, after)
-        operations.append((operation, after, before) if backwards else (operation, before, after))
+        after.apps  # noqa: B018
+        steps.append((operation, state, after))
         state = after
-    if backwards:
-        operations.reverse()
-    return Step(migration=migration, backwards=backwards, operations=operations), state
+    return steps

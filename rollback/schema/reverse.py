@@ -5,17 +5,15 @@ touched, children before parents.
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.apps import apps as installed
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from rollback.schema import archive, catalog, ledger, locking
+from rollback.schema import archive, catalog, ledger, locking, prepared
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
-from rollback.schema.prepared import Prepared
 
 
 class NothingToDo(Exception):
@@ -162,29 +160,34 @@ def finish(apps: Collection[str]) -> None:
 
 
 def _migrate(
-    targets: Sequence[tuple[str, str | None]],
+    targets: prepared.Targets,
     to_lock: Callable[[], Sequence[str]],
     deadline: float,
     along: Along,
 ) -> Moved:
-    prepared = Prepared(targets)
-    if not prepared.plan:
-        raise NothingToDo
-    with locking.held(to_lock, deadline=deadline, first=along.first, waits=along.waits) as waiting:
-        began = time.monotonic()
-        if prepared.is_stale():
-            prepared = Prepared(targets)
-        prepared.run()
-        along.last(_moved(prepared.plan, began, waiting))
-    return _moved(prepared.plan, began, waiting)
+    while True:
+        plan = prepared.prepare(targets)
+        if not plan.plan:
+            raise NothingToDo
+        with locking.held(
+            to_lock, deadline=deadline, first=along.first, waits=along.waits
+        ) as waiting:
+            began = time.monotonic()
+            # Whoever else migrated while we waited has changed the plan.
+            if is_done := not plan.is_overtaken():
+                plan.run()
+                along.last(_moved(plan, began, waiting))
+        if is_done:
+            return _moved(plan, began, waiting)
 
 
-def _moved(plan: Sequence[tuple[Any, bool]], began: float, waiting: locking.Waiting) -> Moved:
+def _moved(plan: prepared.Prepared, began: float, waiting: locking.Waiting) -> Moved:
     """So far, or when it was committed."""
     now = waiting.ended if waiting.ended > began else time.monotonic()
     return Moved(
-        migrations=[f"{one.app_label}.{one.name}" for one, _backwards in plan],
+        migrations=plan.names,
         seconds=now - began,
-        blocked=waiting.blocked,
+        # Before COMMIT nobody has measured it yet, and who is slow may not come to measure it again.
+        blocked=max(waiting.blocked, now - began),
         tries=waiting.tries,
     )

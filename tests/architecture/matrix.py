@@ -203,12 +203,13 @@ def build() -> School:
     )
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
-    backup = Backup.objects.create(name="x.dump", status="verified", as_of=day, size=1, rows=1)
     # Upwards, so that some of its steps are only for who may raise.
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     PlanStep.objects.create(plan=plan, number=1, percent=5)
     # Of a table that is nobody's, for what lies there takes its feature away.
-    entry = LedgerEntry.objects.create(app="x", kind="table", table="x", archived_as="archive.x")
+    entry = LedgerEntry.objects.create(
+        app="x", kind="table", table="x", archived_as="archive.x", back_at=day
+    )
     orphan = Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 1})
     phase = PhaseRun.objects.create(target=1, status="asked", operator_name="x", reason="x")
     backup = Backup.objects.create(name="x", status="verified", as_of=day)
@@ -252,7 +253,7 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    engine = (verification, complaint, concerned, to_do, backup)
+    engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)

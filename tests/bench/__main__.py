@@ -36,6 +36,7 @@ SUBJECTS = (
     "drill",
     "triggers",
     "lost",
+    "backup",
     "schema",
 )
 
@@ -49,7 +50,7 @@ def main() -> int:
     load_before = os.getloadavg()[0]
     try:
         with _house(console) as (url, folder):
-            for name, subject in _subjects(url, folder).items():
+            for name, subject in _subjects(url, folder, asked.megabytes).items():
                 if name in asked.subjects or not asked.subjects:
                     with console.status(f"Measuring: {name} …"):
                         rows += subject()
@@ -71,6 +72,9 @@ def _arguments() -> argparse.Namespace:
     # `choices` would refuse the empty list.
     parser.add_argument("subjects", nargs="*", help=f"of {', '.join(SUBJECTS)}; without: all")
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument(
+        "--megabytes", type=int, default=200, help="how large what `backup` backs up is (200)"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.subjects) - set(SUBJECTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SUBJECTS)}")
@@ -130,8 +134,9 @@ def _manage(*words: str) -> None:
         raise Problem(f"manage.py {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
 
-def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
+def _subjects(url: str, folder: Path, megabytes: int) -> dict[str, Callable[[], Iterator[Row]]]:
     from tests.bench import (
+        backup,
         bookings,
         calendar,
         check,
@@ -165,6 +170,7 @@ def _subjects(url: str, folder: Path) -> dict[str, Callable[[], Iterator[Row]]]:
         "drill": lambda: drill.rows(url, folder),
         "triggers": triggers.rows,
         "lost": lambda: lost.rows(folder),
+        "backup": lambda: backup.rows(url, folder, megabytes=megabytes),
         "schema": lambda: schema.rows(url),
     }
 

@@ -29,9 +29,6 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
         WHERE NOT EXISTS (SELECT FROM rollback_incident WHERE resolved_at IS NULL)""",
-    """INSERT INTO rollback_backup (name, status, as_of, size, rows, seconds, error)
-       SELECT 'school-20261126-020000-000.dump', 'failed', now(), 700000, 15000, '{}', 'The disk is full.'
-        WHERE NOT EXISTS (SELECT FROM rollback_backup)""",
     """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,
                                      is_shadow, judged_at)
        SELECT 'complaints', 1, 'OK', '0, not more than 5.', '{"rule": {"name": "complaints", "version": 1,

@@ -166,3 +166,13 @@ def _wait_until_silent(data_dir: Path) -> None:
     while cluster.answers(data_dir) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.2)
+
+
+def test_the_desks_database_and_throwaway_ones_are_told_from_a_schools(tmp_path: Path) -> None:
+    desk = tmp_path / "postgres"
+    with database.temporary() as address:
+        assert database.is_ours(address, desk)
+    assert database.is_ours(database.url(desk), desk)
+    assert database.is_ours(database.url(tmp_path / ("long" * 30)), tmp_path / ("long" * 30))
+    for other in ("postgresql://school@db.example/school", "postgresql:///school"):
+        assert not database.is_ours(other, desk)

@@ -151,7 +151,7 @@ def _written(mine: Enrollment, teacher: Teacher, office: Any) -> None:
 
 def _drafted(ada: Student, zoe: Student, course: Course) -> None:
     poison(ada, course, DEEP, heard='"\\u00fc"', started_at=NOW)
-    poison(zoe, course, '{"note": "=1", "slot": null}', aside="[1e300]", started_at=NOW)
+    poison(zoe, course, '{"note": "=1", "slot": null}', aside="[7]", started_at=NOW)
     NoReminders.objects.create(student=zoe, since=NOW)
 
 

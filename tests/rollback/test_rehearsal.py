@@ -30,7 +30,10 @@ from tests.rollback.others import address_of_this_test, eventually, other_sessio
 
 pytestmark = pytest.mark.xdist_group("rehearsal")
 
-LONGEST = 180.0  # seconds, also on two busy cores
+LONGEST = (
+    180.0  # seconds, on a machine that has nothing else to do; else as much more as others want
+)
+COMPUTING = 90.0
 OWN = ("public.rollback_rehearsal", "public.rollback_backup")
 
 
@@ -72,7 +75,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
 
     def at_server(statement: str) -> None:
         with psycopg.connect(server, dbname="postgres", autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
     at_server("CREATE DATABASE {}")
     with ExitStack() as stack:
@@ -94,7 +97,7 @@ def test_killed_and_then_whole_on_the_sample_school(school: School) -> None:
     assert school.copies_of(pid)
 
     with school.start("rollback", "rehearse") as rehearsal:
-        said, _nothing = rehearsal.communicate(timeout=3 * LONGEST)
+        said, _nothing = rehearsal.communicate(timeout=10 * LONGEST)
     assert rehearsal.returncode == 0, said
     assert "The copy of a killed run was dropped" in said
     assert not school.copies_of(pid)
@@ -134,7 +137,8 @@ def its_row_and_papers(school: School) -> None:
     assert killed[:2] == (False, "It was killed.")
     passed, error, about, figures, report, picture, seconds = last
     assert (passed, error, about) == (True, "", graph.migration_graph_hash())
-    assert seconds < LONGEST
+    assert seconds < LONGEST * max(1.0, os.getloadavg()[1] / (os.cpu_count() or 1))
+    assert sum(one["facts"].get("computed", 0) for one in figures["steps"]) < COMPUTING
     assert set(figures) >= {"3", "2", "1", "0", "forecast", "steps"}
     assert figures["1"]["rows"] > 100
     assert figures["1"]["seconds"] > figures["1"]["catalog"] > 0
@@ -226,7 +230,8 @@ def test_a_step_that_hangs_is_ended_and_the_rest_left_out(desk: Callable[..., No
     with ExitStack() as held:
 
         def lock() -> None:
-            session = held.enter_context(psycopg.connect(in_the_copy()))
+            session = psycopg.connect(in_the_copy())
+            held.callback(session.close)
             session.execute("LOCK TABLE enrollment_course IN ACCESS EXCLUSIVE MODE")
 
         desk(READY, Step(name="remember", title="Fingerprint", limit=1), COMPARE)
@@ -242,10 +247,12 @@ def test_a_step_that_hangs_is_ended_and_the_rest_left_out(desk: Callable[..., No
     ]
 
 
-def test_a_backup_that_is_damaged_is_not_rehearsed(desk: Callable[..., None]) -> None:
+def test_a_backup_that_is_damaged_is_not_rehearsed(
+    desk: Callable[..., None], tmp_path: Path
+) -> None:
     desk(READY)
     call_command("rollback", "rehearse", stdout=StringIO())
-    [dump] = carrying.settings.BACKUP_DIR.glob("*.dump")
+    [dump] = tmp_path.glob("backups/*.dump")
     whole = dump.read_bytes()
     dump.write_bytes(whole[:-1000] + bytes(1000))
     with pytest.raises(CommandError, match="is not what it was when it was proved"):

@@ -6,11 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
+import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
+from rollback import switchboard
 from rollback.domain.shares import FlagState, Snapshot, Subject
 from rollback.models import Rehearsal
 from rollback.rehearsing import certificate, graph, helper, prints, report, shares, surroundings
@@ -35,7 +38,7 @@ def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / "0001_first.py").write_text(f"# {app}\n")
     monkeypatch.setattr(graph, "own_apps", lambda: ["one", "two"])
     monkeypatch.setattr(
-        graph.apps, "get_app_config", lambda label: SimpleNamespace(path=tmp_path / label)
+        apps, "get_app_config", lambda label: SimpleNamespace(path=tmp_path / label)
     )
     return tmp_path
 
@@ -117,6 +120,12 @@ def test_no_secret_of_the_school_is_handed_to_the_child(
     assert env["SECRET_KEY"] not in ("s", "from-the-file")
     assert len(env["SECRET_KEY"]) >= 50
     assert not {"BACKUP_KEY", "SMS"} & set(env)
+    assert env["REHEARSAL_NICE"] == "0"
+    settings.PRODUCTION = True
+    beside = surroundings.of_child(
+        url="postgresql:///copy", name="copy", system="1", real="school", folder=tmp_path
+    )
+    assert (beside["REHEARSAL_NICE"], beside["SCHOOL_ENV"]) == ("10", "desk")
     # Set, though to nothing: else the child would read them from .env.
     assert env["PAYMENT_TOKEN"] == ""
     assert env["TIME_ZONE"] == "America/Lima"
@@ -165,10 +174,11 @@ def test_a_child_that_hangs_is_ended_and_one_that_died_is_told(
     child_env: dict[str, str], tmp_path: Path
 ) -> None:
     with (
-        Helper(env=child_env, log=tmp_path / "log", say=print) as child,
+        Helper(env=child_env | {"REHEARSAL_NICE": "3"}, log=tmp_path / "log", say=print) as child,
         psycopg.connect(address_of_this_test()) as other,
     ):
         child.ready()
+        assert psutil.Process(child._process.pid).nice() == min(19, psutil.Process().nice() + 3)
         assert child.do("remember", seconds=60)["tables"] > 50
         with pytest.raises(StepFailed, match="KeyError"):
             child.do("dance", seconds=60)
@@ -192,7 +202,7 @@ def snapshot(share: int, **state: Any) -> Snapshot:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[Snapshot]:
     found: list[Snapshot] = [snapshot(5_000)]
-    monkeypatch.setattr(shares.switchboard, "read_here", lambda: found[-1])
+    monkeypatch.setattr(switchboard, "read_here", lambda: found[-1])
     return found
 
 
@@ -262,6 +272,9 @@ def test_the_picture_has_a_bar_with_its_seconds_for_each_step_that_was_begun() -
     assert all(float(one.get("width") or 0) >= 2 for one in bars)
     right = max(float(one.get("x") or 0) + float(one.get("width") or 0) for one in bars)
     assert right <= 960
+    # Where no style is let in it is a light picture, and no black one.
+    drawn = [*root.iter(f"{SVG}text"), *root.iter(f"{SVG}rect")]
+    assert all(one.get("fill") for one in drawn)
     assert "Restored: 2.0 s, done" in (root.get("aria-label") or "")
 
 

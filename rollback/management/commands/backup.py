@@ -31,6 +31,7 @@ Shares = Callable[[str, float], None]
 
 class Command(BaseCommand):
     help = "Make a backup and prove it; list, verify or prune backups."
+    bars: Progress | None = None
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="what", metavar="COMMAND")
@@ -97,6 +98,10 @@ class Command(BaseCommand):
             self._say(sentence)
 
     def _say(self, sentence: str) -> None:
+        if self.bars is not None:
+            # Above the bars, which would else be written over.
+            self.bars.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+            return
         self.stdout.write(sentence)
         self.stdout.flush()
 
@@ -115,7 +120,11 @@ class Command(BaseCommand):
                     tasks[part] = bars.add_task(PARTS[part], total=1.0)
                 bars.update(tasks[part], completed=share)
 
-            yield shares
+            self.bars = bars
+            try:
+                yield shares
+            finally:
+                self.bars = None
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

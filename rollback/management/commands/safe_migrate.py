@@ -1,7 +1,6 @@
 """manage.py safe_migrate: the operator's door to the schema."""
 
 import sys
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -9,12 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from rollback.audit import actor_at_the_terminal
-from rollback.models import Rehearsal
+from rollback.rehearsing import certificate_warning
 from rollback.safely import Done, Failed, migrate
 from rollback.safely.carrying_out import Asked
-
-# A rehearsal that is older says little about the rows of today.
-REHEARSED = timedelta(days=7)
+from rollback.safely.guard import nothing_to_lose
 
 
 class Command(BaseCommand):
@@ -85,23 +82,10 @@ class Command(BaseCommand):
             )
 
     def _rehearsed(self) -> None:
-        if settings.PRODUCTION and (warning := _what_rehearsal_lacks()):
+        if not settings.PRODUCTION or nothing_to_lose():
+            return
+        if warning := certificate_warning(timezone.now()):
             self.stderr.write(self.style.WARNING(warning))
-
-
-def _what_rehearsal_lacks() -> str:
-    from rollback.rehearsing import migration_graph_hash
-
-    advice = "Rehearse first: manage.py rollback rehearse."
-    newest = Rehearsal.objects.filter(passed=True).order_by("-pk").first()
-    if newest is None:
-        return f"Nobody has rehearsed on this database how this is taken back. {advice}"
-    if newest.graph != migration_graph_hash():
-        return f"The newest rehearsal that passed was of other migrations. {advice}"
-    if timezone.now() - newest.started_at > REHEARSED:
-        days = (timezone.now() - newest.started_at).days
-        return f"The newest rehearsal that passed is {days} days old. {advice}"
-    return ""
 
 
 def _in_words(done: Done) -> str:
