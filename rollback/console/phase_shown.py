@@ -46,7 +46,7 @@ def run(row: PhaseRun) -> dict[str, Any]:
         "done": sum(one.get("state") == "done" for one in row.progress),
         "error": row.error,
         "proof": proof(row.proof),
-        "incident": row.incident,
+        "incident": row.incident_id,
         "url": reverse("admin:rollback_phaserun_change", args=[row.pk]),
     }
 

@@ -57,12 +57,10 @@ def of_phase(number: int) -> set[str]:
 
 def since(found: Readings, state: Holds) -> datetime | None:
     """None: nobody knows."""
-    if found.phases is None:
-        return None
-    if found.phases.away is not None:
+    if found.phases is not None and found.phases.away is not None:
         return found.phases.away.since
     names = {Holds.LOGIC: of_phase(2) | of_phase(3), Holds.PAGES: of_phase(3)}.get(state)
-    changed = found.phases.changed
+    changed = found.events.changed if found.events else {}
     times = [changed[flag] for flag in changed if names is None or flag in names]
     return max(times, default=None)
 

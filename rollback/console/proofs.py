@@ -20,8 +20,7 @@ from enrollment.admin.reading import ReadOnlyAdmin
 from rollback.console import event_words, facts, report, shown
 from rollback.console.words import ALARM
 from rollback.models import Backup, Rehearsal, SchemaChange
-from rollback.rehearsing.certificate import certificate_warning
-from rollback.rehearsing.graph import migration_graph_hash
+from rollback.rehearsing import certificate_warning, migration_graph_hash
 from rollback.schema.standing import moment
 
 OLDEST_BACKUP = timedelta(hours=26)

@@ -69,21 +69,19 @@ class Watch:
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
-    """Both newest first."""
+    """Both newest first. changed: by flag, when it became what it is, however long ago."""
 
     changes: Sequence[FlagChange]
     lines: Sequence[IncidentEvent]
+    changed: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Phases:
-    """away: what is in the archive. newest: the run that lives or, if none does, the last one. changed: by
-    flag, when it became what it is.
-    """
+    """away: what is in the archive. newest: the run that lives or, if none does, the last one."""
 
     away: Away | None
     newest: PhaseRun | None
-    changed: Mapping[str, datetime]
 
 
 @dataclass(kw_only=True)
@@ -183,13 +181,9 @@ def _plans(now: datetime) -> list[Plan]:
 
 
 def _phases(now: datetime) -> Phases:
-    runs = PhaseRun.objects.select_related("incident").order_by("-pk")
-    changes = FlagChange.objects.order_by("flag_name", "-pk").distinct("flag_name")
-    return Phases(
-        away=standing.away(registry.by_admin_app()),
-        newest=runs.first(),
-        changed=dict(changes.values_list("flag_name", "changed_at")),
-    )
+    """Of these two tables and no other: what has a lock of its own is not waited for here."""
+    newest = PhaseRun.objects.order_by("-pk").first()
+    return Phases(away=standing.away(registry.by_admin_app()), newest=newest)
 
 
 def _processes(now: datetime) -> RollCall | None:
@@ -198,8 +192,11 @@ def _processes(now: datetime) -> RollCall | None:
 
 def _events(now: datetime) -> Events:
     lines = IncidentEvent.objects.order_by("-at", "-pk")
+    newest = FlagChange.objects.order_by("flag_name", "-pk").distinct("flag_name")
     return Events(
-        changes=list(FlagChange.objects.order_by("-pk")[:CHANGES]), lines=list(lines[:NEWEST])
+        changes=list(FlagChange.objects.order_by("-pk")[:CHANGES]),
+        lines=list(lines[:NEWEST]),
+        changed=dict(newest.values_list("flag_name", "changed_at")),
     )
 
 

@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 # Of CommonMark with tables, all that leads elsewhere is left out; tags are text already.
 LEADS_ELSEWHERE = ["link", "image", "autolink", "reference"]
-DEEPER = 2  # the page has a heading of its own, and the field another
+DEEPER = 1  # the page has a heading of its own
 
 
 def html(text: str) -> SafeString:

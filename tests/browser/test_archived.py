@@ -30,7 +30,7 @@ from tests.browser.test_pages import PEOPLE
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 MOVE = "from rollback.schema import reverse; reverse.{}(apps=('scheduling', 'holidays'))"
-OFFICE = "The tables behind this page are in the archive"
+OFFICE = "is in the archive since"
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def test_down_to_the_archive_and_home(quiet: School, visit: Visit) -> None:
     # By itself, from here on.
     run = staff.page.locator("#phase-run")
     expect(run).to_contain_text("Waits for approval", timeout=A_WHILE)
-    expect(run).to_contain_text("You asked for it yourself: a second person looks at it.")
+    expect(_state(staff)).to_contain_text("You asked for it yourself: a second person looks at it.")
     expect(_state(staff)).to_contain_text("Phase 2 holds")
     picture(staff, "phases-waits")
     found += problems_here(staff)

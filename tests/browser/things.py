@@ -104,7 +104,7 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_rehearsal (finished_at, passed, graph, backup, figures, report, picture, error)
        SELECT now(), true, repeat('a', 64), 'sample', '{"1": {"seconds": 0.4, "rows": 8000}}',
               E'# Rehearsed\n\nAll went **well**.\n\n| phase | seconds |\n|---|---|\n| 1 | 0.4 |\n',
-              '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 8"><rect width="30"/></svg>',
+              '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 1"><path d="M0 0h4v1H0"/></svg>',
               ''
         WHERE NOT EXISTS (SELECT FROM rollback_rehearsal)""",
     """INSERT INTO rollback_schemachange (plan, plan_hash, receipt, broken_glass, actor_name, finished_at,

@@ -20,6 +20,7 @@ from enrollment.operations.import_school.run import ImportRefused, import_school
 from rollback import affected, registry, switchboard, verification
 from rollback.blast import blast
 from rollback.doors import words
+from rollback.doors.why import usual_words
 from rollback.health import exported, ready
 from rollback.models import Incident
 from rollback.schema import reverse as schema
@@ -132,14 +133,16 @@ def test_the_words_promise_nothing_that_an_archive_cannot_keep(
     for app in ("scheduling/timeoff/", "holidays/holiday/"):
         response = client.get(f"/admin/{app}", follow=True)
         assert response.redirect_chain[-1][0] == "/admin/"
-        assert str(words.ARCHIVED_FOR_OFFICE) in response.content.decode()
+        assert "is in the archive since" in response.content.decode()
     for model in ("timeoff", "holiday"):
         kind = ContentType.objects.get(model=model).pk
         assert client.get(f"/admin/r/{kind}/1/").status_code == 303
     for nonsense in ("x", "99999999999999999999", "0"):
         assert client.get(f"/admin/r/{nonsense}/1/").status_code == 404
-    # By its address alone, for it does not list what is away.
-    assert "/admin/scheduling/" not in client.get("/admin/").content.decode()
+    # Listed, with that word; and whoever cannot read the ledger is told less, and never wrong.
+    assert "Scheduling: in the archive" in client.get("/admin/").content.decode()
+    told = usual_words(registry.by_name()["holidays"], for_office=True)
+    assert told == words.ARCHIVED_FOR_OFFICE
 
 
 def test_programs_are_told_to_come_again(school: School, client: Client) -> None:

@@ -12,7 +12,7 @@ from config.roles import give_permissions
 from enrollment.models import User
 from rollback.console import facts, report
 from rollback.models import Backup, LedgerEntry, Orphan, Rehearsal, SchemaChange
-from rollback.rehearsing.graph import migration_graph_hash
+from rollback.rehearsing import migration_graph_hash
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback import phase_rows as phases
@@ -223,7 +223,7 @@ def test_a_certificate_that_does_not(office: Client, fields: dict[str, Any] | No
 def test_a_rehearsal_is_a_page_to_be_read(office: Client) -> None:
     row = rehearsal(report=f"# Rehearsed\n\n**Well**, {EVIL} [x](javascript:alert(1))\n")
     html = office.get(f"{REHEARSALS}{row.pk}/change/").content.decode()
-    assert "<h3>Rehearsed</h3>" in html
+    assert "<h2>Rehearsed</h2>" in html
     assert "<strong>Well</strong>" in html
     assert EVIL not in html
     assert 'href="javascript' not in html
