@@ -45,7 +45,17 @@ def put_away(cursor: CursorWrapper, *, app: str, table: str) -> None:
     :raises TableIsUsed:
     :raises PlaceIsTaken:
     """
+<<<<<<< HEAD
     _check_place(cursor, table)
+=======
+    _lock(cursor, table)
+    if catalog.exists(cursor, ARCHIVE, table):
+        words = _(
+            "%(table)s cannot be archived: the archive has one of this name already, which the ledger "
+            "does not know. See manage.py rollback doctor."
+        )
+        raise ArchiveRefused(words % {"table": table})
+>>>>>>> w/H7
     if users := catalog.used_by(cursor, PUBLIC, table):
         words = _(
             "%(table)s cannot be archived while it is used by %(users)s. Take that away first."
@@ -77,6 +87,7 @@ def put_back(cursor: CursorWrapper, entry: Entry) -> None:
 
 def put_column_away(cursor: CursorWrapper, *, app: str, table: str, pk: str, column: str) -> None:
     """The column's values, each with its row's key, into a table of the archive. The column stays for now."""
+    _lock(cursor, table)
     make_archive(cursor)
     name = column_archive(table, column)
     _check_place(cursor, name)
@@ -405,6 +416,14 @@ def _set_aside(
         ledger.add_to_report(cursor, entry, **{f"orphans of {key}": cursor.rowcount})
         # No table can be altered while its foreign keys wait to be checked.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+
+
+def _lock(cursor: CursorWrapper, table: str) -> None:
+    """Before it is looked at: a plain `migrate` has not locked it, and whoever writes after we have read and
+    before we move would write for nothing.
+    """
+    name = sql.Identifier(PUBLIC, table)
+    cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name))
 
 
 def _alter(cursor: CursorWrapper, schema: str, table: str, what: str, name: sql.Identifier) -> None:
