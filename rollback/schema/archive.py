@@ -45,17 +45,8 @@ def put_away(cursor: CursorWrapper, *, app: str, table: str) -> None:
     :raises TableIsUsed:
     :raises PlaceIsTaken:
     """
-<<<<<<< HEAD
-    _check_place(cursor, table)
-=======
     _lock(cursor, table)
-    if catalog.exists(cursor, ARCHIVE, table):
-        words = _(
-            "%(table)s cannot be archived: the archive has one of this name already, which the ledger "
-            "does not know. See manage.py rollback doctor."
-        )
-        raise ArchiveRefused(words % {"table": table})
->>>>>>> w/H7
+    _check_place(cursor, table)
     if users := catalog.used_by(cursor, PUBLIC, table):
         words = _(
             "%(table)s cannot be archived while it is used by %(users)s. Take that away first."
