@@ -210,6 +210,9 @@ def _steps(run: Rehearsing, helper: Helper) -> None:
 
 def _finish(run: Rehearsing, rehearsal: Rehearsal) -> None:
     """The row, the report and the files; whatever happened. Passed: every step was done."""
+    if not connection.in_atomic_block and not connection.is_usable():
+        # It was idle for as long as the rehearsal took; some servers end that.
+        connection.close()
     named = {one.name: dict(one.facts) for one in run.results if one.state == DONE}
     wanted = {one.name for one in (RESTORING, *STEPS, DROPPING)}
     rehearsal.passed = {one.name for one in run.results if one.state == DONE} == wanted
