@@ -19,7 +19,7 @@ from rollback.backups import source as sources
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.receipts import Migration, Receipt
 from rollback.backups.rows import Record, Row
-from rollback.backups.scratch import restored
+from rollback.backups.scratch import check_right, remove_leftovers, restored
 from rollback.backups.source import NAME, Identity, Source, identity, one_row
 from rollback.schema import described, fingerprint
 from rollback.schema.fingerprint import Fingerprint
@@ -126,12 +126,14 @@ def prove(
 def claimed(source: Source) -> Iterator[None]:
     """One at a time, on whatever machine. Whoever is killed loses it with the connection.
 
-    :raises BackupRuns:
+    :raises BackupRuns: :raises MayNotMakeDatabases:
     """
     with source.connect() as connection:
         if one_row(connection, CLAIM) != (True,):
             words = _("Another backup of this database is under way. Wait until it has ended.")
             raise BackupRuns(words)
+        check_right(connection)
+        remove_leftovers(connection)
         yield
 
 

@@ -20,7 +20,7 @@ from rollback.backups.failing import BackupFailed
 
 SECRET = {"password", "sslpassword"}
 # Of what a program says only this is for people, and no more than so many lines.
-COMPLAINTS = re.compile(r"\b(error|fatal|panic|hint|detail)\b", re.IGNORECASE)
+COMPLAINTS = re.compile(r"\b(error|fatal|panic|hint|detail|command was)\b", re.IGNORECASE)
 LINES = 12
 VERSION_SECONDS = 30
 
@@ -137,21 +137,30 @@ class Program:
             errors="replace",
         )
 
-    def wait(self, heard: Callable[[str], object] = lambda line: None) -> None:
-        """heard: gets each line of what it says about itself.
+    def wait(
+        self,
+        heard: Callable[[str], object] = lambda line: None,
+        *,
+        harmless: re.Pattern[str] | None = None,
+    ) -> None:
+        """heard: gets each line of what it says about itself. harmless: errors that are none.
 
         :raises BackupFailed: with what it complained about
         """
         complaints: deque[str] = deque(maxlen=LINES)
+        errors = pardoned = 0
         try:
             for line in self.child.stderr or ():
                 heard(line.rstrip())
                 if COMPLAINTS.search(line):
                     complaints.append(line.strip())
+                if " error: " in line:
+                    errors += 1
+                    pardoned += bool(harmless and harmless.search(line))
             code = self.child.wait()
         finally:
             self.end()
-        if code:
+        if code and not (code == 1 and 0 < errors == pardoned):
             raise BackupFailed(_failed(self.name, code, complaints))
 
     def end(self) -> None:

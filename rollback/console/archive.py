@@ -51,7 +51,8 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     list_before_template = "admin/rollback/sentences.html"
     fields = (
         "what", "in_words", "kind", "app", "archived_as", "archived_at", "how_many", "sealed_at", "digest",
-        "may_be_purged", "purged_at", "purged_by_name", "purged_because", "back_at", "set_aside", "told", "keys", "columns",
+        "may_be_purged", "purged_at", "purged_by_name", "purged_because", "back_at", "set_aside",
+        "told", "keys", "columns",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:

@@ -6,7 +6,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from rollback.console.forms import ReasonForm
 from rollback.console.phase_words import target_words
@@ -54,7 +58,12 @@ class PhaseForm(ReasonForm):
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
-    field_order = ("target", "mode", "incident", "reason", "word")
+    accept_changes = forms.BooleanField(
+        label=_("Bring back also what was changed in the archive; else nothing is moved then"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
+    field_order = ("target", "mode", "incident", "reason", "word", "accept_changes")
     is_whole = False
 
     def __init__(

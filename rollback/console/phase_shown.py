@@ -1,9 +1,9 @@
 """A run and what it would do, as the templates show it: plain values, each in words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.db import Error, transaction
@@ -22,8 +22,10 @@ log = structlog.get_logger(__name__)
 
 # Each open page asks every few seconds, and what stands in its way is found by counting rows.
 KEPT = 15.0
-_diagnosed: list[tuple[float, Diagnosis | None]] = [(0.0, None)]
-_kept: dict[int, tuple[float, Mapping[str, Any]]] = {}
+T = TypeVar("T")
+# What the page says of runs and flags, by which it is known whether what is kept is of the same moment.
+Seen = tuple[Hashable, ...]
+_known: dict[Hashable, tuple[float, Seen | None, Any]] = {}
 # Of a proof, in the row's own words, what stands before everything else.
 FIRST = ("blocked", "seconds", "tries", "orphans")
 # Whatever else stands in a proof (which ledger's entries, what was there before) is for machines.
@@ -91,15 +93,20 @@ def _states() -> dict[str, str]:
 # ---------------------------------------------------------------- before
 
 
-def kept_before(target: int) -> dict[str, Any] | None:
+def kept_before(target: int, *, seen: Seen) -> dict[str, Any] | None:
     """For what asks again and again. None: it cannot be read now."""
-    at, found = _kept.get(target, (0.0, None))
-    if found is None or monotonic() - at > KEPT:
-        found = read_before(target)
-        if found is None:
-            return None
-        _kept[target] = (monotonic(), found)
-    return before(target, found)
+    found = _kept(("before", target), seen, lambda: read_before(target))
+    return None if found is None else before(target, found)
+
+
+def _kept(what: Hashable, seen: Seen, read: Callable[[], T | None]) -> T | None:
+    """Read no more often than every KEPT seconds, unless the school is no longer as it was seen then."""
+    at, then, found = _known.get(what, (0.0, None, None))
+    if found is None or then != seen or monotonic() - at > KEPT:
+        found = read()
+        _known[what] = (monotonic(), seen, found)
+    answer: T | None = found
+    return answer
 
 
 def read_before(target: int) -> Mapping[str, Any] | None:
@@ -111,18 +118,18 @@ def read_before(target: int) -> Mapping[str, Any] | None:
         return None
 
 
-def kept_diagnosis() -> Diagnosis | None:
-    """What the doctor says; None: it cannot be said now. Asked as seldom as the rows are counted."""
-    at, found = _diagnosed[0]
-    if found is None or monotonic() - at > KEPT:
-        try:
-            with transaction.atomic():
-                found = doctor.examine()
-        except Error as error:
-            log.warning("console.not_diagnosed", error=str(error))
-            return None
-        _diagnosed[0] = (monotonic(), found)
-    return found
+def kept_diagnosis(*, seen: Seen) -> Diagnosis | None:
+    """What the doctor says; None: it cannot be said now."""
+    return _kept("diagnosis", seen, _diagnosis)
+
+
+def _diagnosis() -> Diagnosis | None:
+    try:
+        with transaction.atomic():
+            return doctor.examine()
+    except Error as error:
+        log.warning("console.not_diagnosed", error=str(error))
+        return None
 
 
 def before(target: int, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +160,9 @@ def _before_lines(target: int, found: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield _("Concerns nobody: what it takes away is off already.")
     if moves_tables(target):
-        total, tables = found.get("total") or 0, len(found.get("rows") or {})
+        total = found.get("total") or 0
+        # The values of a column lie in a table of their own, and go back into the one they belong to.
+        tables = sum("." not in name for name in found.get("rows") or {})
         words = ngettext(
             "%(rows)s row in %(tables)s tables is moved as it is; none is deleted.",
             "%(rows)s rows in %(tables)s tables are moved as they are; none is deleted.",
@@ -206,15 +215,29 @@ def proof(found: Mapping[str, Any]) -> dict[str, Any] | None:
         name: one for name, one in found.items() if isinstance(one, FIGURES) and name != "equal"
     }
     ordered = sorted(figures, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    tables = [_table(name, one) for name, one in (found.get("compared") or {}).items()]
+    compared = found.get("compared") or {}
+    tables = [_table(name, compared[name]) for name in sorted(compared)]
     if not tables and not ordered:
         return None
     return {
         "verdict": _verdict(found, tables),
         "is_equal": found.get("equal"),
-        "figures": [line for name in ordered for line in facts.of({name: figures[name]})],
+        "figures": [(_figure(name), facts.value(figures[name])) for name in ordered],
         "tables": tables,
     }
+
+
+def _figure(name: str) -> str:
+    known = {
+        "blocked": _("longest time that others waited at once, in seconds"),
+        "seconds": _("seconds of the transaction"),
+        "tries": _("tries to have all tables at once"),
+        "orphans": _("rows set aside"),
+        "backup": _("backup"),
+        "verified": _("verified afterwards"),
+        "verification": _("verification"),
+    }
+    return known.get(name) or name.replace("_", " ")
 
 
 def _verdict(found: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 """Which phase holds now, since when, and the one thing to do next; in words."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -76,7 +76,10 @@ def sentence(found: Readings) -> str:
     began = since(found, state)
     if state is Holds.UNKNOWN or began is None:
         return words
-    told = {"since": shown.clock(began), "lasted": shown.minutes(found.now - began)}
+    lasted = found.now - began
+    told = {"since": shown.clock(began), "lasted": shown.minutes(lasted)}
+    if lasted < timedelta(minutes=1):
+        return words + " " + _("So since %(since)s.") % told
     return words + " " + _("So since %(since)s, for %(lasted)s.") % told
 
 

@@ -99,10 +99,11 @@ class PhasesPage(ReadOnlyAdmin):
         """All that changes by itself. Without a token in it: the same state is the same text."""
         found = without_what_is_others(readings.read_all(), May.of(request))
         who, lives = who_of(request), _runner_lives()
-        step = phase_advice.next_step(
-            found, who=who, runner=lives, diagnosis=phase_shown.kept_diagnosis()
-        )
         run = found.phases.newest if found.phases else None
+        seen = (run and run.pk, run and run.status, phase_words.holds(found))
+        # While a run is under way, what is not as it should be is what it is changing.
+        diagnosis = None if phase_words.live(found) else phase_shown.kept_diagnosis(seen=seen)
+        step = phase_advice.next_step(found, who=who, runner=lives, diagnosis=diagnosis)
         target = step.get("target")
         return render_to_string(
             LIVE,
@@ -112,7 +113,7 @@ class PhasesPage(ReadOnlyAdmin):
                 "unread": [str(readings.NAMES[name]) for name in found.unread],
                 "action": step,
                 "no_runner": phase_advice.no_runner() if lives is False else "",
-                "before": None if target is None else _before(run, target),
+                "before": None if target is None else _before(run, target, seen),
                 "before_target": target,
                 "run": run and phase_shown.run(run),
                 "why_not": who.why_not_approve(run)
@@ -136,6 +137,7 @@ class PhasesPage(ReadOnlyAdmin):
                 reason=answers["reason"],
                 incident=incident,
                 whole=form.is_whole,
+                accept_changes=answers["accept_changes"],
             )
         except ChangeRefused as refused:
             form.add_error(None, str(refused))
@@ -350,11 +352,11 @@ def _may_retry(who: Who, run: PhaseRun) -> bool:
     return may and run.status == PhaseRun.Status.FAILED
 
 
-def _before(run: PhaseRun | None, target: int) -> dict[str, Any] | None:
+def _before(run: PhaseRun | None, target: int, seen: phase_shown.Seen) -> dict[str, Any] | None:
     """What was known when it was asked for, once it is under way; until then what is so now."""
     if run is not None and run.status == PhaseRun.Status.RUNNING:
         return phase_shown.before(run.target, run.before)
-    return phase_shown.kept_before(target)
+    return phase_shown.kept_before(target, seen=seen)
 
 
 def _preview(target: int) -> dict[str, Any] | None:

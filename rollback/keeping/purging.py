@@ -90,7 +90,8 @@ def _purge(cursor: CursorWrapper, one: Kept, actor: Actor, reason: str) -> Purge
             "entry": one.entry,
         },
     )
-    ledger.add_to_report(cursor, one.entry, purged={"rows": rows, "orphans": one.orphans})
+    fact = {"rows": rows, "orphans": one.orphans}
+    ledger.add_to_report(cursor, one.entry, **{"deleted for good": fact})
     return Purged(what=one, rows=rows, orphans=one.orphans)
 
 

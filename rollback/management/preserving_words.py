@@ -10,8 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from enrollment.operations.import_school import ImportRefused
 from rollback import preserving
 from rollback.preserving import documented, facts
-from rollback.preserving.manifest import Entry, FolderRefused
+from rollback.preserving.manifest import Entry
 
+WHAT = frozenset({"export", "import"})
 WHERE = {
     facts.HERE: "",
     facts.ARCHIVED: ", read from the archive",
@@ -86,7 +87,7 @@ def _import(options: Mapping[str, Any], say: Say) -> list[str]:
             changed=options["changed"],
             say=say,
         )
-    except (FolderRefused, ImportRefused) as refused:
+    except ImportRefused as refused:
         lines = [str(problem) for problem in refused.problems]
         what = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         raise CommandError("\n".join([*lines, f"Nothing imported: {what}."])) from refused

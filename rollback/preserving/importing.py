@@ -66,8 +66,8 @@ def bring_in(
 
     update: rows that differ take over what the file says. changed: files that somebody has corrected.
 
-    :raises rollback.preserving.manifest.FolderRefused: it is not as it was exported.
-    :raises ImportRefused: nothing was written; its problems say what to do, line by line.
+    :raises ImportRefused: nothing was written; its problems say what to do, line by line. A FolderRefused:
+        the folder is not as it was exported.
     """
     needed = [file.name for file in GROUND]
     found = manifest.read(folder, needed=needed, changed=changed)

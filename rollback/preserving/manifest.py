@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from enrollment.domain.sheets import Problem
+from enrollment.operations.import_school import ImportRefused
 
 FORMAT, VERSION = "school-preservation", 1
 NAME, SIGNATURE = "manifest.json", "manifest.hmac"
@@ -44,12 +45,8 @@ class Manifest:
         return json.dumps(head | asdict(self), indent=2, ensure_ascii=False) + "\n"
 
 
-class FolderRefused(Exception):
+class FolderRefused(ImportRefused):
     """What is in the folder is not what was exported; nothing was read into the school."""
-
-    def __init__(self, problems: Collection[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = list(problems)
 
 
 def signature(text: bytes) -> str:

@@ -226,7 +226,8 @@ def _insert(
     except (DataError, IntegrityError, ProgrammingError) as error:
         words = _("The archived rows of %(table)s do not fit into it any more: %(error)s")
         raise ShapeChanged(words % {"table": table, "error": error}) from error
-    return cursor.rowcount
+    copied: int = cursor.rowcount
+    return copied
 
 
 def _refuse_to_lose(

@@ -86,10 +86,9 @@ class ArchivingCreateModel(migrations.CreateModel):
         for name, clause in self.db_on_delete.items():
             field = model._meta.get_field(name)
             if isinstance(field, ManyToManyField):
-                through, column = field.remote_field.through, field.m2m_reverse_name()
-                archive.on_delete(editor, through._meta.db_table, {column: clause})
-            else:
-                archive.on_delete(editor, model._meta.db_table, {field.column: clause})
+                archive.on_delete(editor, table_between(field), {field.m2m_reverse_name(): clause})
+            elif isinstance(field, Field):
+                archive.on_delete(editor, model._meta.db_table, {str(field.column): clause})
 
 
 class ArchivingAddField(migrations.AddField):
@@ -114,7 +113,7 @@ class ArchivingAddField(migrations.AddField):
         field = model._meta.get_field(self.name)
         with schema_editor.connection.cursor() as cursor:
             if isinstance(field, ManyToManyField):
-                table = field.remote_field.through._meta.db_table
+                table = table_between(field)
                 if entry := ledger.waiting(cursor, table=table):
                     archive.bring_back(schema_editor, entry=entry, table=table)
                 return
@@ -138,7 +137,7 @@ class ArchivingAddField(migrations.AddField):
             return
         field = model._meta.get_field(self.name)
         if isinstance(field, ManyToManyField):
-            put_table_away(schema_editor, app_label, field.remote_field.through._meta.db_table)
+            put_table_away(schema_editor, app_label, table_between(field))
             return
         if schema_editor.collect_sql:
             schema_editor.execute(
@@ -162,11 +161,17 @@ class ArchivingAddField(migrations.AddField):
 def tables_of(model: type[Model]) -> list[str]:
     """The model's own, then those between it and others, which refer to it."""
     between = [
-        field.remote_field.through._meta.db_table
+        table_between(field)
         for field in model._meta.local_many_to_many
-        if field.remote_field.through._meta.auto_created
+        if (through := field.remote_field.through) is not None and through._meta.auto_created
     ]
     return [model._meta.db_table, *between]
+
+
+def table_between(field: "ManyToManyField[Any, Any]") -> str:
+    through = field.remote_field.through
+    assert through is not None, f"{field} has no table yet"
+    return through._meta.db_table
 
 
 def put_table_away(editor: BaseDatabaseSchemaEditor, app: str, table: str) -> None:

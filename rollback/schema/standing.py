@@ -83,7 +83,7 @@ def _sentence(found: Away) -> str:
 
 def way_back() -> str:
     return _(
-        "To bring it back, choose “tables brought back” on the office's page “Phases”, or run "
+        "To bring it back, choose “Bring the tables back” on the office's page “Phases”, or run "
         "manage.py rollback reapply."
     )
 

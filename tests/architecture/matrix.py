@@ -207,7 +207,9 @@ def build() -> School:
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     PlanStep.objects.create(plan=plan, number=1, percent=5)
     # Of a table that is nobody's, for what lies there takes its feature away.
-    entry = LedgerEntry.objects.create(app="x", kind="table", table="x", archived_as="archive.x")
+    entry = LedgerEntry.objects.create(
+        app="x", kind="table", table="x", archived_as="archive.x", back_at=day
+    )
     orphan = Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 1})
     phase = PhaseRun.objects.create(target=1, status="asked", operator_name="x", reason="x")
     backup = Backup.objects.create(name="x", status="verified", as_of=day)

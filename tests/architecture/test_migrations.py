@@ -42,7 +42,7 @@ def _gone(*tables: str) -> dict[str, set[str] | str]:
     return dict.fromkeys(tables, GONE)
 
 
-# Migration → table → which of its columns are otherwise afterwards, or what is with its rows. The rest is equal.
+# By migration and table: which columns are otherwise afterwards, or what is with its rows. The rest is equal.
 OTHERWISE: dict[str, dict[str, set[str] | str]] = {
     "enrollment.0001_expand_school": _gone(
         "enrollment_course",
@@ -151,6 +151,14 @@ OTHERWISE: dict[str, dict[str, set[str] | str]] = {
     "rollback.0024_expand_phases": _gone(
         "rollback_backup", "rollback_phaserun", "rollback_rehearsal", "rollback_schemachange"
     ),
+    # Processes say anew what they run, every few seconds.
+    "rollback.0025_expand_phase_people": {
+        **_gone("rollback_process"),
+        "rollback_phaserun": {"automatic"},
+    },
+    "rollback.0026_expand_purged": {
+        "rollback_ledgerentry": {"purged_because", "purged_by_id", "purged_by_name"}
+    },
     # The ledger remembers that they were away.
     "scheduling.0001_expand_scheduling": {"rollback_ledgerentry": MORE},
     "holidays.0001_expand_holidays": {"rollback_ledgerentry": MORE},

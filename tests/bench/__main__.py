@@ -37,6 +37,7 @@ SUBJECTS = (
     "triggers",
     "lost",
     "backup",
+    "schema",
 )
 
 
@@ -111,7 +112,7 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, calendar, drill, rivals, schools, slots, sockets
+    from tests.bench import bookings, calendar, drill, rivals, schema, schools, slots, sockets
 
     names = (
         *slots.database_names(),
@@ -120,6 +121,7 @@ def _prepare(url: str) -> None:
         *calendar.database_names(),
         *sockets.DATABASES,
         *drill.DATABASES,
+        *schema.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
@@ -145,6 +147,7 @@ def _subjects(url: str, folder: Path, megabytes: int) -> dict[str, Callable[[], 
         pages,
         propagation,
         rivals,
+        schema,
         slots,
         sockets,
         stuck,
@@ -168,6 +171,7 @@ def _subjects(url: str, folder: Path, megabytes: int) -> dict[str, Callable[[], 
         "triggers": triggers.rows,
         "lost": lambda: lost.rows(folder),
         "backup": lambda: backup.rows(url, folder, megabytes=megabytes),
+        "schema": lambda: schema.rows(url),
     }
 
 

@@ -26,4 +26,4 @@ def archived(*apps: str) -> Iterator[Moved]:
 
 def all_flags_on() -> None:
     """In the rows, so that what is off is off for its tables alone."""
-    Flag.objects.update(percent=100, everyone=None)  # type: ignore[misc]
+    Flag.objects.update(percent=100, everyone=None)

@@ -72,15 +72,21 @@ def run(where: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def small() -> Iterator[Source]:
-    with database("backed") as where:
+def small(name: str = "backed") -> Iterator[Source]:
+    with database(name) as where:
         run(where, SCHEMA)
         yield Source(where)
 
 
-def scratches() -> list[str]:
+def scratches(*, pid: int | None = None) -> list[str]:
+    """Of that process, without one of this: others may have some at the same time."""
     query = "SELECT datname FROM pg_database WHERE datname LIKE 'school\\_scratch\\_%' ORDER BY 1"
-    return [name for (name,) in run(address("postgres"), query)]
+    names = [name for (name,) in run(address("postgres"), query)]
+    return [name for name in names if f"_{pid or os.getpid()}_" in name]
+
+
+def is_there(name: str) -> bool:
+    return bool(run(address("postgres"), "SELECT 1 FROM pg_database WHERE datname = %s", name))
 
 
 def files(where: Path) -> dict[str, bytes]:

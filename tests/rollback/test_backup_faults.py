@@ -150,11 +150,17 @@ def test_a_receipt_that_cannot_be_written_leaves_nothing_behind(
     assert backed.files(where) == old
 
 
-def test_exact_while_others_write(small: Source, where: Path) -> None:
+@pytest.fixture
+def busy() -> Iterator[Source]:
+    with backed.small("busy") as source:
+        yield source
+
+
+def test_exact_while_others_write(busy: Source, where: Path) -> None:
     done, written = threading.Event(), []
 
     def write() -> None:
-        with psycopg.connect(small.address, autocommit=True) as connection:
+        with psycopg.connect(busy.address, autocommit=True) as connection:
             for number in range(1_000_000):
                 if done.is_set():
                     return
@@ -173,7 +179,7 @@ def test_exact_while_others_write(small: Source, where: Path) -> None:
         while len(written) < 20:
             time.sleep(0.005)
         before = len(written)
-        receipt = making.prove(small, where=where)
+        receipt = making.prove(busy, where=where)
         during = len(written) - before
     finally:
         done.set()
@@ -223,11 +229,11 @@ def test_what_a_killed_run_left_behind_the_next_one_removes(
         child.wait()
     left = set(backed.files(where)) - set(old)
     assert [name for name in left if name.endswith(".dump.partial")]
-    assert len(backed.scratches()) == (tool == "restore")
+    assert len(backed.scratches(pid=child.pid)) == (tool == "restore")
     receipt = making.prove(small, where=where)
     new = {receipt.name, receipts.beside(receipt.path).name}
     assert set(backed.files(where)) == {*old, *new}
-    assert not backed.scratches()
+    assert not backed.scratches(pid=child.pid)
 
 
 def test_only_scratch_databases_of_the_dead_are_removed(small: Source) -> None:
@@ -245,9 +251,10 @@ def test_only_scratch_databases_of_the_dead_are_removed(small: Source) -> None:
         for name in names:
             backed.run(small.address, f"CREATE DATABASE {name}")
         with small.connect() as connection:
-            removed = remove_leftovers(connection)
-        assert set(removed) == {name for name, why in names.items() if not why}
-        assert set(backed.scratches()) == {name for name, why in names.items() if why}
+            remove_leftovers(connection)
+        assert {name: backed.is_there(name) for name in names} == {
+            name: bool(why) for name, why in names.items()
+        }
     finally:
         for name in names:
             backed.run(small.address, f"DROP DATABASE IF EXISTS {name}")
@@ -264,6 +271,32 @@ def test_who_may_not_make_databases_is_told_what_to_do(
         assert not backed.files(where)
     finally:
         backed.run(small.address, "DROP ROLE poor")
+
+
+def test_another_user_than_the_owner_may_make_them(where: Path) -> None:
+    """As who is named in BACKUP_DATABASE_URL: of the owner's role, and allowed to make databases."""
+    try:
+        with backed.database("owned") as there:
+            name = Source(there).identity().database
+            backed.run(there, f"{ROLES} ALTER DATABASE {name} OWNER TO owner")
+            backed.run(psycopg.conninfo.make_conninfo(there, user="owner"), OWNED)
+            keeper = Source(psycopg.conninfo.make_conninfo(there, user="keeper"))
+            receipt = making.prove(keeper, where=where)
+        assert receipt.fingerprint.catalog["grant public.kept to reader"] == "SELECT"
+        assert not [one for one in receipt.fingerprint.catalog if "owner" in one]
+    finally:
+        backed.run(backed.address("postgres"), "DROP ROLE IF EXISTS keeper, reader, owner")
+
+
+ROLES = """
+    CREATE ROLE owner LOGIN; CREATE ROLE keeper LOGIN CREATEDB IN ROLE owner; CREATE ROLE reader;
+    ALTER SCHEMA public OWNER TO owner;
+"""
+OWNED = """
+    CREATE TABLE kept AS SELECT 1 AS a; GRANT SELECT ON kept TO reader;
+    ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO reader;
+    CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+"""
 
 
 def test_a_server_that_is_away_is_told(where: Path) -> None:
@@ -301,6 +334,41 @@ def test_a_tool_that_is_too_old_is_named_with_both_versions(
     with pytest.raises(tools.ToolTooOld, match=rf"PostgreSQL 9\.6\.24 .* server is of {server}"):
         making.prove(small, where=where)
     assert not backed.files(where)
+
+
+NEWER = """
+if words == ["--version"]:
+    print("pg_restore (PostgreSQL) 99.1")
+    sys.exit()
+"""
+OLDER_SERVER = """
+assert "--exit-on-error" not in words
+print('pg_restore: error: could not execute query: ERROR:  {error}', file=sys.stderr)
+go()
+sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "is_harmless"),
+    [
+        ('unrecognized configuration parameter "transaction_timeout"', True),
+        ('relation "child" does not exist', False),
+    ],
+)
+def test_a_newer_tool_may_set_what_the_server_does_not_know_and_nothing_else(
+    error: str, is_harmless: bool, small: Source, where: Path, tmp_path: Path, settings: Any
+) -> None:
+    """Of PostgreSQL 17 and newer, as those of the embedded one: they set a limit that is new."""
+    folder = backed.spoiled(tmp_path / "bin", restore=OLDER_SERVER.format(error=error))
+    tool = folder / "pg_restore"
+    tool.write_text(tool.read_text().replace("def go(", NEWER + "def go("))
+    settings.PG_BIN = folder
+    if is_harmless:
+        assert making.prove(small, where=where).rows == backed.ROWS + 600
+    else:
+        with pytest.raises(BackupFailed, match="does not exist"):
+            making.prove(small, where=where)
 
 
 def test_a_tool_that_is_missing_is_named(tmp_path: Path, monkeypatch: Any, settings: Any) -> None:

@@ -226,11 +226,12 @@ def test_purging_for_good_is_remembered_and_what_comes_back_is_empty(
         assert copy["teaching_hours"]["time_off"] == []
         assert copy["closures"]["region"] is None
         erase(marta.user, root)
-
         moved = reverse.bring_back(apps=APPS)
         assert {"scheduling_timeoff", "holidays_holidaysource.difference"} <= set(moved.empty)
     assert not TimeOff.objects.exists()
-    assert LedgerEntry.objects.get(table="scheduling_timeoff").report["purged"]["rows"] == 1
+    assert (
+        LedgerEntry.objects.get(table="scheduling_timeoff").report["deleted for good"]["rows"] == 1
+    )
     assert keeping.shelf() == []
 
 

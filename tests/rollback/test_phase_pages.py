@@ -34,9 +34,9 @@ def well(flag_rows: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No table moves here, so the doctor would wonder at the rows that say so."""
     give_permissions()
     rows.all_on()
-    phase_shown._kept.clear()
+    phase_shown._known.clear()
     fine = Diagnosis(state=State.IN_PLACE, words="", next="")
-    monkeypatch.setattr(phase_shown, "kept_diagnosis", lambda: fine)
+    monkeypatch.setattr(phase_shown, "kept_diagnosis", lambda seen: fine)
 
 
 @pytest.fixture
@@ -213,17 +213,25 @@ def test_what_the_doctor_finds_comes_first(
 ) -> None:
     """The real one."""
     monkeypatch.undo()
-    phase_shown._diagnosed[0] = (0.0, None)
     if statement:
         with connection.cursor() as cursor:
             cursor.execute(statement)
-    try:
-        text, found = text_of(office), doctor.examine()
-    finally:
-        phase_shown._diagnosed[0] = (0.0, None)
+    text, found = text_of(office), doctor.examine()
     assert found.sound is not bool(statement)
     assert (f"In a terminal: {found.next}" in text) is bool(statement)
     assert ("Nothing needs to be done." in text) is not bool(statement)
+
+
+def test_what_was_true_of_another_moment_is_not_kept() -> None:
+    """A run has ended since: what the doctor said of it would be a lie."""
+    answers = iter("abcd")
+
+    def ask(*seen: Any) -> str | None:
+        return phase_shown._kept("x", seen, lambda: next(answers))
+
+    assert [ask(1, "running"), ask(1, "running"), ask(1, "done"), ask(1, "done")] == list("aabb")
+    assert phase_shown._kept("x", (2,), lambda: None) is None
+    assert ask(2) == "c"
 
 
 # ---------------------------------------------------------------- by itself
@@ -275,7 +283,7 @@ def test_the_steps_and_the_proof_of_a_run(
     for page in (text, text_of(office, f"{RUNS}/{run.pk}/change/")):
         assert "Tables into the archive" in page
         assert "Not the same &lt;b&gt;as before" in page
-        assert "longest block, in seconds" in page
+        assert "longest time that others waited at once, in seconds" in page
         assert "0.31" in page
         assert "scheduling_timeoff 1,200 1,200 equal 17" in page
         assert "holidays_holiday 34 33 NOT equal (1 row set aside) 6" in page
@@ -377,6 +385,15 @@ def test_the_sequence_begins_without_the_second_person(office: Client, head: Use
     )
 
 
+def test_what_was_changed_in_the_archive_comes_back_only_when_it_is_said(
+    principal: Client,
+) -> None:
+    phases.archived()
+    principal.post(NOW, {**ASK, "target": "0", "accept_changes": "on"})
+    run = PhaseRun.objects.get()
+    assert (run.target, run.before["accept_changes"]) == (0, True)
+
+
 def test_a_phase_belongs_to_the_incident_that_was_chosen(office: Client) -> None:
     incident = rows.open_incident()
     other = rows.open_incident(title="Another one.")
@@ -416,7 +433,7 @@ def test_a_second_person_approves(principal: Client, head: User, staff: User) ->
     run.refresh_from_db()
     assert run.approver is None
     assert principal.post(path, {"word": "archive"}).headers["Location"] == NOW
-    run.refresh_from_db()
+    run = PhaseRun.objects.get()
     assert (run.status, run.approver, run.approver_name) == ("ready", head, "head@school.example")
 
 

@@ -62,8 +62,8 @@ class Command(BaseCommand):
             raise CommandError(f"{unknown.words}\nNext: {unknown.next}")
         if waiting := _apps_waiting():
             self.stdout.write("Bringing the database up to date …")
-            for app in waiting:
-                call_command("migrate", *app, interactive=False, verbosity=0)
+            for which in waiting:
+                call_command("migrate", *which, interactive=False, verbosity=0)
         for app in sorted(keeping.apps_away()):
             self.stdout.write(
                 f"The tables of {app} are in the archive and stay there; "

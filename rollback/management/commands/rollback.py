@@ -1,5 +1,6 @@
 """manage.py rollback: the switchboard from the terminal, for when the admin is out of reach."""
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -64,39 +65,29 @@ class Command(BaseCommand):
         rehearse_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
-        if what == "status":
-            self._status()
-            return
-        if what in doctor_words.WHAT:
-            self.stdout.write("\n".join(doctor_words.answer(what, options)))
-            return
-        if what == "who":
-            self._who(options["who"])
-            return
-        if what == "replay":
-            self.stdout.write("\n".join(replay_words.answer(options, now=timezone.now())))
-            return
-        if what == "verify":
-            self._verify(options["incident"])
-            return
-        if what == "rehearse":
-            self.stdout.write("\n".join(rehearse_words.answer(options, say=self._say)))
-            return
-        if what == "run":
-            self._run(once=options["once"], plan=options["plan"])
-            return
-        if what in ("export", "import"):
-            answer = preserving_words.answer(what, options, say=self.stderr.write)
-            self.stdout.write("\n".join(answer))
-            return
-        if what in phase_words.COMMANDS:
-            self._phases(what, options)
-            return
+        answers: dict[str, Callable[[], object]] = {
+            "status": self._status,
+            "who": lambda: self._who(options["who"]),
+            "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
+            "verify": lambda: self._verify(options["incident"]),
+            "run": lambda: self._run(once=options["once"], plan=options["plan"]),
+            "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
+            **dict.fromkeys(
+                doctor_words.WHAT, lambda: self._lines(doctor_words.answer(what, options))
+            ),
+            **dict.fromkeys(phase_words.COMMANDS, lambda: self._phases(what, options)),
+        }
+        answers.get(what, lambda: self._changed(what, options))()
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        self.stdout.write("\n".join(lines))
+
+    def _changed(self, what: str, options: dict[str, Any]) -> None:
         try:
             lines = self._change(what, options)
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
-        self.stdout.write("\n".join(lines))
+        self._lines(lines)
         takes_away = what == "kill" or options.get("take_away")
         if (what in ("set", "restore") or takes_away) and lines != [NOTHING]:
             word = "Off" if takes_away else "Changed"
@@ -110,6 +101,8 @@ class Command(BaseCommand):
             return archive_words.answer(options, actor=actor)
         if what == "baseline":
             return verify_words.baseline()
+        if what in preserving_words.WHAT:
+            return preserving_words.answer(what, options, say=self.stderr.write)
         if what in ("plan", "blast"):
             return plan_words.answer(what, options, actor=actor)
         common = {"actor": actor, "reason": options["reason"]}
