@@ -147,6 +147,10 @@ def _carry_out(run: Rehearsing, receipt: Receipt, said: str) -> None:
             copy.__exit__(None, None, None)
 
 
+class TooLong(KeyboardInterrupt):
+    """As Ctrl-C has it: psycopg cancels what the server is at, and nothing is left half done."""
+
+
 @contextmanager
 def _within(seconds: float) -> Iterator[None]:
     """By the clock of the process, which only its main thread hears. :raises StepFailed:"""
@@ -155,12 +159,14 @@ def _within(seconds: float) -> Iterator[None]:
         return
 
     def ring(number: int, frame: object) -> None:
-        raise StepFailed(hung(seconds))
+        raise TooLong
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except TooLong:
+        raise StepFailed(hung(seconds)) from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
