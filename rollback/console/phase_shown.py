@@ -249,10 +249,7 @@ def _verdict(found: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]) -> s
     if not found.get("equal"):
         words = _("Not as before: %(tables)s. Look at these before anything else is done.")
         return words % {"tables": ", ".join(found.get("different") or ())}
-    if any(
-        found["compared"][one["name"]]["before"] != found["compared"][one["name"]]["after"]
-        for one in tables
-    ):
+    if any(one["went"] for one in tables):
         return _("As before, but for rows whose other half was deleted on the ground floor.")
     words = ngettext(
         "%(count)s table: every row is as it was before.",
@@ -271,6 +268,7 @@ def _table(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
         "before": facts.value(before[0] if before else None),
         "after": facts.value(after[0] if after else None),
         "equal": before == after and bool(before),
+        "went": bool(one.get("deleted") or one.get("nulled")) and before != after,
         "digest": str(digest[1]) if len(digest) > 1 else "–",
         "orphans": one.get("orphans") or 0,
     }

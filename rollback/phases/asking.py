@@ -72,7 +72,7 @@ def _refuse_second() -> None:
 
 
 def _check_right(target: int, actor: Actor) -> None:
-    """As in the office. Whoever is nobody but somebody at the terminal has no rights that could be asked for."""
+    """As in the office. At the terminal nobody has to be anybody, but for phase 1."""
     user = actor.user
     if user is None:
         return
