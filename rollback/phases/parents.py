@@ -20,9 +20,8 @@ def counted(apps: Collection[str]) -> Counted:
     """
     found = {}
     for table in reverse.ground(apps):
-        key = _by_table()[table]._meta.pk.column
         query = sql.SQL("SELECT count(*), max({key}) FROM {table}")
-        found[table] = list(_one(query, key=key, table=table))
+        found[table] = list(_one(query, table=table))
     return found
 
 
@@ -30,9 +29,8 @@ def deleted(before: Counted) -> dict[str, int]:
     """How many of those are gone: keys only grow, so that whoever came later is not among them."""
     found = {}
     for table, (rows, highest) in before.items():
-        key = _by_table()[table]._meta.pk.column
         query = sql.SQL("SELECT count(*) FROM {table} WHERE {key} <= %s")
-        (left,) = _one(query, highest, key=key, table=table)
+        (left,) = _one(query, highest, table=table)
         if left < rows:
             found[table] = rows - left
     return found
@@ -50,9 +48,9 @@ def explains(table: str, gone: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _above(table: str, seen: set[str]) -> set[str]:
-    """Whatever takes the table's rows along, directly or through another feature's table."""
-    for refers_to, may_lack in _keys(table):
-        if not may_lack and refers_to not in seen:
+    """Whatever may take the table's rows along, directly or through another table."""
+    for refers_to, _may_lack in _keys(table):
+        if refers_to not in seen:
             seen.add(refers_to)
             _above(refers_to, seen)
     return seen
@@ -69,7 +67,8 @@ def _by_table() -> dict[str, type[Model]]:
     return {model._meta.db_table: model for model in models}
 
 
-def _one(query: sql.SQL, *values: Any, key: str, table: str) -> tuple[Any, ...]:
+def _one(query: sql.SQL, *values: Any, table: str) -> tuple[Any, ...]:
+    key = str(_by_table()[table]._meta.pk.column)
     named = query.format(key=sql.Identifier(key), table=sql.Identifier(catalog.PUBLIC, table))
     with connection.cursor() as cursor:
         cursor.execute(named, values or None)
