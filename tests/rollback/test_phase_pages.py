@@ -484,6 +484,7 @@ def test_after_an_hour_the_same_person_approves_it_again(principal: Client, head
     assert principal.post(path, {"word": "archive"}).headers["Location"] == NOW
     run.refresh_from_db()
     assert run.status == "ready"
+    assert run.approved_at is not None
     assert run.approved_at > LONG_AGO
 
 
