@@ -1,12 +1,13 @@
 """Each state the schema can be in, made for real, and what the doctor says to it."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -355,3 +356,11 @@ def test_drift_is_judged_by_this_server_in_its_own_words() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         facts = found.look(cursor)
     assert found.drifted(facts) == {}
+
+
+def test_what_it_says_to_type_can_be_typed() -> None:
+    """Each command that begins with manage.py rollback is one."""
+    parser = load_command_class("rollback", "rollback").create_parser("manage.py", "rollback")
+    for one in (doctor.AGAIN, doctor.FINISH, doctor.REAPPLY, doctor.RESUME, doctor.KILL):
+        _python, _manage, _rollback, *words = shlex.split(one)
+        assert parser.parse_args(words).what == words[0]
