@@ -84,8 +84,10 @@ def restored(
         check_right(connection)
         remove_leftovers(connection)
         server = connection.info.server_version // 10_000
-        _create(connection, name)
     try:
+        # Whoever is interrupted in here may have made it already.
+        with source.connect() as connection:
+            _create(connection, name)
         with source.connect(dbname=name):
             _restore(source.at(name), file, server=server, progress=progress)
             yield source.at(name)

@@ -223,8 +223,7 @@ def _to_fallback(request: HttpRequest, match: ResolverMatch, feature: Feature) -
     slug = match.kwargs.get("course")
     words = words_because(feature)
     if not feature.fallback.to_draft or slug is None:
-        office = "admin" in match.namespaces
-        messages.info(request, str(words or usual_words(feature, for_office=office)))
+        messages.info(request, str(words or usual_words(feature)))
         if request.method == "POST":
             messages.warning(request, str(NOT_SAVED))
         target = "enrollment:home" if feature.fallback.to_draft else feature.fallback.url_name

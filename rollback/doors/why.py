@@ -5,23 +5,18 @@ from django.db import DatabaseError, transaction
 from structlog.contextvars import bind_contextvars
 
 from rollback import incidents, registry, switchboard
-from rollback.doors.words import ARCHIVED, ARCHIVED_FOR_OFFICE
+from rollback.doors.words import ARCHIVED
 from rollback.models import Incident
 from rollback.registry import Feature, Text
 
 log = structlog.get_logger(__name__)
 
 
-def usual_words(feature: Feature, *, for_office: bool = False) -> Text:
+def usual_words(feature: Feature) -> Text:
     """Of a feature that is off, whatever the reason. Its own words may promise what an archived table
     cannot keep.
-
-    for_office: who comes to its page of the admin.
     """
-    archived = [one for one in registry.with_masters(feature) if switchboard.is_archived(one.flag)]
-    if for_office and archived:
-        return ARCHIVED_FOR_OFFICE
-    return ARCHIVED if feature in archived else feature.fallback.words
+    return ARCHIVED if switchboard.is_archived(feature.flag) else feature.fallback.words
 
 
 def words_because(feature: Feature) -> Text | None:

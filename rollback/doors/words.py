@@ -10,8 +10,4 @@ SIMPLIFIED = _("Simplified enrollment mode active. Full scheduling features will
 SWITCHED_OFF = _("This feature is switched off at the moment. Please try again later.")
 # Neither that nothing is lost nor that it counts: what was purged is gone, and a closure closes nothing.
 ARCHIVED = _("This part of the school is taken away for the time being.")
-ARCHIVED_FOR_OFFICE = _(
-    "The tables behind this page are in the archive: nothing can be looked up or changed here until they "
-    "are brought back. What is planned by hand goes on as always."
-)
 NOT_SAVED = _("What you sent just now was not saved.")

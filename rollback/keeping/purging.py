@@ -96,6 +96,8 @@ def _purge(cursor: CursorWrapper, one: Kept, actor: Actor, reason: str) -> Purge
 
 
 def _drop(cursor: CursorWrapper, one: Kept) -> int:
+    if not catalog.exists(cursor, one.schema, one.name):
+        return 0  # somebody was quicker, by hand
     if users := catalog.used_by(cursor, one.schema, one.name):
         words = _("%(table)s of the archive is used by %(users)s. Take that away first.")
         raise PurgeRefused(words % {"table": one, "users": ", ".join(users)})

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+from django.db import OperationalError
 
 from enrollment.operations.import_school import ImportRefused
 from rollback import preserving
@@ -51,16 +52,21 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 
 def answer(what: str, options: Mapping[str, Any], *, say: Say) -> list[str]:
     """:raises CommandError:"""
-    if what == "import":
-        return _import(options, say)
+    try:
+        return _import(options, say) if what == "import" else _export(options, say)
+    except OperationalError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise CommandError(
+            f"The database did not answer to the end: {reason}. Nothing is half done: start the same again."
+        ) from error
+
+
+def _export(options: Mapping[str, Any], say: Say) -> list[str]:
+    folder: Path | None = options["folder"]
     if options["columns"]:
         return [documented.tables()]
-    if options["folder"] is None:
+    if folder is None:
         raise CommandError("Name the folder to write into.")
-    return _export(options["folder"], say)
-
-
-def _export(folder: Path, say: Say) -> list[str]:
     try:
         made = preserving.export(folder, say=say)
     except preserving.ExportRefused as refused:

@@ -142,11 +142,11 @@ def _take(stage: Stage, path: Path, *, update: bool) -> Counts:
     same = stage.count(SAME)
     differing = stage.count(DIFFERS)
     made, changed = stage.write(update=update)
-    if not stage.problems:
-        stage.look_again()
-    else:
+    if stage.problems:
         stage.compare()
         stage.forgive_what_follows()
+    elif made or changed:
+        stage.look_again()
     stage.keep_keys()
     return Counts(made=made, changed=changed, same=same + (0 if update else differing))
 

@@ -85,8 +85,7 @@ class Stage:
                 else:
                     copy.write_row((line.number, *line.cells))
         if self.seen > FEW:
-            self._run(f'CREATE INDEX ON {self.staged} ("{self.file.key}")')
-            self._run(f"CREATE INDEX ON {self.staged} (line); ANALYZE {self.staged}")
+            self._run(f"ANALYZE {self.staged}")
         self._settle_json()
         self._refuse_repeated()
         self._refuse_other_keys()
@@ -197,9 +196,9 @@ class Stage:
 
     def write(self, *, update: bool) -> tuple[int, int]:
         """:returns: how many were made and changed."""
-        made = self._by_batches(self._insert())
+        made = self._by_batches(self._insert()) if self.count(NEW) else 0
         changed = 0
-        if update:
+        if update and self.count(DIFFERS):
             changed = self._by_batches(self._update())
             self._run(f"UPDATE {self.staged} SET state = '{UPDATED}' WHERE state = '{DIFFERS}'")
         return made, changed
@@ -226,6 +225,11 @@ class Stage:
         that each that is refused is named. statement: with {some} for which lines."""
         self._run(f"SELECT coalesce(max(line), 0) FROM {self.staged}")
         (last,) = self.cursor.fetchone()
+        if last > FEW:
+            # Not before: each change of a row would have to be put into it, too.
+            self._run(
+                f'CREATE INDEX IF NOT EXISTS {self.staged[:-1]}_line" ON {self.staged} (line)'
+            )
         done = 0
         for first in range(1, last + 1, BATCH):
             if self.is_full:

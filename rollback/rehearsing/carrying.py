@@ -4,10 +4,12 @@ child process that knows only the copy.
 
 import hashlib
 import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,17 @@ from rollback.backups.scratch import remove_leftovers
 from rollback.models import Rehearsal
 from rollback.rehearsing import certificate, papers, surroundings
 from rollback.rehearsing.graph import migration_graph_hash
-from rollback.rehearsing.helper import Helper, HelperGone, StepFailed
-from rollback.rehearsing.steps import DONE, DROP, FAILED, LEFT_OUT, RESTORE, STEPS, Result, Step
+from rollback.rehearsing.helper import Helper, HelperGone, StepFailed, hung
+from rollback.rehearsing.steps import (
+    DONE,
+    DROPPING,
+    FAILED,
+    LEFT_OUT,
+    RESTORING,
+    STEPS,
+    Result,
+    Step,
+)
 
 Say = Callable[[str], object]
 CLAIM = 0x72656865  # any number that no other advisory lock has
@@ -48,8 +59,9 @@ class Rehearsing:
     rows: int = 0
 
     @contextmanager
-    def step(self, name: str, title: str) -> Iterator[dict[str, Any]]:
+    def step(self, step: Step) -> Iterator[dict[str, Any]]:
         """What is put into the yielded facts is kept; StepFailed is noted, and raised again."""
+        title = str(step.title)
         self.say(f"{title} …")
         began, facts, state, words = time.monotonic(), dict[str, Any](), DONE, ""
         try:
@@ -63,7 +75,7 @@ class Rehearsing:
             took = time.monotonic() - began
             self.results.append(
                 Result(
-                    name=name,
+                    name=step.name,
                     title=title,
                     state=state,
                     began=began - self.began,
@@ -119,17 +131,45 @@ def _receipt(backup: Path | None, say: Say) -> tuple[Receipt, str]:
 def _carry_out(run: Rehearsing, receipt: Receipt, said: str) -> None:
     copy = backups.scratch(receipt=receipt, say=run.say)
     try:
-        with run.step(RESTORE, _("Backup restored into a copy")) as facts:
-            url = _entered(copy)
+        with run.step(RESTORING) as facts:
             facts["words"] = said
+            with _within(RESTORING.seconds(rows=receipt.rows, patience=run.patience)):
+                url = _entered(copy)
     except StepFailed:
         run.leave_out(STEPS)
         return
     try:
         _all_steps(run, url)
     finally:
-        with run.step(DROP, _("Copy dropped")):
+        limit = DROPPING.seconds(rows=receipt.rows, patience=run.patience)
+        # Should it hang, the next run drops it.
+        with suppress(StepFailed), run.step(DROPPING), _within(limit):
             copy.__exit__(None, None, None)
+
+
+class TooLong(KeyboardInterrupt):
+    """As Ctrl-C has it: psycopg cancels what the server is at, and nothing is left half done."""
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """By the clock of the process, which only its main thread hears. :raises StepFailed:"""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ring(number: int, frame: object) -> None:
+        raise TooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except TooLong:
+        raise StepFailed(hung(seconds)) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _entered(copy: Any) -> str:
@@ -159,7 +199,7 @@ def _steps(run: Rehearsing, helper: Helper) -> None:
     for number, step in enumerate(STEPS):
         seconds = step.seconds(rows=run.rows, patience=run.patience)
         try:
-            with run.step(step.name, str(step.title)) as facts:
+            with run.step(step) as facts:
                 if not begun:
                     helper.ready()
                     begun = True
@@ -176,8 +216,11 @@ def _steps(run: Rehearsing, helper: Helper) -> None:
 
 def _finish(run: Rehearsing, rehearsal: Rehearsal) -> None:
     """The row, the report and the files; whatever happened. Passed: every step was done."""
+    if not connection.in_atomic_block and not connection.is_usable():
+        # It was idle for as long as the rehearsal took; some servers end that.
+        connection.close()
     named = {one.name: dict(one.facts) for one in run.results if one.state == DONE}
-    wanted = {RESTORE, *(one.name for one in STEPS), DROP}
+    wanted = {one.name for one in (RESTORING, *STEPS, DROPPING)}
     rehearsal.passed = {one.name for one in run.results if one.state == DONE} == wanted
     rehearsal.error = "\n".join(f"{one.title}: {one.words}" for one in run.failures)
     if not (rehearsal.passed or rehearsal.error):

@@ -34,6 +34,11 @@ class HelperGone(StepFailed):
     """It hung or died: there is nobody left who could do the next step."""
 
 
+def hung(seconds: float) -> str:
+    words = _("It hung: no end within %(seconds)s s. It was stopped.")
+    return words % {"seconds": f"{seconds:g}"}
+
+
 class Helper:
     """say: takes what the step says while it works."""
 
@@ -91,8 +96,7 @@ class Helper:
                 line = self._told.get(timeout=max(0.0, deadline - time.monotonic()))
             except Empty:
                 self.end()
-                words = _("It hung: no end within %(seconds)s s. It was stopped.")
-                raise HelperGone(words % {"seconds": f"{seconds:g}"}) from None
+                raise HelperGone(hung(seconds)) from None
             if not line:
                 raise HelperGone(self._how_it_ended())
             told = json.loads(line)

@@ -49,6 +49,11 @@ def _verified(name: str, title: str | Promise) -> Step:
     return Step(name=name, title=title, limit=120, per_million=10, goes_on=True)
 
 
+# What the command does itself, around all others.
+RESTORING = Step(
+    name=RESTORE, title=gettext_lazy("Backup restored into a copy"), limit=300, per_million=120
+)
+DROPPING = Step(name=DROP, title=gettext_lazy("Copy dropped"), limit=120)
 STEPS = (
     Step(
         name="ready",

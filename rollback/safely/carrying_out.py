@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
 from django.conf import settings
 from django.core.management import CommandError, call_command
@@ -27,6 +28,7 @@ from rollback.safely.permits import PermitRefused
 from rollback.safely.steps import Plan, in_words, plan_hash, steps
 from rollback.safely.watching import RowsWritten, Watch, watched
 from rollback.schema import gates, locking
+from rollback.schema.archive import ArchiveRefused
 
 log = structlog.get_logger(__name__)
 
@@ -117,12 +119,19 @@ def check_gates(plan: Plan) -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """On whatever machine; whoever is killed loses it with the connection. Past a pooler, if there is one."""
-    with source.school().connect() as held:
+    with _reached() as held:
         if held.execute(CLAIM).fetchone() != (True,):
             raise MigrationRefused(
                 "Another safe_migrate of this database is under way. Wait for it."
             )
         yield
+
+
+def _reached() -> psycopg.Connection[Any]:
+    try:
+        return source.school().connect()
+    except BackupFailed as error:
+        raise MigrationRefused(f"Not migrated: {error}") from error
 
 
 def _secured(asked: Asked, plan: Plan, say: Say) -> tuple[int | None, str, Path | None]:
@@ -164,11 +173,13 @@ def _carry_out(asked: Asked, plan: Plan, change: int | None, receipt: str, say: 
     try:
         with guard.allowing(plan):
             tries = _until_it_is_done(asked, watch, say)
-    except (DatabaseError, RowsWritten, locking.TablesAreHeld) as error:
-        report = {"error": str(error), "done": _how_far(plan)}
-        records.end(change, succeeded=False, report=report)
-        words = f"{error}\nDone before: {_how_far(plan) or 'nothing'}.{_way_back(receipt)}"
-        raise Failed(words) from error
+    except (DatabaseError, RowsWritten, ArchiveRefused, locking.TablesAreHeld) as error:
+        done = _note_failure(change, plan, error)
+        raise Failed(f"{error}\nDone before: {done}.{_way_back(receipt)}") from error
+    except BaseException as error:
+        # A migration's own Python; or Ctrl-C.
+        _note_failure(change, plan, error)
+        raise
     compared = comparing.compare(before, plan=plan, written=watch.written)
     seconds = time.monotonic() - began
     found: dict[str, Any] = {
@@ -248,6 +259,16 @@ def _names(app: str) -> list[str]:
             "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE %s", [f"{app}\\_%"]
         )
         return [name for (name,) in cursor.fetchall()]
+
+
+def _note_failure(change: int | None, plan: Plan, error: BaseException) -> str:
+    """:returns: what was done before it, as far as the database can still be asked"""
+    try:
+        done = _how_far(plan) or "nothing"
+        records.end(change, succeeded=False, report={"error": str(error), "done": done})
+    except DatabaseError:
+        return "the database does not answer"
+    return done
 
 
 def _how_far(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 from django.db import DataError, IntegrityError, ProgrammingError, connections, transaction
@@ -14,6 +15,8 @@ from rollback.schema import catalog, ledger
 from rollback.schema.catalog import ARCHIVE, PUBLIC, qualified
 from rollback.schema.ledger import Entry
 
+LONGEST = 63  # bytes of a name
+
 
 class ArchiveRefused(Exception):
     """Nothing was moved; the message says what to do."""
@@ -21,6 +24,14 @@ class ArchiveRefused(Exception):
 
 class TableIsUsed(ArchiveRefused):
     pass
+
+
+class PlaceIsTaken(ArchiveRefused):
+    """Something of that name is in the archive, of which the ledger does not know."""
+
+
+class NotThere(ArchiveRefused):
+    """The ledger knows of it, and it is not in the archive."""
 
 
 class ShapeChanged(ArchiveRefused):
@@ -32,7 +43,10 @@ def put_away(cursor: CursorWrapper, *, app: str, table: str) -> None:
     any number of rows. Its foreign keys are taken off, so that nothing on the ground floor waits for it.
 
     :raises TableIsUsed:
+    :raises PlaceIsTaken:
     """
+    _lock(cursor, table)
+    _check_place(cursor, table)
     if users := catalog.used_by(cursor, PUBLIC, table):
         words = _(
             "%(table)s cannot be archived while it is used by %(users)s. Take that away first."
@@ -64,8 +78,10 @@ def put_back(cursor: CursorWrapper, entry: Entry) -> None:
 
 def put_column_away(cursor: CursorWrapper, *, app: str, table: str, pk: str, column: str) -> None:
     """The column's values, each with its row's key, into a table of the archive. The column stays for now."""
+    _lock(cursor, table)
     make_archive(cursor)
     name = column_archive(table, column)
+    _check_place(cursor, name)
     cursor.execute(copy_of_column(table, pk, column))
     _alter(cursor, ARCHIVE, name, "ADD PRIMARY KEY ({})", sql.Identifier(pk))
     entry = ledger.add(
@@ -92,9 +108,21 @@ def copy_of_column(table: str, pk: str, column: str) -> str:
     )
 
 
+def _check_place(cursor: CursorWrapper, name: str) -> None:
+    if catalog.exists(cursor, ARCHIVE, name):
+        words = _(
+            "There is a table %(name)s in the schema %(archive)s already, of which the ledger does not know. "
+            "Look at it, and move or drop it first."
+        )
+        raise PlaceIsTaken(words % {"name": name, "archive": ARCHIVE})
+
+
 def column_archive(table: str, column: str) -> str:
-    """PostgreSQL cuts longer names, in silence."""
-    return f"{table}__{column}"[:63]
+    """PostgreSQL would cut longer names, in silence, and two of them might become one."""
+    name = f"{table}__{column}"
+    if len(name.encode()) <= LONGEST:
+        return name
+    return f"{table[:20]}__{column[:20]}_{blake2b(name.encode(), digest_size=8).hexdigest()}"
 
 
 def make_archive(cursor: CursorWrapper) -> None:
@@ -110,6 +138,7 @@ def bring_back(editor: BaseDatabaseSchemaEditor, *, entry: Entry, table: str) ->
         if entry.purged:
             ledger.came_back(cursor, entry, purged=True)
             return
+        _check_there(cursor, entry)
         _run_deferred(editor, table)
         wanted = catalog.shape(cursor, PUBLIC, table)
         archived = catalog.shape(cursor, entry.schema, entry.name)
@@ -122,6 +151,15 @@ def bring_back(editor: BaseDatabaseSchemaEditor, *, entry: Entry, table: str) ->
         _check_later(editor, table)
         ledger.came_back(cursor, entry, **report)
         _afterwards(cursor, partial(finish, table, entry.id))
+
+
+def _check_there(cursor: CursorWrapper, entry: Entry) -> None:
+    if not catalog.exists(cursor, entry.schema, entry.name):
+        words = _(
+            "%(what)s is not in the archive any more, where it should be: %(place)s. Restore it there from a "
+            "backup; or have it remembered as deleted for good: manage.py rollback archive purge"
+        )
+        raise NotThere(words % {"what": entry, "place": f"{entry.schema}.{entry.name}"})
 
 
 def _run_deferred(editor: BaseDatabaseSchemaEditor, table: str) -> None:
@@ -275,6 +313,7 @@ def fill_column(
     if entry.purged:
         ledger.came_back(cursor, entry, purged=True)
         return
+    _check_there(cursor, entry)
     here, column = sql.Identifier(PUBLIC, entry.table), sql.Identifier(entry.column)
     there, key = sql.Identifier(entry.schema, entry.name), sql.Identifier(pk)
     query = sql.SQL("UPDATE {} t SET {} = a.{} FROM {} a WHERE a.{} = t.{}").format(
@@ -368,6 +407,14 @@ def _set_aside(
         ledger.add_to_report(cursor, entry, **{f"orphans of {key}": cursor.rowcount})
         # No table can be altered while its foreign keys wait to be checked.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+
+
+def _lock(cursor: CursorWrapper, table: str) -> None:
+    """Before it is looked at: a plain `migrate` has not locked it, and whoever writes after we have read and
+    before we move would write for nothing.
+    """
+    name = sql.Identifier(PUBLIC, table)
+    cursor.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name))
 
 
 def _alter(cursor: CursorWrapper, schema: str, table: str, what: str, name: sql.Identifier) -> None:

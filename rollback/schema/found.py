@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from django.apps import apps
 from django.db.backends.utils import CursorWrapper
@@ -255,16 +256,18 @@ def _flags(cursor: CursorWrapper) -> list[str]:
 
 def columns_of(models: Collection[type[Model]]) -> dict[str, set[str]]:
     """Table → columns, with those of the tables in between."""
-    found = {}
+    found: dict[str, set[str]] = {}
     for model in models:
-        found[model._meta.db_table] = {one.column for one in model._meta.local_concrete_fields}
+        found[model._meta.db_table] = _columns(model)
         for many in model._meta.local_many_to_many:
-            through = many.remote_field.through
+            through: Any = many.remote_field.through
             if through._meta.auto_created:
-                found[through._meta.db_table] = {
-                    one.column for one in through._meta.local_concrete_fields
-                }
+                found[through._meta.db_table] = _columns(through)
     return found
+
+
+def _columns(model: type[Model]) -> set[str]:
+    return {str(one.column) for one in model._meta.local_concrete_fields}
 
 
 def drifted(facts: Facts) -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ Step = tuple[Operation, ProjectState, ProjectState]
 class Prepared:
     """plan: as Django's, with whether each is undone. steps: by migration, in the order they are run."""
 
-    executor: MigrationExecutor
+    executor: Any  # Django's, of which its stubs know an older one
     plan: Sequence[tuple[Migration, bool]]
     steps: Sequence[Sequence[Step]]
     applied: frozenset[tuple[str, str]]
@@ -70,9 +70,7 @@ def _applied() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationRecorder(connection).applied_migrations())
 
 
-def _forwards(
-    executor: MigrationExecutor, plan: Sequence[tuple[Migration, bool]]
-) -> list[list[Step]]:
+def _forwards(executor: Any, plan: Sequence[tuple[Migration, bool]]) -> list[list[Step]]:
     state = executor._create_project_state(with_applied_migrations=True)
     found = []
     for migration, _backwards in plan:
@@ -82,9 +80,7 @@ def _forwards(
     return found
 
 
-def _backwards(
-    executor: MigrationExecutor, plan: Sequence[tuple[Migration, bool]]
-) -> list[list[Step]]:
+def _backwards(executor: Any, plan: Sequence[tuple[Migration, bool]]) -> list[list[Step]]:
     """As `MigrationExecutor._migrate_all_backwards`: each one's state is that of all before it."""
     graph: Any = executor.loader.graph
     applied = {graph.nodes[key] for key in executor.loader.applied_migrations if key in graph.nodes}

@@ -136,8 +136,13 @@ def bring_back(
     """
     with connection.cursor() as cursor:
         away = [one for app in apps for one in ledger.away(cursor, app=app)]
-        found = {one: digest(cursor, one.schema, one.name) for one in away if not one.purged}
-    changed = [str(one) for one, now in found.items() if one.digest and one.digest != now]
+        there = [one for one in away if catalog.exists(cursor, one.schema, one.name)]
+        found = {one: digest(cursor, one.schema, one.name) for one in there}
+    changed = [
+        str(one)
+        for one in away
+        if not one.purged and (one not in found or (one.digest and one.digest != found[one]))
+    ]
     if changed and not accept_changes:
         raise ArchiveChanged(changed)
     leaves = [

@@ -40,6 +40,13 @@ MAKE: dict[str, Make] = {
 }
 # What dice would not find.
 BY_HAND: dict[tuple[str, str], Make] = {
+    # One that was set aside and is not finished is what 0014 finishes.
+    ("rollback_enrollmentdraft", "finished_at"): lambda dice, number: (
+        None if number == 1 else _moment(dice, number)
+    ),
+    ("rollback_enrollmentdraft", "quarantined_at"): lambda dice, number: (
+        _moment(dice, number) if number < 2 else None
+    ),
     ("rollback_timingminute", "counts"): lambda dice, number: [dice.randrange(9)] * 49,
 }
 

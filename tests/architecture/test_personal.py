@@ -22,6 +22,7 @@ EXEMPT = {
     "rollback.Judgment": "What a trigger came to, from counts; which incident it opened.",
     "rollback.Verification": "Whether the school worked; run for which incident.",
     "rollback.ProbeResult": "What one probe found, from counts and times.",
+    "rollback.SchemaChange": "What was done to the schema, by which account of the machine; which incident.",
     "rollback.Flag_groups": "Waffle's signals need it; it holds no rows and means nothing.",
 }
 

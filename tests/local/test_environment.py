@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -76,6 +77,12 @@ NONSENSE = [
     (lambda env: environment.number(env, "X", 0), "-1", "a whole number"),
     (lambda env: environment.boolean(env, "X", default=False), "yes", "one of true, false"),
     (lambda env: environment.zone(env, "X", "UTC"), "Mars/Base", "no IANA time zone"),
+    (lambda env: environment.at_least(env, "X", 14, fewest=2), "1", "a whole number from 2 up"),
+    (lambda env: environment.folder(env, "X", Path("/srv")), "backups", "a whole path like"),
+    (lambda env: environment.folder(env, "X", Path("/srv")), __file__, "which is no folder"),
+    (lambda env: environment.backup_key(env, "X"), "short", "at least 32 random characters"),
+    (lambda env: environment.backup_key(env, "X"), "a" * 40, "at least 32 random characters"),
+    (lambda env: environment.database_address(env, "X"), "nonsense:", "write it like postgresql"),
     (lambda env: environment.socket_address(env, "X"), "https://school.example", "like wss://"),
     (lambda env: environment.socket_address(env, "X"), "wss:", "like wss://"),
 ]

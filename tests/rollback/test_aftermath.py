@@ -222,14 +222,14 @@ def test_one_incident_that_breaks_stops_no_other(
     quick: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = rolled_back(MASTER), rolled_back(CALENDAR)
-    contain = aftermath._contain
+    contain = aftermath.contain
 
     def breaks(incident: Incident, *, by: str) -> bool:
         if incident.pk == first.pk:
             raise ValueError("broken")
         return contain(incident, by=by)
 
-    monkeypatch.setattr(aftermath, "_contain", breaks)
+    monkeypatch.setattr(aftermath, "contain", breaks)
     assert look(second) == ["contained", "verified"]
 
 

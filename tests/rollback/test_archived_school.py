@@ -15,7 +15,7 @@ from django.utils import timezone
 from structlog.testing import capture_logs
 
 from config.celery import app as celery
-from enrollment.models import Course
+from enrollment.models import Course, Enrollment, Lesson
 from enrollment.operations.import_school.run import ImportRefused, import_school
 from rollback import affected, registry, switchboard, verification
 from rollback.blast import blast
@@ -143,6 +143,27 @@ def test_the_words_promise_nothing_that_an_archive_cannot_keep(
     assert "Scheduling: in the archive" in client.get("/admin/").content.decode()
     told = usual_words(registry.by_name()["holidays"], for_office=True)
     assert told == words.ARCHIVED_FOR_OFFICE
+
+
+def test_the_office_plans_by_hand_and_a_student_enrolls(school: School, client: Client) -> None:
+    root, student = school.people["superuser"], school.people["other_student"]
+    assert root is not None
+    assert student is not None
+    enrollment, teacher = school.things["enrollment"], school.things["enrollment.teacher"]
+    answers = {
+        "enrollment": enrollment,
+        "teacher": teacher,
+        "local_on": "2031-03-10",
+        "local_start": "16:00",
+    }
+    client.force_login(root)
+    assert client.post("/admin/enrollment/lesson/add/", answers).status_code == 302
+    assert Lesson.objects.get(local_on="2031-03-10").status == "planned"
+    client.force_login(student)
+    response = client.post("/courses/course-2/enroll/", {"note": "Mondays"})
+    made = Enrollment.objects.get(student__user=student)
+    assert response["Location"] == f"/enrollments/{made.pk}/"
+    assert (made.flow, made.note) == ("original", "Mondays")
 
 
 def test_programs_are_told_to_come_again(school: School, client: Client) -> None:

@@ -1,6 +1,7 @@
 """The operations themselves, on an app of their own: each test's tables go with its transaction."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from django.db.migrations import CreateModel
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
+from rollback import keeping, switchboard
+from rollback.audit import Actor
 from rollback.models import LedgerEntry, Orphan
 from rollback.schema import archive
-from rollback.schema.archive import ShapeChanged, TableIsUsed
+from rollback.schema.archive import NotThere, PlaceIsTaken, ShapeChanged, TableIsUsed
 from rollback.schema.operations import ArchivingAddField, ArchivingCreateModel
 
 pytestmark = pytest.mark.django_db
@@ -332,6 +335,37 @@ def test_a_purged_table_and_a_purged_column_come_back_empty(toys_with_rows: Toys
     toys.do(color)
     assert sql("SELECT DISTINCT color FROM toys_toy") == [(None,)]
     assert newest().report == {"purged": True}
+
+
+def test_what_somebody_put_there_or_took_away_by_hand_is_said(toys: Toys) -> None:
+    made = toy()
+    toys.do(made)
+    sql("CREATE SCHEMA IF NOT EXISTS archive; CREATE TABLE archive.toys_toy (id int)")
+    with pytest.raises(PlaceIsTaken, match="toys_toy"):
+        toys.undo(made)
+    sql("DROP TABLE archive.toys_toy")
+    toys.undo(made)
+    sql("DROP TABLE archive.toys_toy")
+    with pytest.raises(NotThere, match=r"archive\.toys_toy"):
+        toys.do(made)
+    keeping.purge(older_than=timedelta(), actor=Actor(name="x"), reason="It was dropped")
+    toys.do(made)
+    assert newest().report["purged"] is True
+
+
+def test_long_names_stay_apart() -> None:
+    names = {archive.column_archive("t" * 40, "c" * 30 + end) for end in "ab"}
+    assert len(names) == 2
+    assert all(len(name) <= 63 for name in names)
+
+
+def test_a_column_in_the_archive_takes_its_feature_away(flag_rows: None) -> None:
+    """Its pages would ask for the column."""
+    LedgerEntry.objects.create(
+        app="holidays", kind="column", table="t", column="c", archived_as="archive.t__c"
+    )
+    flags = switchboard.read_here().flags
+    assert {name for name, flag in flags.items() if flag.archived} == {"ENABLE_HOLIDAY_MANAGEMENT"}
 
 
 @pytest.mark.parametrize("direction", ["forwards", "backwards"])

@@ -216,6 +216,21 @@ def test_only_one_at_a_time(proved: backups.Receipt, where: Path, small: Source)
         making.prove(small, where=elsewhere)
 
 
+def test_killed_at_any_moment_it_leaves_nothing_that_stays(
+    receipt: backups.Receipt, where: Path
+) -> None:
+    """Also between the receipt and the name of what it is about."""
+    kept = backed.files(where)
+    lost = where / "school-20300101-000000-000.dump"
+    lost.with_name(f"{lost.name}.partial").touch()
+    receipts.beside(lost).touch()
+    (where / "school-20300101-000000-001.receipt.json.partial").touch()
+    (where / "thesis.partial").touch()
+    receipt.path.with_name(f"{receipt.name}.partial").touch()
+    shelf.remove_leftovers(where)
+    assert backed.files(where) == {**kept, "thesis.partial": b""}
+
+
 @pytest.mark.parametrize("path", ["/proc/backups", "/dev/null/backups"])
 def test_a_folder_that_cannot_be_used_is_named(path: str, settings: Any) -> None:
     settings.BACKUP_DIR = path
@@ -423,3 +438,17 @@ def test_the_command(where: Path, settings: Any) -> None:
     ):
         with pytest.raises(CommandError, match=why):
             command(*words)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.django_db
+def test_bars_on_a_terminal(receipt: backups.Receipt, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("backup", "verify", receipt.name, stdout=Terminal())
+    shown = capsys.readouterr().out
+    assert f"{receipt.name} is as it was proved." in shown
+    assert [part for part in ("restoring", "comparing") if part not in shown] == []
+    assert shown.count("100%") >= 2

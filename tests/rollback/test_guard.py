@@ -1,6 +1,9 @@
 """The guard: a plain migrate does nothing without proof where there is something to lose."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,12 +16,15 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection
 
+from config.local.place import BASE_DIR
 from enrollment.models import Course
 from rollback import backups, incidents, runner, safely
 from rollback.backups import receipts
 from rollback.models import Incident, SchemaChange
 from rollback.safely import guard, permits
+from tests.rollback import backed
 from tests.rollback.guarding import (
+    BEFORE,
     NEWEST,
     applied,
     asked,
@@ -40,6 +46,14 @@ pytestmark = [
 ]
 CHANGES = pytest.mark.django_db(transaction=True)
 
+PRODUCTION = {
+    "SCHOOL_ENV": "production",
+    "SECRET_KEY": "aB3-" + "kq8Zr1Lw5Xn0Tc7Vb2Mj9Hd4Gf6Ps" * 2,
+    "ALLOWED_HOSTS": "school.example",
+    "SITE_URL": "https://school.example",
+    "EMAIL_URL": "smtps://mail.example:465",
+    "LOG_LEVEL": "ERROR",
+}
 HOLIDAYS = "ENABLE_HOLIDAY_MANAGEMENT"
 MASTER = "ENABLE_TEACHER_SCHEDULING"
 
@@ -231,3 +245,34 @@ def test_a_broken_glass_stands_in_the_incident_that_is_open(settings: Any) -> No
     assert opened is not None
     assert Incident.objects.get() == opened
     assert opened.events.filter(payload__text__icontains="No time.").count() == 1
+
+
+@CHANGES
+def test_other_processes_in_production(tmp_path: Path) -> None:
+    """Refused, and migrated with a proved backup, on a copy of this school."""
+    connection.close()  # what is copied is used by nobody
+    with backed.database("guarded", like=connection.settings_dict["NAME"]) as address:
+        env = PRODUCTION | {"DATABASE_URL": address, "BACKUP_DIR": str(tmp_path / "backups")}
+        refused = manage(env, "migrate", "holidays", BEFORE)
+        assert refused.returncode == 1
+        assert "Run manage.py safe_migrate" in refused.stderr
+        assert "Traceback" not in refused.stderr
+        (name,) = backed.run(address, "SELECT current_database()")[0]
+        done = manage(env, "safe_migrate", "holidays", BEFORE, "--confirm", name)
+        assert done.returncode == 0, done.stderr
+        assert "Nobody has rehearsed" in done.stderr
+        assert "is proved" in done.stdout
+        assert "Migrated and compared" in done.stdout
+        changes = "SELECT succeeded, report->'wrong' FROM rollback_schemachange"
+        assert backed.run(address, changes) == [(True, [])]
+
+
+def manage(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(BASE_DIR / "manage.py"), *words],
+        env={**os.environ, **env},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,28 +1,28 @@
 """Phase 1 under real faults: processes and databases die in the middle of it, people go on writing."""
 
+import os
+import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from importlib.util import find_spec
-from multiprocessing import Pipe, get_context
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection, connections
-from psycopg.conninfo import conninfo_to_dict
+from django.db import connection
 
 from config.local import database
+from config.local.place import BASE_DIR
 from enrollment.models import Course, User
 from rollback import audit, phases, verification
 from rollback.audit import Actor, actor_of
 from rollback.models import Flag, IncidentEvent, LedgerEntry, PhaseRun
-from rollback.phases import holding, steps
-from rollback.schema import ledger, reverse
+from rollback.schema import reverse
 from scheduling.models import AvailabilityRule
 from tests.conftest import make_teacher, make_user
 from tests.rollback.flag_rows import seed_flags
@@ -32,36 +32,41 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("
 
 APPS = ("scheduling", "holidays")
 
-HERE = "here"
+# Carries a run out in a process of its own and stops at a place, for somebody to kill it, or its database.
+# "inside": the tables have moved, and COMMIT is next. "after": it is committed, and nothing counted yet.
+CARRIES = """
+import sys, time, django
+from datetime import timedelta
+django.setup()
+from rollback import phases, verification
+from rollback.models import PhaseRun
+from rollback.phases import holding, steps
+from rollback.schema import ledger
+holding.LEASE, holding.BEAT = timedelta(seconds=1.5), 0.3
+verification.PROBES = verification.PROBES[:2]
 
+def stop():
+    print("here", flush=True)
+    while True:
+        time.sleep(0.1)
+        from django.db import connection
+        if place == "database":
+            connection.cursor().execute("SELECT 1")
 
-def carry_out(where: str, place: dict[str, str], told: Any) -> None:
-    """In a process of its own. "inside": stops when the tables have moved, and COMMIT is next. "after": when
-    it is committed, and nothing counted yet. "finish": nowhere. place: of another database.
-    """
-
-    def stop(*_facts: Any, **_more: Any) -> None:
-        told.send(HERE)
-        while True:
-            time.sleep(0.05)
-            if place:  # or it would not hear that its database is gone
-                connection.cursor().execute("SELECT 1")
-
-    connection.settings_dict.update(place)
-    holding.LEASE, holding.BEAT = timedelta(seconds=1), 0.2
-    if where == "inside":
-        moved = steps._moved
-
-        def moved_and_stop(*facts: Any) -> None:
-            moved(*facts)
-            stop()
-
-        steps._moved = moved_and_stop
-    elif where == "after":
-        ledger.seal = stop
-    run = PhaseRun.objects.get(status__in=PhaseRun.LIVE)
-    run = phases.carry_out(run=run, by=where)
-    told.send((run.status, run.proof.get("equal"), run.error))
+where, place = sys.argv[1].split("/")
+if where == "inside":
+    moved = steps._moved
+    def _moved(*facts):
+        moved(*facts)
+        stop()
+    steps._moved = _moved
+if where == "after":
+    ledger.seal = lambda entry, **using: stop()
+run = phases.carry_out(
+    run=PhaseRun.objects.first(), by=where, say=lambda words: print("#", words, flush=True)
+)
+print(run.status, run.proof.get("equal"), flush=True)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -88,26 +93,31 @@ def asked(home_again: None, monkeypatch: pytest.MonkeyPatch) -> PhaseRun:
 
 
 @contextmanager
-def carrying(where: str, address: str = "") -> Iterator[tuple[Any, Callable[[], Any]]]:
-    """:returns: the process, and what it says next. Forked, so that it need not start Django anew."""
-    known = conninfo_to_dict(address) if address else {}
-    place = {"HOST": str(known["host"]), "NAME": str(known["dbname"])} if known else {}
-    connections.close_all()  # nothing of ours is its own
-    ours, its = Pipe()
-    process = get_context("fork").Process(target=carry_out, args=(where, place, its), daemon=True)
-    process.start()
-
-    def said() -> Any:
-        assert ours.poll(60), (
-            f"It did not say a word: {PhaseRun.objects.values('progress', 'error')}"
-        )
-        return ours.recv()
-
+def carrying(where: str, address: str) -> Iterator["subprocess.Popen[str]"]:
+    env = {**os.environ, "DATABASE_URL": address, "LOG_LEVEL": "ERROR"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", CARRIES, where],
+        env={**env, "PYTHONPATH": str(BASE_DIR)},
+        cwd=BASE_DIR,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
-        yield process, said
+        yield process
     finally:
         process.kill()
-        process.join()
+        process.communicate()
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """Its next word, without what it tells of the steps."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if not line.startswith("#"):
+            return line.strip()
+    assert process.stderr is not None
+    pytest.fail(f"It ended without a word: {process.stderr.read()[-2000:]}")
 
 
 def places(address: str) -> tuple[int, int, int]:
@@ -127,15 +137,15 @@ def places(address: str) -> tuple[int, int, int]:
 
 def test_killed_before_and_after_commit_another_goes_on(asked: PhaseRun) -> None:
     number, address = len(reverse.present(APPS)), address_of_this_test()
-    with carrying("inside") as (process, said):
-        assert said() == HERE
-        process.kill()
-        process.join()
+    with carrying("inside/here", address) as process:
+        assert said(process) == "here"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert places(address) == (number, 0, 0), "before: as if nothing had been begun"
-    with carrying("after") as (process, said):
-        assert said() == HERE
-        process.kill()
-        process.join()
+    with carrying("after/here", address) as process:
+        assert said(process) == "here"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert places(address) == (0, number, number), "after: all of them, and the ledger says so"
     asked.refresh_from_db()
     assert asked.status == "running"
@@ -176,15 +186,14 @@ def test_the_database_stops_at_once_before_and_after_commit(asked: PhaseRun) -> 
     number = len(reverse.present(APPS))
     with copied() as (data_dir, address):
         for where, expected in (("inside", (number, 0, 0)), ("after", (0, number, number))):
-            with carrying(where, address) as (process, said):
-                assert said() == HERE
+            with carrying(f"{where}/database", address) as process:
+                assert said(process) == "here"
                 stop_at_once(data_dir)
-                process.join(30)  # it lost its database, and has nothing to go on with
-                assert process.exitcode == 1
+                process.wait(30)  # it lost its database, and has nothing to go on with
             database.ensure_running(data_dir, database.THROWAWAY)
             assert places(address) == expected
-        with carrying("finish", address) as (_process, said):
-            assert said() == ("done", True, "")
+        with carrying("finish/here", address) as process:
+            assert said(process) == "done True"
 
 
 def test_writers_on_the_ground_floor_lose_nothing_and_wait_a_moment(asked: PhaseRun) -> None:

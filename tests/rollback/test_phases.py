@@ -165,6 +165,7 @@ def test_three_two_one_and_back_with_the_proof(operator: Actor, approver: Actor)
 
 
 def assert_timeline(incident: int | None) -> None:
+    assert incident is not None
     found = Incident.objects.get(pk=incident)
     assert incidents.check_chain(found) is None
     events = found.events.filter(kind=IncidentEvent.Kind.PHASE).order_by("number")
@@ -287,7 +288,7 @@ def test_while_the_tables_are_away_nothing_is_raised_and_nothing_archived_again(
         ask(Target.TABLES, operator, whole=True)
     assert run.incident_id is not None
     incidents.resolve(incident=run.incident_id, actor=operator, reason="put right")
-    common = {"actor": operator, "reason": "again"}
+    common: dict[str, Any] = {"actor": operator, "reason": "again"}
     with pytest.raises(ChangeRefused, match="rollback reapply"):
         runner.restore(flag=MASTER, **common)
     with pytest.raises(ChangeRefused, match="rollback reapply"):

@@ -18,7 +18,8 @@ from psycopg import ServerCursor
 from enrollment.models import Course, Enrollment, Lesson, Message, Reader, User
 from enrollment.operations.import_school import ImportRefused
 from enrollment.operations.personal import erase_account
-from rollback import preserving
+from rollback import preserving, trips
+from rollback.management import preserving_words
 from rollback.models import EnrollmentDraft
 from rollback.preserving import exporting, manifest
 from rollback.preserving.ground import GROUND
@@ -350,6 +351,37 @@ def test_a_dry_run_writes_nothing(emptied: Path) -> None:
     report = preserving.bring_in(emptied, dry_run=True)
     assert report.counts["lessons.csv"].made == 4
     assert not any(counted().values())
+
+
+def test_a_connection_that_is_cut_leaves_nothing_half_done(emptied: Path, tmp_path: Path) -> None:
+    other = connection.copy()
+
+    def cut(words: str) -> None:
+        if words.startswith("lessons.csv"):
+            with other.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE xact_start IS NOT NULL"
+                    " AND datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    try:
+        for what, folder in (("import", emptied), ("export", tmp_path / "new")):
+            options = {
+                "folder": folder,
+                "dry_run": False,
+                "update": False,
+                "changed": (),
+                "columns": 0,
+            }
+            with pytest.raises(CommandError, match="Nothing is half done: start the same again"):
+                preserving_words.answer(what, options, say=cut)
+            trips.forget()
+            connection.close()
+            assert not any(counted().values())
+    finally:
+        other.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert not preserving.bring_in(emptied).is_nothing
 
 
 def test_who_writes_just_now_is_waited_for_and_then_named(folder: Path, monkeypatch: Any) -> None:

@@ -247,6 +247,17 @@ def test_a_step_that_hangs_is_ended_and_the_rest_left_out(desk: Callable[..., No
     ]
 
 
+def test_a_restore_that_hangs_is_ended_too(
+    desk: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk(READY, REMEMBER)
+    short = Step(name="restore", title="Backup restored into a copy", limit=0.2)
+    monkeypatch.setattr(carrying, "RESTORING", short)
+    assert "Backup restored into a copy: It hung: no end within 0.2 s." in rehearse()
+    states = [(one["name"], one["state"]) for one in Rehearsal.objects.get().figures["steps"]]
+    assert states == [("restore", "failed"), ("ready", "left out"), ("remember", "left out")]
+
+
 def test_a_backup_that_is_damaged_is_not_rehearsed(
     desk: Callable[..., None], tmp_path: Path
 ) -> None:
