@@ -28,7 +28,7 @@ from tests.architecture.matrix import API, GET, Asking, Row, School, build, data
 from tests.architecture.test_permissions import ROWS
 from tests.rollback.archiving import APPS, all_flags_on, archived
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 # Who gets in where others do, and what they are let do: the superuser sees every page of the office.
 WALKERS = ("anonymous", "student", "teacher", "superuser")

@@ -20,7 +20,7 @@ from rollback.schema import found, reverse
 from scheduling.models import IdempotencyKey
 from tests.conftest import make_user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 APPS = ("scheduling", "holidays")
 LEAF = "0002_expand_calendar_changes"

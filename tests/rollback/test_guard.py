@@ -42,7 +42,6 @@ __all__ = ["guarded", "proved", "receipt"]
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.usefixtures("guarded"),
-    pytest.mark.xdist_group("schema"),
 ]
 CHANGES = pytest.mark.django_db(transaction=True)
 
