@@ -51,8 +51,8 @@ AGAIN = MANAGE + "rollback doctor"
 BACKUP = MANAGE + "backup"
 BACKUPS = MANAGE + "backup list"
 FINISH = MANAGE + "rollback finish"
-REAPPLY = MANAGE + "rollback reapply"
-RESUME = MANAGE + "rollback run --once"
+REAPPLY = MANAGE + 'rollback reapply --reason "they are needed again"'
+RESUME = MANAGE + "rollback resume"
 KILL = MANAGE + 'rollback kill --reason "tables are missing"'
 
 
@@ -356,7 +356,7 @@ def _changed(cursor: CursorWrapper, facts: Facts) -> Finding | None:
     return Finding(
         state=State.CHANGED,
         words=words % {"names": _listed(names)},
-        next=MANAGE + "archive list",
+        next=MANAGE + "rollback archive list",
     )
 
 

@@ -43,12 +43,19 @@ def run(row: PhaseRun) -> dict[str, Any]:
         "reason": row.reason,
         "people": list(_people(row)),
         "steps": [_step(one) for one in row.progress],
-        "done": sum(one.get("state") == "done" for one in row.progress),
+        "progress": _progress(row),
         "error": row.error,
         "proof": proof(row.proof),
         "incident": row.incident_id,
         "url": reverse("admin:rollback_phaserun_change", args=[row.pk]),
     }
+
+
+def _progress(row: PhaseRun) -> str:
+    if not row.progress:
+        return ""
+    done = sum(one.get("state") == "done" for one in row.progress)
+    return _("%(done)s of %(all)s steps done") % {"done": done, "all": len(row.progress)}
 
 
 def _people(row: PhaseRun) -> Iterator[str]:

@@ -44,9 +44,7 @@ BY_HAND: dict[tuple[str, str], Make] = {
     ("rollback_enrollmentdraft", "finished_at"): lambda dice, number: (
         None if number == 1 else _moment(dice, number)
     ),
-    ("rollback_enrollmentdraft", "quarantined_at"): lambda dice, number: (
-        _moment(dice, number) if number < 2 else None
-    ),
+    ("rollback_enrollmentdraft", "quarantined_at"): lambda dice, number: _moment(dice, number),
     ("rollback_timingminute", "counts"): lambda dice, number: [dice.randrange(9)] * 49,
 }
 

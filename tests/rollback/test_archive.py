@@ -19,7 +19,7 @@ from scheduling.models import AvailabilityRule, BookingPolicy, TimeOff, Waitlist
 from tests.conftest import make_student, make_teacher
 from tests.rollback.archiving import APPS, bring_home
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from rollback.schema.prepared import Prepared
 from scheduling.models import TimeOff
 from tests.conftest import make_teacher
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 APPS = ("scheduling", "holidays")
 LOCKED = """

@@ -25,7 +25,7 @@ from tests.rollback.console_rows import MASTER, SOMEBODY
 from tests.rollback.flag_rows import seed_flags
 from tests.rollback.phase_rows import killed
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 APPS = ("scheduling", "holidays")
 OFFICE = "/admin/"

@@ -1,12 +1,13 @@
 """Each state the schema can be in, made for real, and what the doctor says to it."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
@@ -19,7 +20,7 @@ from rollback.schema import found, reverse
 from scheduling.models import IdempotencyKey
 from tests.conftest import make_user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 APPS = ("scheduling", "holidays")
 LEAF = "0002_expand_calendar_changes"
@@ -226,9 +227,18 @@ def test_a_table_changed_by_hand(what: str) -> None:
 
 
 def test_a_migration_that_waits() -> None:
-    with undone("DELETE FROM django_migrations WHERE app = 'rollback' AND name LIKE '0024%'"):
+    [newest] = MigrationLoader(connection).graph.leaf_nodes("rollback")
+    before = max(name for _app, name in _names("rollback") if name < newest[1])
+    call_command("migrate", "rollback", before, verbosity=0)
+    try:
         seen = examine()
+    finally:
+        call_command("migrate", "rollback", verbosity=0)
     assert (seen.state, seen.next) == (State.WAITING, "python manage.py setup")
+
+
+def _names(app: str) -> list[tuple[str, str]]:
+    return [key for key in MigrationLoader(connection).disk_migrations if key[0] == app]
 
 
 def test_a_database_of_another_version_and_a_start_with_it() -> None:
@@ -355,3 +365,11 @@ def test_drift_is_judged_by_this_server_in_its_own_words() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         facts = found.look(cursor)
     assert found.drifted(facts) == {}
+
+
+def test_what_it_says_to_type_can_be_typed() -> None:
+    """Each command that begins with manage.py rollback is one."""
+    parser = load_command_class("rollback", "rollback").create_parser("manage.py", "rollback")
+    for one in (doctor.AGAIN, doctor.FINISH, doctor.REAPPLY, doctor.RESUME, doctor.KILL):
+        _python, _manage, _rollback, *words = shlex.split(one)
+        assert parser.parse_args(words).what == words[0]

@@ -27,7 +27,7 @@ from tests.personal.full_person import fill_student, fill_teacher
 from tests.rollback.archiving import APPS, archived, bring_home
 from tests.rollback.flag_rows import seed_flags
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(autouse=True)

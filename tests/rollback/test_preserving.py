@@ -28,7 +28,7 @@ from tests import emptying
 from tests.conftest import make_student, make_teacher
 from tests.rollback import preserved
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("schema")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("preserving")]
 
 APPS = ("scheduling", "holidays")
 

@@ -36,7 +36,6 @@ __all__ = ["guarded", "proved", "receipt"]
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("guarded"),
-    pytest.mark.xdist_group("schema"),
 ]
 
 
