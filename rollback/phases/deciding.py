@@ -15,13 +15,7 @@ from rollback.models import IncidentEvent, PhaseRun, Switchboard
 from rollback.phases import looking
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
 
-<<<<<<< HEAD
-APPROVE = "rollback.approve_phase"
-=======
 APPROVE, BRING_BACK = "rollback.approve_phase", "rollback.raise_flag"
-# Whoever approved saw how it was then.
-APPROVAL_HOLDS = timedelta(hours=1)
->>>>>>> w/f1
 
 
 def approve(*, run: PhaseRun, approver: Actor) -> PhaseRun:

@@ -19,11 +19,8 @@ from rollback.audit import actor_of
 from rollback.console import phase_shown
 from rollback.doctor import Diagnosis, State
 from rollback.models import Flag, Incident, PhaseRun, Rehearsal
-<<<<<<< HEAD
-from rollback.schema.graph import migration_graph_hash
-=======
 from rollback.phases import PhaseRefused, reopen
->>>>>>> w/f1
+from rollback.schema.graph import migration_graph_hash
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback import phase_rows as phases
