@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from psycopg.errors import LockNotAvailable
 
 from rollback import registry
+from rollback.domain.errors import without_rows
 from rollback.schema import found
 from rollback.schema.digest import digest
 from rollback.schema.found import GROUND, Facts, History
@@ -370,7 +371,7 @@ def _drift(facts: Facts) -> Iterator[Finding]:
     except ProgrammingError as error:
         # Somebody who may read only, or a server that only follows another.
         words = _("Whether tables were changed by hand could not be seen: %(error)s")
-        yield Finding(state=State.DRIFT, words=words % {"error": str(error).strip()}, next=AGAIN)
+        yield Finding(state=State.DRIFT, words=words % {"error": without_rows(error)}, next=AGAIN)
         return
     if tables:
         words = _(

@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from rollback.domain.errors import without_rows
 from rollback.domain.processes import RollCall, Seen, call_the_roll
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ def roll_call(*, version: int | None = None) -> RollCall | None:
             cursor.execute(LOCK)
             return read(version=version)
     except Error as error:
-        log.warning("processes.not_read", error=str(error))
+        log.warning("processes.not_read", error=without_rows(error))
         return None
 
 

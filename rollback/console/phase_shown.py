@@ -16,6 +16,7 @@ from rollback import doctor, phases
 from rollback.console import engine, facts, shown
 from rollback.console.phase_words import target_words
 from rollback.doctor import Diagnosis
+from rollback.domain.errors import without_rows
 from rollback.models import PhaseRun
 
 log = structlog.get_logger(__name__)
@@ -121,7 +122,7 @@ def read_before(target: int) -> Mapping[str, Any] | None:
         with transaction.atomic():
             return phases.before(target=target)
     except Error as error:
-        log.warning("console.phase_not_read", target=target, error=str(error))
+        log.warning("console.phase_not_read", target=target, error=without_rows(error))
         return None
 
 
@@ -135,7 +136,7 @@ def _diagnosis() -> Diagnosis | None:
         with transaction.atomic():
             return doctor.examine()
     except Error as error:
-        log.warning("console.not_diagnosed", error=str(error))
+        log.warning("console.not_diagnosed", error=without_rows(error))
         return None
 
 

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Now
 
 from rollback import incidents
 from rollback.audit import Actor
+from rollback.domain.errors import without_rows
 from rollback.domain.phases import Step, StepState
 from rollback.limits import limited
 from rollback.models import IncidentEvent, PhaseRun
@@ -179,7 +180,7 @@ def _renew_once(hand: Hand) -> None:
         with limited(lock="1s", statement="3s"):
             ours.update(lease_until=Now() + LEASE)
     except Error as error:
-        log.warning("phases.not_renewed", run=hand.number, error=str(error))
+        log.warning("phases.not_renewed", run=hand.number, error=without_rows(error))
         connection.close()
 
 

@@ -15,6 +15,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from enrollment.domain.sheets import Problem
+from rollback.domain.errors import without_rows
 from rollback.preserving.files import Column, File
 from rollback.preserving.reading import Line
 
@@ -403,7 +404,7 @@ def _words(file: File, error: Exception) -> str:
         for constraint in model._meta.constraints:
             if constraint.name == name:
                 return str(constraint.get_violation_error_message())
-    first = str(error).strip().splitlines()[0]
+    first = without_rows(error).partition("\n")[0]
     return f"The database refuses it: {first}."
 
 

@@ -11,6 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 from psycopg import sql
 
+from rollback.domain.errors import without_rows
 from rollback.schema import catalog, ledger
 from rollback.schema.catalog import ARCHIVE, PUBLIC, qualified
 from rollback.schema.ledger import Entry
@@ -263,7 +264,7 @@ def _insert(
         cursor.execute(statement)
     except (DataError, IntegrityError, ProgrammingError) as error:
         words = _("The archived rows of %(table)s do not fit into it any more: %(error)s")
-        raise ShapeChanged(words % {"table": table, "error": error}) from error
+        raise ShapeChanged(words % {"table": table, "error": without_rows(error)}) from error
     copied: int = cursor.rowcount
     return copied
 
