@@ -107,6 +107,12 @@ class Hand:
             self.tell(run, "failed", step=step.value, words=words)
             self.leave(run, PhaseRun.Status.FAILED)
 
+    def wait_for_approval(self, run: PhaseRun, step: Step, words: str) -> None:
+        """In the step's transaction. words: why also where it was approved before."""
+        _of(run, step).update(state=StepState.WAITING.value, words=words)
+        self.tell(run, "waits for approval", **({"words": words} if words else {}))
+        self.leave(run, PhaseRun.Status.ASKED)
+
     def leave(self, run: PhaseRun, status: str) -> None:
         """With this step's transaction it is nobody's."""
         run.status, run.lease_owner, run.lease_until = status, "", None

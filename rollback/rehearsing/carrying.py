@@ -26,7 +26,6 @@ from rollback.backups import Receipt, source
 from rollback.backups.scratch import remove_leftovers
 from rollback.models import Rehearsal
 from rollback.rehearsing import certificate, papers, surroundings
-from rollback.rehearsing.graph import migration_graph_hash
 from rollback.rehearsing.helper import Helper, HelperGone, StepFailed, hung
 from rollback.rehearsing.steps import (
     DONE,
@@ -38,6 +37,7 @@ from rollback.rehearsing.steps import (
     Result,
     Step,
 )
+from rollback.schema.graph import migration_graph_hash
 
 Say = Callable[[str], object]
 CLAIM = 0x72656865  # any number that no other advisory lock has

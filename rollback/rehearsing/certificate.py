@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from rollback.models import Rehearsal
-from rollback.rehearsing.graph import migration_graph_hash
+from rollback.schema.graph import migration_graph_hash
 
 VALID_FOR = timedelta(days=7)
 # From fewer rows nothing can be said about a million of them.

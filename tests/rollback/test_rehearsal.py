@@ -23,8 +23,9 @@ from config.local import browser as chromium
 from config.local.place import BASE_DIR
 from enrollment.models import Course
 from rollback.models import Backup, Rehearsal
-from rollback.rehearsing import carrying, graph
+from rollback.rehearsing import carrying
 from rollback.rehearsing.steps import STEPS, Step
+from rollback.schema import graph
 from rollback.schema.fingerprint import Fingerprint, fingerprint
 from tests.rollback.others import address_of_this_test, eventually, other_session
 

@@ -16,11 +16,12 @@ from django.utils import timezone
 from rollback import switchboard
 from rollback.domain.shares import FlagState, Snapshot, Subject
 from rollback.models import Rehearsal
-from rollback.rehearsing import certificate, graph, helper, prints, report, shares, surroundings
+from rollback.rehearsing import certificate, helper, prints, report, shares, surroundings
 from rollback.rehearsing.helper import Helper, HelperGone, StepFailed
 from rollback.rehearsing.picture import picture
 from rollback.rehearsing.steps import DONE, FAILED, LEFT_OUT, STEPS, Result
 from rollback.rehearsing.surroundings import NotTheCopy
+from rollback.schema import graph
 from rollback.schema.digest import Digest
 from rollback.schema.fingerprint import Fingerprint
 from tests.rollback.others import address_of_this_test
