@@ -16,7 +16,7 @@ from psycopg import sql
 from rollback import incidents, registry, switchboard
 from rollback.audit import Actor, actor_at_the_terminal
 from rollback.models import Incident
-from rollback.safely import permits, records
+from rollback.safely import homeward, permits, records
 from rollback.safely.steps import Plan, Step, in_words, plan_hash, steps
 from rollback.schema import catalog
 
@@ -46,6 +46,7 @@ def check_plan(sender: Any, plan: Plan, using: str, **kwargs: Any) -> None:
     if not plan or not settings.SCHEMA_GUARD or _is_allowed(plan) or nothing_to_lose(using):
         return
     check_backwards(plan)
+    check_home(plan, glass=bool(settings.SCHEMA_BREAK_GLASS.strip()), using=using)
     if reason := settings.SCHEMA_BREAK_GLASS.strip():
         _begun.set(break_glass(plan, reason=reason, actor=actor_at_the_terminal()))
         return
@@ -98,6 +99,15 @@ def check_backwards(plan: Plan) -> None:
             "manage.py rollback phase 3, then 2; manage.py rollback phase 1 takes the tables away and "
             "keeps their rows."
         )
+
+
+def check_home(plan: Plan, *, glass: bool, using: str = "default") -> None:
+    """glass: it is broken, and that is written down instead of the proof.
+
+    :raises MigrationRefused: where the schema is guarded, and it would bring back what is in the archive
+    """
+    if settings.SCHEMA_GUARD and not glass and (why := homeward.why_not(plan, using=using)):
+        raise MigrationRefused(why)
 
 
 def nothing_to_lose(using: str = "default") -> bool:
