@@ -8,7 +8,6 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,6 +18,7 @@ from rollback.domain.plans import LIVE
 from rollback.models import Draining, Incident, PhaseRun, Plan, Process, Verification
 from rollback.rehearsing import shares
 from rollback.rehearsing.shares import ACTOR, REASON
+from rollback.safely import planning
 from rollback.schema import archive, reverse
 
 # Superusers may have more, but ours are few; the school beside needs the others.
@@ -37,8 +37,7 @@ def make_ready() -> str:
 
 def _made() -> Iterator[str]:
     _go_easy()
-    executor = MigrationExecutor(connection)
-    if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if waiting := planning.plan_of():
         call_command("migrate", interactive=False, verbosity=0)
         words = ngettext(
             "The backup is older than the code: %(number)s migration was applied first.",

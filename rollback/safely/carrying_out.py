@@ -13,10 +13,8 @@ import psycopg
 import structlog
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.core.management.commands import migrate as djangos
 from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.migrations.loader import AmbiguityError
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from rollback import backups, registry
@@ -26,6 +24,7 @@ from rollback.domain.errors import without_rows
 from rollback.safely import comparing, guard, permits, records
 from rollback.safely.guard import MigrationRefused
 from rollback.safely.permits import PermitRefused
+from rollback.safely.planning import Migrate, plan_of
 from rollback.safely.steps import Plan, in_words, plan_hash, steps
 from rollback.safely.watching import RowsWritten, Watch, watched
 from rollback.schema import gates, locking
@@ -76,40 +75,17 @@ class Asked:
 def migrate(*, asked: Asked, say: Say) -> Done:
     """:raises MigrationRefused: nothing was changed. :raises Failed:"""
     with _alone():
-        plan = plan_of(asked)
+        plan = plan_of(app=asked.app, migration=asked.migration)
         if not plan:
             return Done()
         say(f"The plan: {in_words(steps(plan))}.")
         check_gates(plan)
         guard.check_backwards(plan, glass=asked.glass)
+        guard.check_home(plan, glass=asked.glass)
         change, receipt, permit = _secured(asked, plan, say)
         if asked.prepare:
             return Done(plan=in_words(steps(plan)), receipt=receipt, permit=permit)
         return _carry_out(asked, plan, change, receipt, say)
-
-
-def plan_of(asked: Asked) -> Plan:
-    """:raises MigrationRefused:"""
-    executor = MigrationExecutor(connection)
-    if conflicts := executor.loader.detect_conflicts():
-        raise MigrationRefused(
-            f"Several migrations are the last one: {conflicts}. Merge them first."
-        )
-    leaves = executor.loader.graph.leaf_nodes()
-    if not asked.app:
-        return executor.migration_plan(leaves)
-    if asked.app not in executor.loader.migrated_apps:
-        raise MigrationRefused(f"There are no migrations of “{asked.app}”.")
-    if not asked.migration:
-        return executor.migration_plan([one for one in leaves if one[0] == asked.app])
-    if asked.migration == "zero":
-        return executor.migration_plan([(asked.app, None)])
-    try:
-        found = executor.loader.get_migration_by_prefix(asked.app, asked.migration)
-    except (KeyError, AmbiguityError) as error:
-        words = f"“{asked.migration}” names no migration of {asked.app}, or several."
-        raise MigrationRefused(words) from error
-    return executor.migration_plan([(asked.app, found.name)])
 
 
 def check_gates(plan: Plan) -> None:
@@ -240,7 +216,7 @@ def _until_it_is_done(asked: Asked, watch: Watch, say: Say) -> int:
 
 
 def _run(asked: Asked, watch: Watch) -> None:
-    class Migrate(djangos.Command):
+    class Watched(Migrate):
         def migration_progress_callback(
             self, action: str, migration: Any = None, fake: bool = False
         ) -> None:
@@ -249,7 +225,7 @@ def _run(asked: Asked, watch: Watch) -> None:
 
     words = [one for one in (asked.app, asked.migration) if one]
     try:
-        call_command(Migrate(), *words, interactive=False, verbosity=0, stdout=StringIO())
+        call_command(Watched(), *words, interactive=False, verbosity=0, stdout=StringIO())
     except CommandError as error:
         raise MigrationRefused(str(error)) from error
 

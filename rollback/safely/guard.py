@@ -17,7 +17,7 @@ from rollback import incidents, registry, switchboard
 from rollback.audit import Actor, actor_at_the_terminal
 from rollback.domain.errors import without_rows
 from rollback.models import Incident
-from rollback.safely import permits, records
+from rollback.safely import homeward, permits, records
 from rollback.safely.steps import Plan, Step, in_words, plan_hash, steps
 from rollback.schema import catalog
 
@@ -54,6 +54,7 @@ def check_plan(sender: Any, plan: Plan, using: str, **kwargs: Any) -> None:
         return
     reason = settings.SCHEMA_BREAK_GLASS.strip()
     check_backwards(plan, glass=bool(reason), using=using)
+    check_home(plan, glass=bool(reason), using=using)
     if reason:
         _begun.set(break_glass(plan, reason=reason, actor=actor_at_the_terminal()))
         return
@@ -124,6 +125,15 @@ def _losing(plan: Plan) -> list[str]:
     """The features' apps of which it undoes something."""
     undone = {migration.app_label for migration, backwards in plan if backwards}
     return sorted(undone & set(registry.by_admin_app()))
+
+
+def check_home(plan: Plan, *, glass: bool, using: str = "default") -> None:
+    """glass: it is broken, and that is written down instead of the proof.
+
+    :raises MigrationRefused: where the schema is guarded, and it would bring back what is in the archive
+    """
+    if settings.SCHEMA_GUARD and not glass and (why := homeward.why_not(plan, using=using)):
+        raise MigrationRefused(why)
 
 
 def nothing_to_lose(using: str = "default") -> bool:

@@ -11,8 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import transaction
 from django.utils import timezone
 from psycopg import Error as DatabaseError
 
@@ -24,6 +23,7 @@ from config.local.sample import FLAGS, LOGINS, PASSWORD
 from config.zones import zone_data
 from holidays.operations.sample import show_closures
 from rollback import doctor, keeping
+from rollback.safely import planning
 from scheduling.operations.sample import show_more
 
 
@@ -60,15 +60,11 @@ class Command(BaseCommand):
         self._queue()
         if unknown := doctor.older():
             raise CommandError(f"{unknown.words}\nNext: {unknown.next}")
-        if waiting := _apps_waiting():
+        if planning.plan_of():
             self.stdout.write("Bringing the database up to date …")
-            for which in waiting:
-                call_command("migrate", *which, interactive=False, verbosity=0)
-        for app in sorted(keeping.apps_away()):
-            self.stdout.write(
-                f"The tables of {app} are in the archive and stay there; "
-                "“manage.py rollback reapply” brings them back."
-            )
+            call_command("migrate", interactive=False, verbosity=0)
+        for words in planning.staying(keeping.apps_away()):
+            self.stdout.write(words)
         call_command("createcachetable", verbosity=0)
         for warning in zone_data(databases=["default"]):
             self.stderr.write(self.style.WARNING(f"{warning.msg} {warning.hint}"))
@@ -98,19 +94,6 @@ class Command(BaseCommand):
                     call_command(
                         *("rollback", "set", flag, "100"), reason="sample school", stdout=StringIO()
                     )
-
-
-def _apps_waiting() -> list[tuple[str, ...]]:
-    """What `migrate` is to be called with, one after the other. A start must not bring back what people
-    have put into the archive."""
-    executor = MigrationExecutor(connection)
-    away = keeping.apps_away()
-    leaves = [leaf for leaf in executor.loader.graph.leaf_nodes() if leaf[0] not in away]
-    plan = executor.migration_plan(leaves)
-    if not plan:
-        return []
-    # All of them together where that is right, so that what follows a migrate is done once.
-    return [(app,) for app in dict.fromkeys(one.app_label for one, _ in plan)] if away else [()]
 
 
 def _refuse_without_tables() -> None:
