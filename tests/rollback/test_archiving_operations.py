@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 from rollback import keeping, switchboard
 from rollback.audit import Actor
 from rollback.models import LedgerEntry, Orphan
-from rollback.schema import archive
+from rollback.schema import archive, returning
 from rollback.schema.archive import NotThere, PlaceIsTaken, ShapeChanged, TableIsUsed
 from rollback.schema.operations import ArchivingAddField, ArchivingCreateModel
 
@@ -146,7 +146,7 @@ def test_who_lost_their_owner_meanwhile_is_set_aside(toys: Toys) -> None:
     assert rows["ball"]["owner_id"] == 1
     assert rows["kite"]["lent_to_id"] == 1, "as it was before"
     assert sorted(newest().report.values(), key=str) == [1, 1, True]
-    archive.finish("toys_toy", newest().pk)
+    returning.finish("toys_toy", newest().pk)
     assert Orphan.objects.count() == 2
 
 
