@@ -1,12 +1,12 @@
 """The archive in the admin: what lies there, since when, how many rows, and when it may be purged."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin
-from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models import Count, Min, Model, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from enrollment.admin.reading import ReadOnlyAdmin
+from rollback import keeping
 from rollback.console import facts
 from rollback.keeping.purging import KEPT_FOR
 from rollback.models import Incident, LedgerEntry, Orphan
@@ -115,10 +116,15 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
 
 @admin.register(Orphan)
 class OrphanAdmin(ReadOnlyAdmin):
-    list_display = ("found_at", "entry", "foreign_key", "short")
+    """A row is for whoever may see others of its kind, and no more of it than they would see there."""
+
+    list_display = ("found_at", "entry", "foreign_key", "key")
     list_filter = ("foreign_key",)
     list_select_related = ("entry",)
-    fields = ("entry", "foreign_key", "found_at", "whole")
+
+    def get_fields(self, request: HttpRequest, obj: Orphan | None = None) -> tuple[str, ...]:
+        shown = "content" if obj is not None and _may_read(request, obj) else "withheld"
+        return ("entry", "foreign_key", "found_at", "key", shown)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Reached from the table that it came back with."""
@@ -130,12 +136,36 @@ class OrphanAdmin(ReadOnlyAdmin):
         return allowed or lookup == "entry__id__exact"
 
     @admin.display(description=gettext_lazy("row"))
-    def short(self, orphan: Orphan) -> str:
-        return json.dumps(orphan.row, ensure_ascii=False)[:120]
+    def key(self, orphan: Orphan) -> str:
+        model = _model_of(orphan)
+        column = model._meta.pk.column if model is not None else "id"
+        return str(orphan.row.get(column, "–"))
 
-    @admin.display(description=gettext_lazy("row"))
-    def whole(self, orphan: Orphan) -> str:
-        return facts.table(orphan.row)
+    @admin.display(description=gettext_lazy("content"))
+    def content(self, orphan: Orphan) -> str:
+        unsaid = keeping.unsaid()
+        return facts.table({name: one for name, one in orphan.row.items() if name not in unsaid})
+
+    @admin.display(description=gettext_lazy("content"))
+    def withheld(self, orphan: Orphan) -> str:
+        return _("Only who may see the other rows of this table can see what stands in it.")
+
+
+def _model_of(orphan: Orphan) -> type[Model] | None:
+    """None: of a table that the code does not know any more."""
+    models = apps.get_models(include_auto_created=True)
+    return next((one for one in models if one._meta.db_table == orphan.entry.table), None)
+
+
+def _may_read(request: HttpRequest, orphan: Orphan) -> bool:
+    model = _model_of(orphan)
+    if model is None:
+        return request.user.is_superuser
+    # What joins two tables has no permissions of its own.
+    owner: Any = model._meta.auto_created or model
+    meta = owner._meta
+    names = (f"{meta.app_label}.{one}_{meta.model_name}" for one in ("view", "change"))
+    return any(map(request.user.has_perm, names))
 
 
 def _place(entry: LedgerEntry) -> str:

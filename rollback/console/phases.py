@@ -228,12 +228,10 @@ class PhasesPage(ReadOnlyAdmin):
         form = forms.Form(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
-                found = phases.reopen(actor=runner.actor_of(request.user))
+                phases.reopen(run=row, actor=runner.actor_of(request.user))
             except ChangeRefused as refused:
                 form.add_error(None, str(refused))
             else:
-                if found is None:
-                    messages.info(request, _("There is nothing to be tried again."))
                 return HttpResponseRedirect(reverse(phase_words.NAME))
         return self._asking(
             request,

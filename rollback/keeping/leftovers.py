@@ -204,8 +204,12 @@ def _orphans(person: Person) -> Iterator[tuple[QuerySet[Orphan], dict[str, str]]
         yield entry.orphans.filter(theirs), links
 
 
+def unsaid() -> frozenset[str]:
+    """Columns that are shown to nobody and are in no copy, wherever a row has come to lie."""
+    return frozenset(column for part in personal.registered() for column in part.unsaid)
+
+
 def _said(row: Mapping[str, Any], links: Mapping[str, str], person: Person) -> dict[str, Any]:
     """Without keys, and without who else is in it."""
-    unsaid = {column for part in personal.registered() for column in part.unsaid}
     others = {c for c, table in links.items() if row.get(c) not in person.keys[table]}
-    return {"row": {name: row[name] for name in row if name not in unsaid | others}}
+    return {"row": {name: row[name] for name in row if name not in unsaid() | others}}

@@ -1,6 +1,6 @@
 """Deleting for good what has been in the archive for long. Its ledger entry stays."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from psycopg import sql
 
 from rollback.audit import Actor, ChangeRefused
 from rollback.keeping.shelf import Kept, shelf
-from rollback.models import Incident
+from rollback.models import Incident, PhaseRun
 from rollback.schema import catalog, ledger
 from rollback.schema.digest import digest
 
@@ -32,20 +32,44 @@ class Purged:
     orphans: int
 
 
-def purge(*, older_than: timedelta = KEPT_FOR, actor: Actor, reason: str) -> list[Purged]:
-    """All of it or nothing. Empty: nothing was that old.
+def purge(
+    *, confirmed: Collection[Kept], older_than: timedelta = KEPT_FOR, actor: Actor, reason: str
+) -> list[Purged]:
+    """All of it or nothing, and no more than that.
 
-    older_than: in the archive; what is left of something that came back, since it came back.
-    :raises PurgeRefused:
+    confirmed: what a person was shown and said yes to; of `too_old`. older_than: in the archive; what is
+    left of something that came back, since it came back.
+    :raises PurgeRefused: also where what was confirmed is not as it was shown any more
     """
     _check(older_than, actor, reason)
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         # Nothing comes back, and nobody is erased, meanwhile.
         cursor.execute(LOCK)
-        done = [_purge(cursor, one, actor, reason) for one in too_old(older_than)]
-        # Last: an incident that was opened in between needs what it may have to bring back.
-        _refuse_during_an_incident()
+        done = [_purge(cursor, one, actor, reason) for one in _as_confirmed(confirmed, older_than)]
+        # Last: who opened an incident or asked for a phase in between needs what there is to bring back.
+        _refuse_while_it_may_be_needed()
     return done
+
+
+def _as_confirmed(confirmed: Collection[Kept], older_than: timedelta) -> list[Kept]:
+    """What came to it since then was shown to nobody: it stays. :raises PurgeRefused:"""
+    now = {one.entry: one for one in too_old(older_than)}
+    changed = [
+        str(one)
+        for one in confirmed
+        if one.entry not in now or _shown(now[one.entry]) != _shown(one)
+    ]
+    if changed:
+        words = _(
+            "Nothing was deleted: %(tables)s changed after it was shown. Look at it again: manage.py "
+            "rollback archive list"
+        )
+        raise PurgeRefused(words % {"tables": ", ".join(changed)})
+    return [now[one.entry] for one in confirmed]
+
+
+def _shown(one: Kept) -> tuple[object, ...]:
+    return one.schema, one.name, one.rows, one.orphans, one.is_back, one.is_purged
 
 
 def too_old(older_than: timedelta) -> list[Kept]:
@@ -61,10 +85,10 @@ def _check(older_than: timedelta, actor: Actor, reason: str) -> None:
         )
     if actor.automatic:
         raise PurgeRefused(_("Deleting for good needs a person."))
-    _refuse_during_an_incident()
+    _refuse_while_it_may_be_needed()
 
 
-def _refuse_during_an_incident() -> None:
+def _refuse_while_it_may_be_needed() -> None:
     opened = Incident.objects.filter(resolved_at=None).order_by("pk")
     if numbers := list(opened.values_list("pk", flat=True)):
         words = _(
@@ -72,6 +96,12 @@ def _refuse_during_an_incident() -> None:
             "first: manage.py rollback incident resolve"
         )
         raise PurgeRefused(words % {"numbers": ", ".join(map(str, numbers))})
+    if (run := PhaseRun.objects.filter(status__in=PhaseRun.LIVE).first()) is not None:
+        words = _(
+            "Phase run %(number)s is not over, and it is about what is in the archive. Wait for its end, or "
+            "cancel it: manage.py rollback phases %(number)s --cancel REASON"
+        )
+        raise PurgeRefused(words % {"number": run.pk})
 
 
 def _purge(cursor: CursorWrapper, one: Kept, actor: Actor, reason: str) -> Purged:

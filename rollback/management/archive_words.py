@@ -127,8 +127,8 @@ def _purge(options: dict[str, Any], *, actor: Actor, ask: Callable[[str], str]) 
         raise ChangeRefused(
             f"Nothing was deleted: this database is called {database}, and “{typed.strip()}” was typed."
         )
-    done = keeping.purge(older_than=older_than, actor=actor, reason=reason)
-    return in_words(done) or [NOTHING_OLD]
+    done = keeping.purge(confirmed=going, older_than=older_than, actor=actor, reason=reason)
+    return in_words(done)
 
 
 def _at_the_terminal(question: str) -> str:

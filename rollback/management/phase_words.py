@@ -119,10 +119,13 @@ def _approved(run: PhaseRun, *, say: Say) -> bool:
 
 
 def _to_resume(actor: Actor) -> PhaseRun:
-    run = PhaseRun.objects.filter(status__in=PhaseRun.LIVE).first() or phases.reopen(actor=actor)
-    if run is None:
+    live = PhaseRun.objects.filter(status__in=PhaseRun.LIVE).first()
+    if live is not None:
+        return live
+    last = PhaseRun.objects.order_by("-pk").first()
+    if last is None or last.status != PhaseRun.Status.FAILED:
         raise ChangeRefused("There is nothing to go on with. See manage.py rollback phases.")
-    return run
+    return phases.reopen(run=last, actor=actor)
 
 
 def _log_in(role: str, hint: str) -> User:

@@ -13,11 +13,11 @@ from django.utils.translation import gettext as _
 from rollback import incidents
 from rollback.audit import Actor
 from rollback.domain.phases import Phase, Step, StepState, is_done
-from rollback.models import IncidentEvent, PhaseRun
+from rollback.models import IncidentEvent, PhaseRun, Switchboard
 from rollback.phases import looking
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
 
-APPROVE = "rollback.approve_phase"
+APPROVE, BRING_BACK = "rollback.approve_phase", "rollback.raise_flag"
 # Whoever approved saw how it was then.
 APPROVAL_HOLDS = timedelta(hours=1)
 
@@ -70,19 +70,16 @@ def cancel(*, run: PhaseRun, actor: Actor, reason: str) -> PhaseRun:
     return found
 
 
-def reopen(*, actor: Actor) -> PhaseRun | None:
+def reopen(*, run: PhaseRun, actor: Actor) -> PhaseRun:
     """The last run, if it failed: the step that could not be done is tried again.
 
-    :returns: None when the last one has not failed
-    :raises PhaseRefused: an approval of long ago
+    :raises PhaseRefused: it has not failed, or is not the last; not theirs to do; an approval of long ago
     """
-    last = PhaseRun.objects.order_by("-pk").first()
-    if last is None or last.status != PhaseRun.Status.FAILED:
-        return None
     if actor.automatic:
         raise PhaseRefused(_("What becomes of a phase run is decided by a person."))
     try:
-        with _deciding(last, (PhaseRun.Status.FAILED,)) as found:
+        with _deciding(run, (PhaseRun.Status.FAILED,)) as found:
+            _check_reopening(found, actor)
             _check_approval(found)
             for step in found.progress:
                 if step["state"] == StepState.FAILED:
@@ -97,6 +94,20 @@ def reopen(*, actor: Actor) -> PhaseRun | None:
             raise PhaseRuns(live) from None
         raise
     return found
+
+
+def _check_reopening(run: PhaseRun, actor: Actor) -> None:
+    """Whoever asks for a run holds the switchboard's row: none becomes the last one after this."""
+    Switchboard.objects.select_for_update().get(pk=1)
+    if PhaseRun.objects.filter(pk__gt=run.pk).exists():
+        words = _(
+            "Phase run %(number)s is not the last one; only the last is tried again. "
+            "See manage.py rollback phases."
+        )
+        raise PhaseRefused(words % {"number": run.pk})
+    may = actor.user is None or (actor.user.is_active and actor.user.has_perm(BRING_BACK))
+    if run.target == Phase.BACK and not may:
+        raise PhaseRefused(_("Only who may raise flags can bring the tables back."))
 
 
 def _check_approval(run: PhaseRun) -> None:

@@ -66,6 +66,10 @@ class Asked:
     break_glass: str = ""
     deadline: float = locking.DEADLINE
 
+    @property
+    def glass(self) -> bool:
+        return bool(self.break_glass.strip())
+
 
 def migrate(*, asked: Asked, say: Say) -> Done:
     """:raises MigrationRefused: nothing was changed. :raises Failed:"""
@@ -75,8 +79,8 @@ def migrate(*, asked: Asked, say: Say) -> Done:
             return Done()
         say(f"The plan: {in_words(steps(plan))}.")
         check_gates(plan)
-        guard.check_backwards(plan)
-        guard.check_home(plan, glass=bool(asked.break_glass.strip()))
+        guard.check_backwards(plan, glass=asked.glass)
+        guard.check_home(plan, glass=asked.glass)
         change, receipt, permit = _secured(asked, plan, say)
         if asked.prepare:
             return Done(plan=in_words(steps(plan)), receipt=receipt, permit=permit)
@@ -116,7 +120,7 @@ def _secured(asked: Asked, plan: Plan, say: Say) -> tuple[int | None, str, Path 
     if guard.nothing_to_lose():
         say("There are no rows of the school's yet: no backup is needed.")
         return records.begin(plan=steps(plan), plan_hash=plan_hash(plan), actor=who), "", None
-    if asked.break_glass.strip():
+    if asked.glass:
         say("WITHOUT a backup; that and why stands in an incident's timeline.")
         reason = asked.break_glass.strip()
         return guard.break_glass(plan, reason=reason, actor=asked.actor), "", None
@@ -147,7 +151,7 @@ def _carry_out(asked: Asked, plan: Plan, change: int | None, receipt: str, say: 
     began, watch = time.monotonic(), Watch()
     before = comparing.state()
     try:
-        with guard.allowing(plan):
+        with guard.allowing(plan, glass=asked.glass):
             tries = _until_it_is_done(asked, watch, say)
     except (DatabaseError, RowsWritten, ArchiveRefused, locking.TablesAreHeld) as error:
         done = _note_failure(change, plan, error)

@@ -22,8 +22,9 @@ from rollback.schema import catalog
 
 log = structlog.get_logger(__name__)
 
-# What `safe_migrate` has looked at already, in this process.
+# What `safe_migrate` has looked at already, in this process; and whether the glass is broken for it.
 _allowed: ContextVar[Sequence[Step]] = ContextVar("allowed", default=())
+_glass: ContextVar[bool] = ContextVar("glass", default=False)
 # The row of what a plain `migrate` was let through with, until it ends.
 _begun: ContextVar[int | None] = ContextVar("begun", default=None)
 
@@ -33,21 +34,28 @@ class MigrationRefused(CommandError):
 
 
 @contextmanager
-def allowing(plan: Plan) -> Iterator[None]:
-    token = _allowed.set(steps(plan))
+def allowing(plan: Plan, *, glass: bool) -> Iterator[None]:
+    allowed, broken = _allowed.set(steps(plan)), _glass.set(glass)
     try:
         yield
     finally:
-        _allowed.reset(token)
+        _glass.reset(broken)
+        _allowed.reset(allowed)
 
 
 def check_plan(sender: Any, plan: Plan, using: str, **kwargs: Any) -> None:
     """:raises MigrationRefused:"""
-    if not plan or not settings.SCHEMA_GUARD or _is_allowed(plan) or nothing_to_lose(using):
+    if plan and _is_allowed(plan):
+        # At every try: a feature may have been switched on during the backup, or while a table was in use.
+        check_backwards(plan, glass=_glass.get(), using=using)
+        check_home(plan, glass=_glass.get(), using=using)
         return
-    check_backwards(plan)
-    check_home(plan, glass=bool(settings.SCHEMA_BREAK_GLASS.strip()), using=using)
-    if reason := settings.SCHEMA_BREAK_GLASS.strip():
+    if not plan or not settings.SCHEMA_GUARD or nothing_to_lose(using):
+        return
+    reason = settings.SCHEMA_BREAK_GLASS.strip()
+    check_backwards(plan, glass=bool(reason), using=using)
+    check_home(plan, glass=bool(reason), using=using)
+    if reason:
         _begun.set(break_glass(plan, reason=reason, actor=actor_at_the_terminal()))
         return
     try:
@@ -81,12 +89,16 @@ def _is_allowed(plan: Plan) -> bool:
     return bool(allowed) and allowed[-len(found) :] == found
 
 
-def check_backwards(plan: Plan) -> None:
-    """:raises MigrationRefused: it would take away tables that pages still ask for"""
-    undone = {migration.app_label for migration, backwards in plan if backwards}
-    owners = [one for app, one in registry.by_admin_app().items() if app in undone]
-    if not owners:
+def check_backwards(plan: Plan, *, glass: bool = False, using: str = "default") -> None:
+    """glass: it is broken, so that one person is enough; nobody's pages may break for it all the same.
+
+    :raises MigrationRefused: it would take away tables that pages still ask for; or, where the schema is
+        guarded, any of a feature's: that is phase 1, which two people decide, and which does not come by here
+    """
+    features = registry.by_admin_app()
+    if not (apps := _losing(plan)):
         return
+    owners = [features[app] for app in apps]
     chains = switchboard.read_here().chains
     on = [
         one.flag
@@ -99,6 +111,20 @@ def check_backwards(plan: Plan) -> None:
             "manage.py rollback phase 3, then 2; manage.py rollback phase 1 takes the tables away and "
             "keeps their rows."
         )
+    if settings.SCHEMA_GUARD and not glass and not nothing_to_lose(using):
+        raise MigrationRefused(
+            f"Not migrated: it would take away tables of {', '.join(apps)}, which one person alone does "
+            "not decide. Run manage.py rollback phase 1: a second person approves it, and every row is "
+            "proved; manage.py rollback reapply brings them back. Without the second person, into an "
+            'incident\'s timeline: safe_migrate --break-glass "why". '
+            f"The plan: {in_words(steps(plan))}."
+        )
+
+
+def _losing(plan: Plan) -> list[str]:
+    """The features' apps of which it undoes something."""
+    undone = {migration.app_label for migration, backwards in plan if backwards}
+    return sorted(undone & set(registry.by_admin_app()))
 
 
 def check_home(plan: Plan, *, glass: bool, using: str = "default") -> None:
@@ -149,7 +175,7 @@ def break_glass(plan: Plan, *, reason: str, actor: Actor) -> int | None:
                 incident=incident,
                 kind=incidents.Kind.NOTE,
                 actor=actor,
-                text=f"The schema is changed without a proved backup: {reason}",
+                text=_what_is_broken(plan, reason),
                 schema=[list(one) for one in found],
             )
             change = records.begin(
@@ -166,6 +192,13 @@ def break_glass(plan: Plan, *, reason: str, actor: Actor) -> int | None:
         ) from error
     log.warning("schema.glass_broken", reason=reason, incident=incident, plan=in_words(found))
     return change
+
+
+def _what_is_broken(plan: Plan, reason: str) -> str:
+    words = f"The schema is changed without a proved backup: {reason}"
+    if apps := _losing(plan):
+        words += f" Tables of {', '.join(apps)} are taken away without a phase run and its second person."
+    return words
 
 
 def _incident(reason: str, actor: Actor) -> int:

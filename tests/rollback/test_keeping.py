@@ -1,6 +1,7 @@
 """What a person has in the archive is in their copy, and is erased with them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, time, timedelta
 from io import StringIO
 from typing import Any
@@ -17,13 +18,15 @@ from enrollment.queries.personal import copy_of
 from holidays.models import Holiday
 from rollback import incidents, keeping
 from rollback.audit import Actor
-from rollback.keeping import shelf
-from rollback.models import Incident, LedgerEntry, Orphan
+from rollback.keeping import purging, shelf
+from rollback.management.archive_words import answer
+from rollback.models import Incident, LedgerEntry, Orphan, PhaseRun
 from rollback.runner import actor_of
 from rollback.schema import reverse
 from scheduling.models import AvailabilityRule, BookingPolicy, TimeOff, WaitlistEntry
 from tests.conftest import Switches, make_student, make_teacher
 from tests.personal.full_person import fill_student, fill_teacher
+from tests.rollback import phase_rows
 from tests.rollback.archiving import APPS, archived, bring_home
 from tests.rollback.flag_rows import seed_flags
 
@@ -245,13 +248,86 @@ def test_who_purged_is_in_their_copy_and_is_forgotten(marta: Teacher, root: User
         back_at=timezone.now(),
     )
     Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 1})
-    keeping.purge(older_than=timedelta(), actor=actor_of(root), reason="Long enough")
+    keeping.purge(
+        confirmed=shelf(), older_than=timedelta(), actor=actor_of(root), reason="Long enough"
+    )
     assert not Orphan.objects.exists()
     assert the_copy(root)["archive"]["purged"][0]["purged_because"] == "Long enough"
     other = User.objects.create_superuser("other@school.example", "correct horse")
     erase(root, other)
     entry.refresh_from_db()
     assert entry.purged_by_name == f"person {root.pk}"
+
+
+def aside(name: str) -> LedgerEntry:
+    """A table that is back home, with a row that found no place there."""
+    entry = LedgerEntry.objects.create(
+        app="scheduling",
+        kind="table",
+        table=name,
+        archived_as=f"archive.{name}",
+        back_at=timezone.now(),
+    )
+    Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 1})
+    return entry
+
+
+def purge_after(meanwhile: Callable[[], object]) -> list[str]:
+    """What happens while the name of the database is typed."""
+
+    def ask(question: str) -> str:
+        assert "scheduling_shown" in question
+        meanwhile()
+        return str(connection.settings_dict["NAME"])
+
+    options = {"step": "purge", "older_than": timedelta(), "reason": "Old", "confirm": None}
+    return answer(options, actor=Actor(name="somebody"), ask=ask)
+
+
+def test_what_nobody_was_shown_is_not_purged() -> None:
+    aside("scheduling_shown")
+    (line,) = purge_after(lambda: aside("scheduling_later"))
+    assert line.startswith("scheduling_shown: ")
+    assert [one.entry.table for one in Orphan.objects.all()] == ["scheduling_later"]
+    assert LedgerEntry.objects.get(table="scheduling_later").purged_at is None
+
+
+def test_what_changed_after_it_was_shown_is_not_purged() -> None:
+    entry = aside("scheduling_shown")
+    (shown,) = shelf()
+    with pytest.raises(keeping.PurgeRefused, match="scheduling_shown changed after it was shown"):
+        purge_after(lambda: Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 2}))
+    assert Orphan.objects.count() == 2
+    young = {"confirmed": shelf(), "older_than": timedelta(days=30)}
+    unknown = {"confirmed": [replace(shown, entry=entry.pk + 1)], "older_than": timedelta()}
+    for asked in (young, unknown):
+        with pytest.raises(keeping.PurgeRefused, match="changed after it was shown"):
+            keeping.purge(**asked, actor=Actor(name="somebody"), reason="Old")
+    assert Orphan.objects.count() == 2
+
+
+@pytest.mark.parametrize("status", ["asked", "ready", "running"])
+def test_while_a_phase_is_under_way_nothing_is_purged(status: str) -> None:
+    aside("scheduling_shown")
+    with pytest.raises(keeping.PurgeRefused, match=r"Phase run \d+ is not over"):
+        purge_after(lambda: phase_rows.run(0, status))
+    assert Orphan.objects.count() == 1
+    PhaseRun.objects.update(status="cancelled")
+    assert purge_after(lambda: None)
+
+
+def test_a_phase_that_is_asked_for_during_the_purge_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    aside("scheduling_shown")
+    purged = purging._purge
+
+    def asked_meanwhile(*args: Any) -> Any:
+        phase_rows.run(0, "ready")
+        return purged(*args)
+
+    monkeypatch.setattr(purging, "_purge", asked_meanwhile)
+    with pytest.raises(keeping.PurgeRefused, match="is not over"):
+        purge_after(lambda: None)
+    assert Orphan.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -264,6 +340,7 @@ def test_who_purged_is_in_their_copy_and_is_forgotten(marta: Teacher, root: User
 )
 def test_purging_needs_a_person_a_reason_and_an_age(change: dict[str, Any], words: str) -> None:
     asked: dict[str, Any] = {
+        "confirmed": [],
         "older_than": timedelta(days=30),
         "actor": Actor(name="x"),
         "reason": "x",

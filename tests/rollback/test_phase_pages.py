@@ -14,9 +14,11 @@ from django.utils import timezone
 from config.roles import give_permissions
 from enrollment.models import User
 from rollback import doctor, incidents, processes
+from rollback.audit import actor_of
 from rollback.console import phase_shown
 from rollback.doctor import Diagnosis, State
 from rollback.models import Flag, Incident, PhaseRun, Rehearsal
+from rollback.phases import PhaseRefused, reopen
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback import phase_rows as phases
@@ -492,6 +494,30 @@ def test_what_failed_is_tried_again(office: Client) -> None:
     run.refresh_from_db()
     assert run.status == "ready"
     assert office.post(path).status_code == 403  # it has not failed
+
+
+def test_an_older_run_that_failed_opens_no_other_one(office: Client, principal: Client) -> None:
+    """The office may try this one again, and not the one that brings the tables back."""
+    failed = [phases.step("pages", "failed")]
+    old = phases.run(3, "failed", progress=failed)
+    newest = phases.run(0, "failed", progress=[phases.step("home", "failed")])
+    for browser in (office, principal):
+        answer = browser.post(f"{RUNS}/{old.pk}/retry/")
+        assert answer.status_code == 422
+        assert f"Phase run {old.pk} is not the last one" in words_of(answer.content.decode())
+    assert set(PhaseRun.objects.values_list("status", flat=True)) == {"failed"}
+    assert office.post(f"{RUNS}/{newest.pk}/retry/").status_code == 403
+    assert principal.post(f"{RUNS}/{newest.pk}/retry/").headers["Location"] == NOW
+    newest.refresh_from_db()
+    assert newest.status == "ready"
+
+
+def test_whoever_may_not_bring_back_does_not_reopen_it_either(staff: User, head: User) -> None:
+    """Also where no page has asked for the right."""
+    run = phases.run(0, "failed", progress=[phases.step("home", "failed")])
+    with pytest.raises(PhaseRefused, match="may raise flags"):
+        reopen(run=run, actor=actor_of(staff))
+    assert reopen(run=run, actor=actor_of(head)).status == "ready"
 
 
 def test_the_list_says_who_and_why(office: Client) -> None:

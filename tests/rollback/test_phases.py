@@ -469,10 +469,10 @@ def test_held_for_too_long_it_fails_with_the_name_and_is_resumed(
     assert run.status == "failed"
     assert "a forgotten report" in run.error
     assert reverse.present(APPS)
-    again = phases.reopen(actor=operator)
-    assert again is not None
+    again = phases.reopen(run=run, actor=operator)
     assert done(again).proof["equal"]
-    assert phases.reopen(actor=operator) is None
+    with pytest.raises(PhaseRefused, match=f"Phase run {run.pk} is over"):
+        phases.reopen(run=run, actor=operator)
 
 
 def test_an_approval_of_long_ago_is_asked_for_again(operator: Actor, approver: Actor) -> None:
@@ -481,7 +481,7 @@ def test_an_approval_of_long_ago_is_asked_for_again(operator: Actor, approver: A
     long_ago = timezone.now() - timedelta(hours=2)
     PhaseRun.objects.update(status="failed", approved_at=long_ago)
     with pytest.raises(PhaseRefused, match="more than an hour ago"):
-        phases.reopen(actor=operator)
+        phases.reopen(run=run, actor=operator)
 
 
 # ---------------------------------------------------------------- rows

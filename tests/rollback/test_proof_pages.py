@@ -124,6 +124,52 @@ def test_an_entry_with_what_was_noted_and_whom_it_lost(office: Client) -> None:
     assert "&lt;script&gt;alert(&quot;x&quot;)" in orphan.content.decode()
 
 
+ROW = {
+    "id": 7001,
+    "answer": "Booked: Anna",
+    "fingerprint": "f00",
+    "digest": "d1g",
+    "name": "By hand",
+}
+
+
+def orphan_of(table: str) -> str:
+    entry = LedgerEntry.objects.create(
+        app="x", kind="table", table=table, archived_as=f"archive.{table}", back_at=timezone.now()
+    )
+    orphan = Orphan.objects.create(entry=entry, foreign_key="x", row=ROW)
+    return f"/admin/rollback/orphan/{orphan.pk}/change/"
+
+
+@pytest.mark.parametrize("table", ["scheduling_calendarfeed", "holidays_holiday_teachers"])
+def test_a_row_set_aside_without_what_is_said_to_nobody(office: Client, table: str) -> None:
+    """Also to whoever may see everything. What joins two tables is read by who reads whose it is."""
+    page = orphan_of(table)
+    root = Client()
+    root.force_login(User.objects.create_superuser("root@school.example", "correct horse"))
+    for browser in (office, root):
+        text = text_of(browser, page)
+        assert "By hand" in text
+        for unsaid in ("Booked: Anna", "f00", "d1g"):
+            assert unsaid not in text
+
+
+@pytest.mark.parametrize("table", ["scheduling_idempotencykey", "x"])
+def test_a_row_set_aside_is_for_whoever_sees_others_of_its_kind(office: Client, table: str) -> None:
+    """Of a table that the code does not know, nobody in the office does."""
+    text = text_of(office, orphan_of(table))
+    assert "Only who may see the other rows of this table" in text
+    assert "By hand" not in text
+    assert "7001" in text or table != "x"
+
+
+def test_the_list_of_rows_set_aside_has_their_keys_only(office: Client) -> None:
+    orphan_of("holidays_holiday")
+    text = text_of(office, "/admin/rollback/orphan/")
+    assert "7001" in text
+    assert "By hand" not in text
+
+
 # ---------------------------------------------------------------- backups
 
 

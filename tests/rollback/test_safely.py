@@ -24,26 +24,26 @@ from tests.rollback.guarding import (
     NEWEST,
     applied,
     asked,
-    guarded,
     migrate,
     proved,
     receipt,
+    waiting,
 )
 from tests.rollback.others import ACTOR, other_session
 
-__all__ = ["guarded", "proved", "receipt"]
+__all__ = ["proved", "receipt", "waiting"]
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("guarded"),
+    pytest.mark.usefixtures("waiting"),
 ]
 
 
-def test_there_and_back_with_a_backup_of_its_own() -> None:
+def test_the_whole_way_with_a_backup_of_its_own() -> None:
     """The whole way once, backup included; the others take the one that is there."""
     heard: list[str] = []
     done = safely.migrate(asked=asked(), say=heard.append)
-    assert NEWEST not in applied()
+    assert NEWEST in applied()
     assert any("is proved" in one for one in heard)
     assert (shelf.folder() / done.receipt).exists()
     change = SchemaChange.objects.get()
@@ -56,15 +56,15 @@ def test_there_and_back_with_a_backup_of_its_own() -> None:
 
 
 def test_nothing_to_do(receipt: backups.Receipt) -> None:
-    assert safely.migrate(asked=asked(NEWEST), say=str).plan == ""
+    assert safely.migrate(asked=asked(BEFORE), say=str).plan == ""
 
 
 def test_prepared_it_lets_a_plain_migrate_through(receipt: backups.Receipt) -> None:
     done = safely.migrate(asked=asked(prepare=True, reuse=True), say=str)
     assert done.permit is not None
-    assert NEWEST in applied()
-    migrate()
     assert NEWEST not in applied()
+    migrate()
+    assert NEWEST in applied()
 
 
 @pytest.mark.parametrize("words", [("nobody", ""), ("holidays", "0099")])
@@ -85,7 +85,7 @@ def test_without_a_backup_it_ends_before_it_begins(settings: Any, tmp_path: Path
     settings.BACKUP_DIR.write_text("no folder")
     with pytest.raises(safely.MigrationRefused, match="BACKUP_DIR"):
         safely.migrate(asked=asked(), say=str)
-    assert NEWEST in applied()
+    assert NEWEST not in applied()
 
 
 def test_a_table_in_use_is_waited_for_two_seconds_at_a_time(
@@ -118,7 +118,7 @@ def test_a_table_that_stays_in_use_is_left_and_the_holder_named(
             safely.migrate(asked=asked(reuse=True, deadline=0), say=str)
     assert "Done before: nothing." in str(failed.value)
     assert receipt.name in str(failed.value)
-    assert NEWEST in applied()
+    assert NEWEST not in applied()
     change = SchemaChange.objects.get()
     assert change.succeeded is False
     assert change.finished_at is not None
@@ -241,13 +241,13 @@ def command(*words: str, **options: Any) -> tuple[str, str]:
 
 
 def test_the_command_says_what_it_did(receipt: backups.Receipt) -> None:
-    said, _warned = command("holidays", "0002", reuse=True)
+    said, _warned = command("holidays", "0003", reuse=True)
     assert "Migrated and compared" in said
     assert receipt.name in said
 
 
 def test_the_command_breaks_the_glass_too() -> None:
-    said, _warned = command("holidays", "0002", break_glass="No disk.")
+    said, _warned = command("holidays", "0003", break_glass="No disk.")
     assert "WITHOUT a backup" in said
     assert SchemaChange.objects.get().broken_glass == "No disk."
     assert Incident.objects.get().events.filter(payload__text__icontains="No disk.").exists()
@@ -262,14 +262,14 @@ def test_a_glass_is_not_broken_for_a_preparation() -> None:
 def test_the_name_of_the_database_has_to_be_typed(given: str, settings: Any) -> None:
     settings.SCHEMA_CONFIRM = True
     with pytest.raises(CommandError, match=connection.settings_dict["NAME"]):
-        command("holidays", "0002", confirm=given)
-    assert NEWEST in applied()
+        command("holidays", "0003", confirm=given)
+    assert NEWEST not in applied()
 
 
 def test_whoever_types_the_name_goes_on(settings: Any) -> None:
     settings.SCHEMA_CONFIRM = True
     name = connection.settings_dict["NAME"]
-    assert "Nothing to migrate" in command("holidays", NEWEST, confirm=name)[0]
+    assert "Nothing to migrate" in command("holidays", BEFORE, confirm=name)[0]
 
 
 def test_a_refusal_of_the_database_is_told(receipt: backups.Receipt, written: Any) -> None:
