@@ -78,6 +78,23 @@ def _phase_run(facts: Facts) -> Finding | None:
     return Finding(state=State.STOPPED, words=words % values, next=RESUME)
 
 
+def _run_failed(facts: Facts) -> Finding | None:
+    """One that has moved tables, or was to bring them back, and did not get to its end."""
+    run = facts.run
+    if run is None or run.status != "failed" or not run.moves or not facts.entries:
+        return None
+    words = _(
+        "Phase run %(id)s failed (%(step)s), and tables are in the archive: %(names)s. Why stands in "
+        "manage.py rollback phases. When that is put right, it goes on where it was."
+    )
+    values = {
+        "id": run.id,
+        "step": run.step or "–",
+        "names": listed([str(one) for one in facts.entries]),
+    }
+    return Finding(state=State.STOPPED, words=words % values, next=RESUME)
+
+
 def _unchecked(facts: Facts) -> Finding | None:
     if not facts.unvalidated:
         return None
@@ -160,6 +177,7 @@ def _half(facts: Facts) -> Finding | None:
 
 CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
     _phase_run,
+    _run_failed,
     _gone,
     _moved_by_hand,
     _strays,
