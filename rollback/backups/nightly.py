@@ -20,11 +20,12 @@ def tonight() -> str:
     """:returns: the new backup's name; empty where none is wanted, needed, or another process makes one
     :raises BackupFailed:
     """
-    newest = age.of_newest()
-    is_fresh = newest.as_of is not None and newest.now - newest.as_of < FRESH
-    if is_fresh or not settings.BACKUP_NIGHTLY:
+    if not settings.BACKUP_NIGHTLY:
         return ""
     try:
+        newest = age.on_shelf()
+        if newest.as_of is not None and newest.now - newest.as_of < FRESH:
+            return ""
         receipt = make(say=lambda words: None)
     except BackupRuns:
         return ""
@@ -38,8 +39,17 @@ def tonight() -> str:
 
 
 def look() -> bool:
-    """:returns: whether all is well. Said each time it is not: it is for whoever reads the log."""
-    words = age.sentence(age.of_newest())
+    """By the files: rows would go on saying that all is well when the disk is gone.
+
+    :returns: whether all is well. Said each time it is not: it is for whoever reads the log.
+    """
+    if not settings.BACKUP_NIGHTLY:
+        return True
+    last = age.failed_since()
+    try:
+        words = age.sentence(age.on_shelf())
+    except BackupFailed as error:
+        words = str(error)
     if words:
-        log.error("backups.none_proved", because=words, last_attempt=age.failed_since())
+        log.error("backups.none_proved", because=words, last_attempt=last)
     return not words

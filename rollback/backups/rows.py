@@ -1,6 +1,6 @@
 """Rows for whoever looks on: the console, the metrics. What counts is the receipt beside the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 from django.db import Error, connection, transaction
@@ -73,6 +73,27 @@ def refused(name: str, why: str) -> None:
     """One that was proved once, and is not what it was."""
     known = Backup.objects.filter(name=name)
     _try(lambda: known.update(status=Backup.Status.FAILED, error=why))
+
+
+def claimed() -> list[int]:
+    """The rows that say there is a proved backup. Asked before the folder is looked into: what is proved
+    meanwhile is in the folder before it has its row.
+    """
+    return list(Backup.objects.filter(status=Backup.Status.VERIFIED).values_list("pk", flat=True))
+
+
+def follow(newest: Receipt | None, *, claimed: Collection[int], why: str = "") -> None:
+    """newest: in the folder. A row that says there is a newer one says too much, and whoever looks on would
+    believe it. One that came back, as with its disk, is proved again.
+    """
+    lost = Backup.objects.filter(pk__in=claimed, status=Backup.Status.VERIFIED)
+    if newest is not None:
+        lost = lost.filter(as_of__gt=newest.as_of).exclude(name=newest.name)
+        known = Backup.objects.filter(name=newest.name).exclude(status=Backup.Status.VERIFIED)
+        proved = {"status": Backup.Status.VERIFIED, "error": "", "as_of": newest.as_of}
+        _try(lambda: known.update(**proved))
+    words = why or _("It is not in the folder with the backups any more as it was proved.")
+    _try(lambda: lost.update(status=Backup.Status.FAILED, error=words))
 
 
 def _try(write: Callable[[], object]) -> None:

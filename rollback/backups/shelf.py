@@ -128,13 +128,14 @@ def _item(path: Path, of: Identity) -> Item:
 
 def newest_verified(*, within: timedelta | None = None) -> Receipt | None:
     """Of this database, its file read again and found as it was proved. within: no older than that, by
-    the database's clock.
+    the database's clock. What says it is of later than now proves nothing about now.
     """
     with source.school().connect() as connection:
         (now,) = source.one_row(connection, "SELECT clock_timestamp()")
         identity = source.identity(connection)
     for receipt in intact(of=identity):
-        return receipt if within is None or now - receipt.as_of <= within else None
+        if receipt.as_of <= now:
+            return receipt if within is None or now - receipt.as_of <= within else None
     return None
 
 

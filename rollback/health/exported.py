@@ -251,7 +251,7 @@ def backups(connection: Connection) -> Iterable[GaugeMetricFamily]:
     wanted.add_metric([], settings.BACKUP_NIGHTLY)
     query = """
         SELECT extract(epoch FROM clock_timestamp() - max(as_of)) FROM rollback_backup
-         WHERE status = 'verified' HAVING max(as_of) IS NOT NULL
+         WHERE status = 'verified' AND as_of <= clock_timestamp() HAVING max(as_of) IS NOT NULL
     """
     for (seconds,) in rows(connection, query):
         age.add_metric([], float(seconds))

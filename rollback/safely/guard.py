@@ -49,6 +49,7 @@ def check_plan(sender: Any, plan: Plan, using: str, **kwargs: Any) -> None:
     if plan and _is_allowed(plan):
         # At every try: a feature may have been switched on during the backup, or while a table was in use.
         check_backwards(plan, glass=_glass.get(), using=using)
+        check_home(plan, glass=_glass.get(), using=using)
         return
     if not plan or not settings.SCHEMA_GUARD or nothing_to_lose(using):
         return
@@ -115,8 +116,8 @@ def check_backwards(plan: Plan, *, glass: bool = False, using: str = "default") 
         raise MigrationRefused(
             f"Not migrated: it would take away tables of {', '.join(apps)}, which one person alone does "
             "not decide. Run manage.py rollback phase 1: a second person approves it, and every row is "
-            "proved; from there safe_migrate APP MIGRATION brings back as much as is wanted. Without the "
-            'second person, into an incident\'s timeline: safe_migrate --break-glass "why". '
+            "proved; manage.py rollback reapply brings them back. Without the second person, into an "
+            'incident\'s timeline: safe_migrate --break-glass "why". '
             f"The plan: {in_words(steps(plan))}."
         )
 

@@ -90,6 +90,8 @@ def check(receipt: Receipt) -> None:
     :raises PermitRefused:
     """
     age = _now() - receipt.as_of
+    if age < timedelta():
+        raise PermitRefused(f"{receipt.name} says it is of later than now, by the database's clock")
     if age > OLDEST:
         minutes = round(age.total_seconds() / 60)
         raise PermitRefused(
@@ -101,7 +103,7 @@ def check(receipt: Receipt) -> None:
 
 def _is_fresh(name: str, folder: Path) -> bool:
     try:
-        return _now() - backups.read(folder / name).as_of <= OLDEST
+        return timedelta() <= _now() - backups.read(folder / name).as_of <= OLDEST
     except (ReceiptRefused, OSError):
         return False
 

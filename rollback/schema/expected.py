@@ -1,7 +1,8 @@
 """What the migrations would make of a table, beside what is there: to the letter, in PostgreSQL's own words.
 
 The models' tables are made again as temporary ones, empty and seen by nobody, and rolled back: so the server
-writes both definitions, and whatever its version is, equal means equal.
+writes both definitions, and whatever its version is, equal means equal. In a database that was restored it
+has read some of them back in its own words, and writes those in others: what differs is sent the same way.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 from django.utils.translation import gettext as _
+from psycopg import sql
 
 from rollback.schema import catalog
 from rollback.schema.catalog import PUBLIC, Shape
@@ -22,6 +24,8 @@ from rollback.schema.operations import ArchivingCreateModel, tables_of
 # "app.model", small letters → the operation that makes it.
 Makers = Mapping[str, ArchivingCreateModel]
 NOT_VALID = " NOT VALID"
+# After so many restores PostgreSQL reads in its own words as it wrote them.
+RESTORED = 2
 
 
 class Expected(NamedTuple):
@@ -39,11 +43,49 @@ def drifted(models: Sequence[type[Model]], makers: Makers) -> dict[str, list[str
     with _rolled_back() as cursor:
         for table, expected in _made(cursor, models, makers).items():
             if catalog.exists(cursor, PUBLIC, table) and (
-                words := differences(expected.shape, catalog.shape(cursor, PUBLIC, table))
-                + _keys(cursor, table, expected.keys)
+                words := _shape(cursor, table, expected.shape) + _keys(cursor, table, expected.keys)
             ):
                 found[table] = words
     return found
+
+
+def _shape(cursor: CursorWrapper, table: str, wanted: Shape) -> list[str]:
+    found = catalog.shape(cursor, PUBLIC, table)
+    for _time in range(RESTORED):
+        if wanted == found:
+            break
+        _restore(cursor, table, wanted, found)
+        wanted = catalog.shape(cursor, _temporary(cursor), table)
+    return differences(wanted, found)
+
+
+def _restore(cursor: CursorWrapper, table: str, wanted: Shape, found: Shape) -> None:
+    """What is written otherwise in `found` is made once more of its own text, as a restore would."""
+    name = sql.Identifier(_temporary(cursor), table)
+    for key in _written_otherwise(wanted.constraints, found.constraints):
+        if not wanted.constraints[key].startswith(("CHECK", "EXCLUDE")):
+            continue
+        again = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}, ADD CONSTRAINT {} ").format(
+            name, sql.Identifier(key), sql.Identifier(key)
+        )
+        cursor.execute(again + sql.SQL(wanted.constraints[key]))
+    for key in _written_otherwise(wanted.indexes, found.indexes):
+        index = sql.Identifier(_temporary(cursor), key)
+        cursor.execute("SELECT pg_get_indexdef(%s::regclass)", [index.as_string(None)])
+        (definition,) = cursor.fetchone()
+        cursor.execute(sql.SQL("DROP INDEX {}").format(index))
+        cursor.execute(definition)
+    for key in _written_otherwise(wanted.columns, found.columns):
+        column = wanted.columns[key]
+        if column.default and not column.generated:
+            again = sql.SQL("ALTER TABLE {} ALTER {} SET DEFAULT ").format(
+                name, sql.Identifier(key)
+            )
+            cursor.execute(again + sql.SQL(column.default))
+
+
+def _written_otherwise(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    return [key for key in wanted if key in found and wanted[key] != found[key]]
 
 
 def differences(wanted: Shape, found: Shape) -> list[str]:
@@ -110,13 +152,19 @@ def _made(
         for statement in created:
             cursor.execute(statement)
     cursor.execute("SELECT set_config('search_path', %s, true)", [usual])
-    cursor.execute("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()")
-    (temporary,) = cursor.fetchone() or ("pg_temp",)
+    temporary = _temporary(cursor)
     return {
         table: Expected(catalog.shape(cursor, temporary, table), keys.get(table, {}))
         for model in models
         for table in tables_of(model)
     }
+
+
+def _temporary(cursor: CursorWrapper) -> str:
+    """The schema in which this session's temporary tables are."""
+    cursor.execute("SELECT nspname FROM pg_namespace WHERE oid = pg_my_temp_schema()")
+    (name,) = cursor.fetchone() or ("pg_temp",)
+    return str(name)
 
 
 def _collect(

@@ -1,5 +1,6 @@
 """What is there of the schema, recorded and real, as the doctor looks at it. No model is asked."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 from django.db.models import Model
 
+from rollback.domain.phases import Phase, next_step
 from rollback.schema import expected, ledger
 from rollback.schema.catalog import ARCHIVE, PUBLIC
 from rollback.schema.ledger import Entry
@@ -34,7 +36,7 @@ UNVALIDATED = """
 """
 NEWEST_RUN = """
     SELECT id, status, lease_owner, coalesce(lease_until > clock_timestamp(), false),
-           coalesce(progress -> -1 ->> 'name', '')
+           progress, target
       FROM rollback_phaserun ORDER BY id DESC LIMIT 1
 """
 FLAGS_ON = """
@@ -45,13 +47,16 @@ FLAGS_ON = """
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """The newest phase run. held: its lease has not run out. step: where it is or was."""
+    """The newest phase run. held: its lease has not run out. step: the first that is not done. moves: it
+    is one that takes the tables away, or brings them back.
+    """
 
     id: int
     status: str
     owner: str
     held: bool
     step: str
+    moves: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,8 +250,17 @@ def _newest_run(cursor: CursorWrapper) -> Run | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    id_, status, owner, held, step = row
-    return Run(id=id_, status=status, owner=owner, held=held, step=step)
+    id_, status, owner, held, progress, target = row
+    # Without a model Django leaves JSON as it is.
+    steps = json.loads(progress) if isinstance(progress, str) else progress
+    return Run(
+        id=id_,
+        status=status,
+        owner=owner,
+        held=held,
+        step=next_step(steps) or "",
+        moves=target in (Phase.TABLES, Phase.BACK),
+    )
 
 
 def _flags(cursor: CursorWrapper) -> list[str]:

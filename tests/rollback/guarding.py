@@ -46,8 +46,9 @@ def guarded(settings: Any, tmp_path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def waiting(settings: Any, tmp_path: Path) -> Iterator[None]:
-    """As `guarded`, of the release before: its newest migration waits."""
+    """As `guarded`, of the release before: its newest migration waits, and was never there."""
     move(BEFORE)
+    forget_the_archive()
     yield from _guarded(settings, tmp_path)
 
 
@@ -76,6 +77,13 @@ def receipt(proved: Path, settings: Any) -> backups.Receipt:
 def move(target: str) -> None:
     """Past the guard, which knows only of whoever says `migrate`; and past its signals, which take long."""
     MigrationExecutor(connection).migrate([("holidays", target)])
+
+
+def forget_the_archive() -> None:
+    for entry in LedgerEntry.objects.filter(back_at=None):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {entry.archived_as}")
+        entry.delete()
 
 
 def plan(target: str = NEWEST) -> Plan:

@@ -422,16 +422,77 @@ def test_one_that_fails_is_said_and_kept_in_mind(where: Path, settings: Any) -> 
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("hours", "is_well"), [(25.9, True), (26.1, False)])
-def test_26_hours(hours: float, is_well: bool, settings: Any) -> None:
-    Backup.objects.create(
-        name="x", status="verified", as_of=timezone.now() - timedelta(hours=hours)
-    )
-    Backup.objects.create(name="y", status="failed", as_of=timezone.now())
+@pytest.mark.parametrize(("hours", "is_well"), [(25.9, True), (26.1, False), (-1, False)])
+def test_26_hours(
+    hours: float, is_well: bool, proved: backups.Receipt, where: Path, settings: Any
+) -> None:
+    """Those that say they are of later than now prove nothing about now."""
+    receipt = another(proved, where, hours=hours)
+    Backup.objects.create(name=receipt.name, status="verified", as_of=receipt.as_of)
     assert tasks.look_for_backup(), "where none is wanted nothing is missing"
     settings.BACKUP_NIGHTLY = True
     assert tasks.look_for_backup() is is_well
-    assert age.sentence(age.of_newest()).startswith("No proved backup") is not is_well
+    assert (age.sentence(age.of_newest()) == "") is is_well
+
+
+@pytest.mark.django_db
+def test_a_future_backup_is_not_taken_for_one_of_tonight(
+    proved: backups.Receipt, where: Path, settings: Any
+) -> None:
+    settings.BACKUP_NIGHTLY = True
+    future, old = another(proved, where, hours=-1), another(proved, where, hours=3)
+    assert backups.newest_verified() == old
+    old.path.unlink()
+    assert backups.newest_verified() is None
+    assert tasks.backup() not in ("", future.name)
+
+
+@pytest.mark.django_db
+def test_a_disk_that_is_lost_is_seen_the_same_night(where: Path, settings: Any) -> None:
+    settings.BACKUP_NIGHTLY = True
+    first = tasks.backup()
+    assert tasks.look_for_backup()
+    shutil.move(where, where.with_name("lost"))
+    with capture_logs() as lines:
+        assert not tasks.look_for_backup()
+    assert lines[-1]["because"] == "There is no proved backup: run manage.py backup."
+    row = Backup.objects.get(name=first)
+    assert (row.status, "not in the folder" in row.error) == (Backup.Status.FAILED, True)
+    assert age.sentence(age.of_newest()), "the console goes by the rows, and says it too"
+    second = tasks.backup()
+    assert second not in ("", first)
+    assert tasks.look_for_backup()
+    shutil.rmtree(where)
+    shutil.move(where.with_name("lost"), where)
+    assert tasks.look_for_backup(), "it is there again"
+    row.refresh_from_db()
+    assert (row.status, row.error) == (Backup.Status.VERIFIED, "")
+    assert Backup.objects.get(name=second).status == Backup.Status.FAILED
+
+
+@pytest.mark.django_db
+def test_a_file_that_was_spoiled_is_no_backup_for_the_alarm(
+    proved: backups.Receipt, where: Path, settings: Any
+) -> None:
+    settings.BACKUP_NIGHTLY = True
+    receipt = another(proved, where, hours=1)
+    assert tasks.look_for_backup()
+    whole = receipt.path.read_bytes()
+    receipt.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert not tasks.look_for_backup()
+
+
+@pytest.mark.django_db
+def test_a_folder_that_cannot_be_looked_into_is_the_alarm(where: Path, settings: Any) -> None:
+    settings.BACKUP_NIGHTLY = True
+    name = tasks.backup()
+    settings.BACKUP_DIR = where / name / "below"
+    with capture_logs() as lines:
+        assert not tasks.look_for_backup()
+    assert "Correct BACKUP_DIR" in lines[-1]["because"]
+    assert not Backup.objects.filter(status="verified").exists()
+    with pytest.raises(backups.BackupFailed, match="Correct BACKUP_DIR"):
+        tasks.backup()
 
 
 @pytest.mark.django_db

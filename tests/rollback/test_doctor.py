@@ -15,6 +15,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from rollback import doctor
 from rollback.doctor import Diagnosis, State
+from rollback.domain import phases
+from rollback.domain.phases import Phase
 from rollback.models import LedgerEntry
 from rollback.schema import found, reverse
 from scheduling.models import IdempotencyKey
@@ -316,13 +318,24 @@ def without_what_follows() -> Iterator[None]:
 PHASE_RUN = """
     INSERT INTO rollback_phaserun (target, mode, status, reason, operator_name, approver_name, progress,
                                    before, proof, error, lease_owner, lease_until)
-    VALUES (1, 'kill', 'running', 'test', 'Ada', '', '{progress}', '{{}}', '{{}}', '', 'host 12', {until})
+    VALUES ({target}, 'kill', '{status}', 'test', 'Ada', '', '{progress}', '{{}}', '{{}}', '', 'host 12',
+            {until})
 """
 
 
-def phase_run(until: str) -> str:
-    progress = json.dumps([{"name": "tables", "state": "running"}])
-    return PHASE_RUN.format(progress=progress, until=until)
+def phase_run(
+    until: str, *, at: str = "tables", status: str = "running", target: Phase = Phase.TABLES
+) -> str:
+    """As far as that step, of all that such a run has."""
+    planned = phases.planned(target, whole=False, guarded=True)
+    where = [step.value for step in planned].index(at)
+    states = ["done"] * where + [status] + ["waiting"] * (len(planned) - where - 1)
+    progress = [
+        {"name": step.value, "state": state} for step, state in zip(planned, states, strict=True)
+    ]
+    return PHASE_RUN.format(
+        progress=json.dumps(progress), until=until, status=status, target=int(target)
+    )
 
 
 @pytest.mark.parametrize(
@@ -337,8 +350,30 @@ def test_a_phase_run_in_the_middle(until: str, state: State, command: str) -> No
     with undone(phase_run(until)):
         seen = examine()
     assert (seen.state, seen.next) == (state, command)
-    assert "tables" in seen.words
+    assert "(tables)" in seen.words
     assert "host 12" in seen.words
+
+
+@pytest.mark.parametrize(
+    "at", [step.value for step in phases.planned(1, whole=False, guarded=True)]
+)
+def test_the_step_that_is_named_is_the_first_that_is_not_done(at: str) -> None:
+    with undone(phase_run("NULL", at=at)):
+        assert f"({at})" in examine().words
+
+
+@pytest.mark.parametrize(("at", "target"), [("proof", Phase.TABLES), ("home", Phase.BACK)])
+def test_a_run_that_failed_and_left_tables_away(archived: None, at: str, target: Phase) -> None:
+    with undone(phase_run("NULL", at=at, status="failed", target=target)):
+        seen = examine()
+    assert (seen.state, seen.next) == (State.STOPPED, doctor.RESUME)
+    assert f"failed ({at})" in seen.words
+    assert "scheduling_timeoff" in seen.words
+
+
+def test_a_run_that_failed_and_moved_nothing_is_over() -> None:
+    with undone(phase_run("NULL", at="quiet", status="failed")):
+        assert examine().state == State.IN_PLACE
 
 
 def test_what_else_was_seen_is_said_as_well() -> None:

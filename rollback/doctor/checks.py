@@ -1,144 +1,38 @@
-"""What state the schema is in, and the one safe next action. Reads, changes nothing, and needs no table of
-ours: what it looks at may be half there.
-"""
+"""What is seen in the facts: each a sentence, and what to do about it. Changes nothing."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import TextChoices
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from psycopg.errors import LockNotAvailable
 
 from rollback import registry
-from rollback.domain.errors import without_rows
-from rollback.schema import found
+from rollback.doctor.findings import (
+    AGAIN,
+    BACKUP,
+    BACKUPS,
+    FINISH,
+    KILL,
+    MANAGE,
+    REAPPLY,
+    RESUME,
+    Finding,
+    State,
+)
 from rollback.schema.digest import digest
-from rollback.schema.found import GROUND, Facts, History
+from rollback.schema.found import Facts, History
 from rollback.schema.ledger import Entry
 
 
-class State(TextChoices):
-    """From the worst to the best: where there are several, the first is the diagnosis."""
-
-    EMPTY = "empty", gettext_lazy("nothing there yet")
-    UNKNOWN = "unknown", gettext_lazy("made by another version")
-    UNDER_WAY = "under_way", gettext_lazy("being changed right now")
-    STOPPED = "stopped", gettext_lazy("stopped in the middle")
-    FAKED = "faked", gettext_lazy("recorded otherwise than it is")
-    LOST = "lost", gettext_lazy("tables missing")
-    STRAY = "stray", gettext_lazy("archive and ledger disagree")
-    HALF = "half", gettext_lazy("half of it away")
-    DRIFT = "drift", gettext_lazy("tables changed by hand")
-    WAITING = "waiting", gettext_lazy("migrations not applied")
-    UNCHECKED = "unchecked", gettext_lazy("foreign keys not checked")
-    UNSEALED = "unsealed", gettext_lazy("archive not counted")
-    CHANGED = "changed", gettext_lazy("archived rows changed")
-    ARCHIVED = "archived", gettext_lazy("archived")
-    IN_PLACE = "in_place", gettext_lazy("in place")
-
-
-SOUND = (State.IN_PLACE, State.ARCHIVED)
-# After these nothing else can be told.
-LAST_WORD = (State.EMPTY, State.UNKNOWN)
-
-MANAGE = "python manage.py "
-AGAIN = MANAGE + "rollback doctor"
-BACKUP = MANAGE + "backup"
-BACKUPS = MANAGE + "backup list"
-FINISH = MANAGE + "rollback finish"
-REAPPLY = MANAGE + 'rollback reapply --reason "they are needed again"'
-RESUME = MANAGE + "rollback resume"
-KILL = MANAGE + 'rollback kill --reason "tables are missing"'
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """next: a command; empty where there is nothing to do."""
-
-    state: State
-    words: str
-    next: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Diagnosis(Finding):
-    """also: what else was seen, to be looked at when the first is mended."""
-
-    also: tuple[str, ...] = field(default=())
-
-    @property
-    def sound(self) -> bool:
-        return self.state in SOUND
-
-
-def examine(*, thorough: bool = False) -> Diagnosis:
-    """thorough: also whether what lies in the archive is as it was put there, which reads all of it."""
-    try:
-        with _reading() as cursor:
-            facts = found.look(cursor)
-            seen = list(_seen(cursor, facts, thorough=thorough))
-        if not any(one.state in LAST_WORD for one in seen):
-            seen += _drift(facts)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, LockNotAvailable):
-            raise
-        seen = [_held()]
-    worst, *others = sorted(seen, key=lambda one: list(State).index(one.state)) or [_sound(facts)]
-    return Diagnosis(
-        state=worst.state,
-        words=worst.words,
-        next=worst.next,
-        also=tuple(one.words for one in others),
-    )
-
-
-def older() -> Finding | None:
-    """The cheap part, for a start: a database that this code's migrations would only break."""
-    with _reading() as cursor:
-        facts = found.look(cursor)
-    return _unknown(facts) or _out_of_order(facts)
-
-
-@contextmanager
-def _reading() -> Iterator[CursorWrapper]:
-    begins = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if begins:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET LOCAL lock_timeout = '2s'")
-        yield cursor
-
-
-def _seen(cursor: CursorWrapper, facts: Facts, *, thorough: bool) -> Iterator[Finding]:
-    for first in (_empty, _unknown, _out_of_order):
-        if finding := first(facts):
-            yield finding
-            return
-    for check in CHECKS:
-        if finding := check(facts):
-            yield finding
-    for history in facts.histories:
-        yield from _history(facts, history)
-    for history in map(facts.history, GROUND):
-        yield from _ground(facts, history)
-    if thorough and (finding := _changed(cursor, facts)):
-        yield finding
-
-
-def _empty(facts: Facts) -> Finding | None:
+def empty(facts: Facts) -> Finding | None:
     if any(facts.recorded.values()):
         return None
     words = _("No migration is recorded: there is no school in this database.")
     return Finding(state=State.EMPTY, words=words, next=MANAGE + "setup")
 
 
-def _unknown(facts: Facts) -> Finding | None:
+def unknown(facts: Facts) -> Finding | None:
     if not (strangers := facts.strangers):
         return None
     app, name = strangers[0]
@@ -149,12 +43,12 @@ def _unknown(facts: Facts) -> Finding | None:
     )
     return Finding(
         state=State.UNKNOWN,
-        words=words % {"names": _listed([f"{a}.{n}" for a, n in strangers])},
+        words=words % {"names": listed([f"{a}.{n}" for a, n in strangers])},
         next=f"git log --all --oneline -- {app}/migrations/{name}.py",
     )
 
 
-def _out_of_order(facts: Facts) -> Finding | None:
+def out_of_order(facts: Facts) -> Finding | None:
     if not (pairs := facts.out_of_order):
         return None
     words = _(
@@ -164,7 +58,7 @@ def _out_of_order(facts: Facts) -> Finding | None:
     names = [f"{child} ({parent})" for child, parent in pairs]
     return Finding(
         state=State.UNKNOWN,
-        words=words % {"names": _listed(names)},
+        words=words % {"names": listed(names)},
         next=MANAGE + "showmigrations --plan",
     )
 
@@ -184,6 +78,23 @@ def _phase_run(facts: Facts) -> Finding | None:
     return Finding(state=State.STOPPED, words=words % values, next=RESUME)
 
 
+def _run_failed(facts: Facts) -> Finding | None:
+    """One that has moved tables, or was to bring them back, and did not get to its end."""
+    run = facts.run
+    if run is None or run.status != "failed" or not run.moves or not facts.entries:
+        return None
+    words = _(
+        "Phase run %(id)s failed (%(step)s), and tables are in the archive: %(names)s. Why stands in "
+        "manage.py rollback phases. When that is put right, it goes on where it was."
+    )
+    values = {
+        "id": run.id,
+        "step": run.step or "–",
+        "names": listed([str(one) for one in facts.entries]),
+    }
+    return Finding(state=State.STOPPED, words=words % values, next=RESUME)
+
+
 def _unchecked(facts: Facts) -> Finding | None:
     if not facts.unvalidated:
         return None
@@ -191,7 +102,7 @@ def _unchecked(facts: Facts) -> Finding | None:
         "Foreign keys that hold for new rows only, because those that came back were not looked at yet: "
         "%(keys)s."
     )
-    keys = _listed([f"{table}.{key}" for table, key in facts.unvalidated])
+    keys = listed([f"{table}.{key}" for table, key in facts.unvalidated])
     return Finding(state=State.UNCHECKED, words=words % {"keys": keys}, next=FINISH)
 
 
@@ -204,7 +115,7 @@ def _unsealed(facts: Facts) -> Finding | None:
     if not names:
         return None
     words = _("In the archive, but not counted yet: %(names)s.")
-    return Finding(state=State.UNSEALED, words=words % {"names": _listed(names)}, next=FINISH)
+    return Finding(state=State.UNSEALED, words=words % {"names": listed(names)}, next=FINISH)
 
 
 def _gone(facts: Facts) -> Finding | None:
@@ -220,7 +131,7 @@ def _gone(facts: Facts) -> Finding | None:
         "The ledger says that these are in the archive, and they are not: %(names)s. "
         "Their rows are only in backups."
     )
-    return Finding(state=State.LOST, words=words % {"names": _listed(names)}, next=BACKUPS)
+    return Finding(state=State.LOST, words=words % {"names": listed(names)}, next=BACKUPS)
 
 
 def _moved_by_hand(facts: Facts) -> Finding | None:
@@ -234,7 +145,7 @@ def _moved_by_hand(facts: Facts) -> Finding | None:
     )
     recorded = [one.app for one in moved if facts.history(one.app).applied]
     right = f"{MANAGE}migrate --fake {recorded[0]} zero" if recorded else FINISH
-    names = _listed([str(one) for one in moved])
+    names = listed([str(one) for one in moved])
     return Finding(state=State.STRAY, words=words % {"names": names}, next=right)
 
 
@@ -245,7 +156,7 @@ def _strays(facts: Facts) -> Finding | None:
         "In the archive, and the ledger knows nothing of it: %(names)s. No migration will bring it back; "
         "make a backup before anything else."
     )
-    return Finding(state=State.STRAY, words=words % {"names": _listed(names)}, next=BACKUP)
+    return Finding(state=State.STRAY, words=words % {"names": listed(names)}, next=BACKUP)
 
 
 def _half(facts: Facts) -> Finding | None:
@@ -259,13 +170,14 @@ def _half(facts: Facts) -> Finding | None:
     away = [str(one) for one in facts.entries]
     return Finding(
         state=State.HALF,
-        words=words % {"here": _listed(here), "away": _listed(away)},
+        words=words % {"here": listed(here), "away": listed(away)},
         next=REAPPLY,
     )
 
 
 CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
     _phase_run,
+    _run_failed,
     _gone,
     _moved_by_hand,
     _strays,
@@ -275,7 +187,7 @@ CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
 )
 
 
-def _history(facts: Facts, history: History) -> Iterator[Finding]:
+def history(facts: Facts, history: History) -> Iterator[Finding]:
     """What is recorded of an app's migrations beside the tables and columns that are there."""
     if any(map(facts.moved_by_hand, facts.away_of(history.app))):
         return
@@ -291,7 +203,7 @@ def _history(facts: Facts, history: History) -> Iterator[Finding]:
         yield _faked(facts, history, really)
 
 
-def _ground(facts: Facts, history: History) -> Iterator[Finding]:
+def ground(facts: Facts, history: History) -> Iterator[Finding]:
     """Of the floors that are never taken away: whether all is there, and up to date."""
     if facts.lacking(history):
         yield _missing(facts, history)
@@ -301,7 +213,7 @@ def _ground(facts: Facts, history: History) -> Iterator[Finding]:
 
 def _waiting(history: History) -> Finding:
     words = _("Not applied yet: %(names)s.")
-    names = _listed([f"{history.app}.{name}" for name in history.waiting])
+    names = listed([f"{history.app}.{name}" for name in history.waiting])
     return Finding(
         state=State.WAITING,
         words=words % {"names": names},
@@ -334,7 +246,7 @@ def _missing(facts: Facts, history: History) -> Finding:
     burning = _flags_on(facts, history.app)
     return Finding(
         state=State.LOST,
-        words=words % {"names": _listed(lacking)},
+        words=words % {"names": listed(lacking)},
         next=KILL if burning else BACKUPS,
     )
 
@@ -349,14 +261,14 @@ def _flags_on(facts: Facts, app: str) -> list[str]:
     ]
 
 
-def _changed(cursor: CursorWrapper, facts: Facts) -> Finding | None:
+def changed(cursor: CursorWrapper, facts: Facts) -> Finding | None:
     names = [str(one) for one in facts.entries if facts.lies(one) and _differs(cursor, one)]
     if not names:
         return None
     words = _("These rows of the archive are not as they were put there: %(names)s.")
     return Finding(
         state=State.CHANGED,
-        words=words % {"names": _listed(names)},
+        words=words % {"names": listed(names)},
         next=MANAGE + "rollback archive list",
     )
 
@@ -365,42 +277,5 @@ def _differs(cursor: CursorWrapper, entry: Entry) -> bool:
     return bool(entry.digest) and digest(cursor, entry.schema, entry.name) != entry.digest
 
 
-def _drift(facts: Facts) -> Iterator[Finding]:
-    try:
-        tables = found.drifted(facts)
-    except ProgrammingError as error:
-        # Somebody who may read only, or a server that only follows another.
-        words = _("Whether tables were changed by hand could not be seen: %(error)s")
-        yield Finding(state=State.DRIFT, words=words % {"error": without_rows(error)}, next=AGAIN)
-        return
-    if tables:
-        words = _(
-            "Not as the migrations make it: %(tables)s. Back up first, then put it right by hand."
-        )
-        listed = "; ".join(f"{name}: {', '.join(what)}" for name, what in tables.items())
-        yield Finding(state=State.DRIFT, words=words % {"tables": listed}, next=BACKUP)
-
-
-def _held() -> Finding:
-    words = _("Somebody holds the tables for himself, as a migration does. Wait for it to end.")
-    return Finding(state=State.UNDER_WAY, words=words, next=AGAIN)
-
-
-def _sound(facts: Facts) -> Finding:
-    if not facts.entries:
-        words = _("All tables are in place, as the migrations make them.")
-        return Finding(state=State.IN_PLACE, words=words, next="")
-    words = _("The features' tables are in the archive: %(names)s.")
-    purged = [str(one) for one in facts.entries if one.purged]
-    if purged:
-        words += " " + _("Of these, purged: %(purged)s.")
-    names = _listed([str(one) for one in facts.entries])
-    return Finding(
-        state=State.ARCHIVED,
-        words=words % {"names": names, "purged": _listed(purged)},
-        next=REAPPLY,
-    )
-
-
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     return str(get_text_list(names, _("and")))
