@@ -382,9 +382,8 @@ def _value(column: Column) -> str:
 def _differing(column: Column, theirs: str, why: str) -> str:
     there = f"the school has “{theirs[:200]}”"
     if why:
-        return (
-            f"{there}, {why}, and an import never changes one; correct the line, or leave it out."
-        )
+        never = "and an import never changes one; change it in the office, or leave the line out."
+        return f"{there}, {why}, {never}"
     if column.fixed:
         return f"{there}, and an import never changes that; correct the line, or leave it out."
     return f"{there}; with --update the school takes over what the file says."

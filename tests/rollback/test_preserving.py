@@ -479,7 +479,7 @@ def test_an_account_of_the_office_is_not_changed_at_all(
     change(folder, "people.csv", "office@school.example,,", "office@school.example,Mallory,")
     assert refused(folder, update=update) == [
         "people.csv, line 4, column first_name: “Mallory”: the school has “”, this is an account of the "
-        "office, and an import never changes one; correct the line, or leave it out."
+        "office, and an import never changes one; change it in the office, or leave the line out."
     ]
 
 
