@@ -135,7 +135,7 @@ def folder(env: environ.Env, name: str, default: Path) -> Path:
     return found
 
 
-def backup_key(env: environ.Env, name: str) -> str:
+def signing_key(env: environ.Env, name: str) -> str:
     """Empty where none is set."""
     value = text(env, name, "")
     if value and (len(value) < 32 or len(set(value)) < 10):

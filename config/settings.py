@@ -66,7 +66,7 @@ MIGRATION_RULES = BASE_DIR / "config" / "migrations.toml"
 # ---------------------------------------------------------------- backups
 BACKUP_DIR = environment.folder(env, "BACKUP_DIR", VAR / "backups")
 # Signs receipts; without one SECRET_KEY does, and a new SECRET_KEY makes every older receipt worthless.
-BACKUP_KEY = environment.backup_key(env, "BACKUP_KEY")
+BACKUP_KEY = environment.signing_key(env, "BACKUP_KEY")
 # Past a pooler, or as a user who may make databases. Without: as everything else.
 BACKUP_DATABASE_URL = environment.database_address(env, "BACKUP_DATABASE_URL")
 PG_BIN = environment.text(env, "PG_BIN", "")
@@ -244,7 +244,7 @@ FEATURES = "config.features.FEATURES"
 PROBES = "config.probes.PLAN"
 PRESERVED_FACTS = "config.facts.FACTS"
 # Signs what `rollback export` writes; an import of a school with a key takes what was signed with the same.
-PRESERVATION_KEY = environment.text(env, "PRESERVATION_KEY", "")
+PRESERVATION_KEY = environment.signing_key(env, "PRESERVATION_KEY")
 REHEARSAL = "config.rehearsal.journey"
 WAFFLE_FLAG_MODEL = "rollback.Flag"
 WAFFLE_FLAG_DEFAULT = False

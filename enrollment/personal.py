@@ -44,6 +44,12 @@ class EraseBlocked(Exception):
     """Somebody else is writing just what has to be erased. Nothing was done; trying again helps."""
 
 
+class OutOfReach(Exception):
+    """Something that may be about the person is not where it should be: neither a copy nor an erasure would
+    be whole. Nothing was done; the message says who can find it.
+    """
+
+
 class Export(Protocol):
     def __call__(self, *, user: User) -> Mapping[str, Any]: ...
 
@@ -58,7 +64,7 @@ class Concerns(Protocol):
 
 
 class Reaching(Protocol):
-    def __call__(self, *, erasing: bool) -> AbstractContextManager[None]: ...
+    def __call__(self, *, erasing: bool, glancing: bool) -> AbstractContextManager[None]: ...
 
 
 def everybody(*, user: User) -> bool:
@@ -92,7 +98,7 @@ _contributors: dict[str, Contributor] = {}
 
 
 @contextmanager
-def _all_is_here(*, erasing: bool) -> Iterator[None]:
+def _all_is_here(*, erasing: bool, glancing: bool) -> Iterator[None]:
     yield
 
 
@@ -105,9 +111,13 @@ def plug_reaching(reaching: Reaching) -> None:
     _reaching = reaching
 
 
-def within_reach(*, erasing: bool = False) -> AbstractContextManager[None]:
-    """Contributors are asked in here: what they cover may lie elsewhere just now, and is the person's too."""
-    return _reaching(erasing=erasing)
+def within_reach(*, erasing: bool = False, glancing: bool = False) -> AbstractContextManager[None]:
+    """Contributors are asked in here: what they cover may lie elsewhere just now, and is the person's too.
+
+    glancing: only whether there is anything; of what is lost there is nothing then.
+    :raises OutOfReach: something is lost, and not only glanced at
+    """
+    return _reaching(erasing=erasing, glancing=glancing)
 
 
 def register(contributor: Contributor) -> None:
@@ -121,5 +131,5 @@ def registered() -> tuple[Contributor, ...]:
 
 
 def concerning(user: User) -> tuple[Contributor, ...]:
-    with within_reach():
+    with within_reach(glancing=True):
         return tuple(part for part in registered() if part.concerns(user=user))

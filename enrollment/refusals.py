@@ -15,6 +15,12 @@ from enrollment.operations.erase import AskAnAdmin, EraseRefused, LastSuperuser,
 from enrollment.operations.messages import TooManyMessages
 
 BUSY = gettext_lazy("Nothing was deleted: the school is busy. Please try again.")
+NO_COPY = gettext_lazy(
+    "There is no copy just now: part of what is kept about you cannot be reached. Please ask the office."
+)
+NOT_WHOLE = gettext_lazy(
+    "Nothing was deleted: part of what is kept about you cannot be reached. Please ask the office."
+)
 
 
 def why_refused(refused: EnrollmentRefused) -> str:

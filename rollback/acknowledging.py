@@ -19,6 +19,7 @@ from uuid import uuid4
 import psycopg
 import structlog
 
+from rollback.domain.errors import without_rows
 from rollback.domain.processes import kind_of
 
 log = structlog.get_logger(__name__)
@@ -146,7 +147,7 @@ class Acknowledger:
         if connection.broken:
             raise error
         if not self._complained:
-            log.warning("switchboard.not_acknowledged", error=str(error))
+            log.warning("switchboard.not_acknowledged", error=without_rows(error))
         self._complained = True
 
     def leave(self, connection: psycopg.Connection[Any]) -> None:

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from rollback import affected, baselines, incidents, processes, verification
 from rollback.audit import Actor
+from rollback.domain.errors import without_rows
 from rollback.domain.processes import RollCall
 from rollback.limits import limited
 from rollback.models import Draining, Flag, Incident, IncidentEvent, Latch
@@ -59,7 +60,7 @@ def remember_rows(incident: Incident) -> None:
         baselines.remember_rows(incident=incident.pk)
     except Error as error:
         # Then the last quiet night's is all there is to compare with.
-        log.warning("aftermath.rows_not_read", incident=incident.pk, error=str(error))
+        log.warning("aftermath.rows_not_read", incident=incident.pk, error=without_rows(error))
 
 
 def contain(incident: Incident, *, by: str) -> bool:

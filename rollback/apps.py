@@ -21,7 +21,10 @@ class RollbackConfig(AppConfig):
         from rollback.doors.context import actions_for, links_for
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
+        from rollback.rehearsing import surroundings
 
+        # First: nothing of a rehearsal's process may come to the school's own database.
+        surroundings.watch()
         # Once for each `migrate`, and not once for each app.
         pre_migrate.connect(safely.check_plan, sender=self, dispatch_uid="schema guard")
         post_migrate.connect(safely.note_the_end, sender=self, dispatch_uid="schema guard")

@@ -7,13 +7,15 @@ from math import ceil
 
 import structlog
 from django.conf import settings
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from rollback.domain.errors import without_rows
 from rollback.domain.processes import RollCall, Seen, call_the_roll
+from rollback.limits import limited
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +24,7 @@ FIRST_LOOK, LONGEST_PAUSE = 0.005, 0.05
 
 # One statement, so that all times are of one clock and belong together. The table may be locked,
 # archived or not there yet: nobody waits for it.
-LOCK = "SET LOCAL lock_timeout = '200ms'"
+LOCK = "200ms"
 READ = """
     SELECT s.version, s.changed_at, clock_timestamp(),
            p.kind, p.host, p.pid, p.started_at, p.version, p.reached_at, p.seen_at
@@ -35,11 +37,11 @@ READ = """
 def roll_call(*, version: int | None = None) -> RollCall | None:
     """version: without it the database's. :returns: None when it cannot be read now."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(LOCK)
+        # As it was before, afterwards: whoever asks may be about to wait for something else.
+        with limited(lock=LOCK):
             return read(version=version)
     except Error as error:
-        log.warning("processes.not_read", error=str(error))
+        log.warning("processes.not_read", error=without_rows(error))
         return None
 
 

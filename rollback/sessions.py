@@ -24,6 +24,7 @@ import structlog
 from django.db import Error, OperationalError, connection, transaction
 
 from enrollment.models import Enrollment
+from rollback.domain.errors import without_rows
 from rollback.domain.probing import is_probe
 from rollback.models import EnrollmentSession
 from rollback.registry import FlowPage
@@ -214,7 +215,7 @@ def write() -> bool:
                 _write(together)
         except OperationalError as error:
             # All of them again: what is written already only comes to the same.
-            log.warning("sessions.not_written", error=str(error))
+            log.warning("sessions.not_written", error=without_rows(error))
             _told.extendleft(reversed(steps))
             return False
         except Error:

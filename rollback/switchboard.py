@@ -27,6 +27,7 @@ from django.utils.functional import LazyObject
 from rollback import registry, trips
 from rollback.acknowledging import Acknowledger
 from rollback.database.base import Connection, answers_expected, failed, is_lost
+from rollback.domain.errors import without_rows
 from rollback.domain.shares import NOBODY, OFF, FlagState, Snapshot, Subject, share_from_percent
 from rollback.models import Flag
 
@@ -146,7 +147,7 @@ class Switchboard:
             with self._connect() as connection, answers_expected(_hangs):
                 self._acknowledger.leave(connection)
         except psycopg.Error as error:
-            log.info("switchboard.left_without_a_word", error=str(error))
+            log.info("switchboard.left_without_a_word", error=without_rows(error))
 
     def after_fork(self) -> None:
         """A child has no thread, and may have copied a lock in the moment it was held."""
@@ -162,7 +163,7 @@ class Switchboard:
             with self._connect() as connection:
                 self._take(connection)
         except psycopg.Error as error:
-            log.warning("switchboard.refresh_failed", error=str(error))
+            log.warning("switchboard.refresh_failed", error=without_rows(error))
 
     def wait_for(self, version: int, timeout: float) -> bool:
         """:returns: whether this process reached `version` within `timeout` seconds."""
@@ -214,7 +215,7 @@ class Switchboard:
                     self._listen(connection, stop, acknowledger)
             except psycopg.Error as error:
                 if not stop.is_set():
-                    log.warning("switchboard.lost", error=str(error))
+                    log.warning("switchboard.lost", error=without_rows(error))
                     if is_lost(error):
                         failed(by_watch=True)
                     self._lose()

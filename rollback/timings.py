@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from django.db import Error, connection, transaction
 
+from rollback.domain.errors import without_rows
 from rollback.domain.probing import is_probe
 from rollback.domain.timings import CLASSES, Timings, class_of, summed
 from rollback.models import TimingMinute
@@ -92,7 +93,7 @@ def all_timings(*, since: datetime, until: datetime) -> Mapping[tuple[str, str],
             for feature, kind, place, number in cursor.fetchall():
                 added.setdefault((feature, kind), [0] * (CLASSES + 1))[place - 1] = number
     except Error as error:
-        log.warning("timings.not_read", error=str(error))
+        log.warning("timings.not_read", error=without_rows(error))
         return {}
     return {key: summed(counts[:-1], counts[-1]) for key, counts in added.items()}
 
@@ -142,7 +143,7 @@ def write() -> None:
         with connection.cursor() as cursor:
             cursor.executemany(ADD, rows)
     except Error as error:
-        log.warning("timings.not_written", error=str(error))
+        log.warning("timings.not_written", error=without_rows(error))
 
 
 def _after_fork() -> None:

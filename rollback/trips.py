@@ -22,6 +22,8 @@ import psycopg
 import structlog
 from django.conf import settings
 
+from rollback.domain.errors import without_rows
+
 log = structlog.get_logger(__name__)
 
 WITHIN = 10.0  # seconds, in which so many connections failed (DATABASE_FAILURES)
@@ -163,7 +165,7 @@ def _not_told(connection: psycopg.Connection[Any], error: psycopg.Error) -> None
     if connection.broken:
         raise error
     if not _now.has_complained:
-        log.warning("trips.not_told", error=str(error))
+        log.warning("trips.not_told", error=without_rows(error))
     _now.has_complained = True
 
 

@@ -25,6 +25,7 @@ from psycopg.errors import LockNotAvailable, QueryCanceled
 from enrollment.models import User
 from rollback import baselines, incidents
 from rollback.audit import Actor
+from rollback.domain.errors import without_rows
 from rollback.domain.probing import probing
 from rollback.domain.verification import Found, ProbeFailed, recovery_time
 from rollback.limits import limited
@@ -218,7 +219,7 @@ def _how_it_broke(error: Exception, probe: Probe) -> str:
         return _("The database did not answer within %(limit)s ms.") % {"limit": probe.limit_ms}
     if isinstance(cause, LockNotAvailable):
         return _("Somebody else's transaction holds what the probe needs.")
-    return f"{type(error).__name__}: {error}"[:1000]
+    return f"{type(error).__name__}: {without_rows(error)}"[:1000]
 
 
 def _save(run: Verification, probe: Probe, outcome: Outcome) -> None:

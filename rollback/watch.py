@@ -20,6 +20,8 @@ from time import monotonic
 import structlog
 from django.db import Error, connection, transaction
 
+from rollback.domain.errors import without_rows
+
 log = structlog.get_logger(__name__)
 
 SLOT = 10.0  # seconds
@@ -133,7 +135,7 @@ class Ring:
             try:
                 _add(counts)
             except Error as error:
-                log.warning("watch.not_written", error=str(error))
+                log.warning("watch.not_written", error=without_rows(error))
                 self._put_back(counts)
                 return False
         return True

@@ -139,8 +139,15 @@ def temporary() -> Iterator[str]:
 def _remove_leftovers() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{TEMPORARY_PREFIX}*-*"):
         pid = folder.name.removeprefix(TEMPORARY_PREFIX).split("-")[0]
-        if pid.isdecimal() and folder.stat().st_uid == os.geteuid() and not _alive(int(pid)):
+        if pid.isdecimal() and _is_our_own(folder) and not _alive(int(pid)):
             _remove(folder)
+
+
+def _is_our_own(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.geteuid()
+    except FileNotFoundError:  # somebody else who cleans up was quicker
+        return False
 
 
 def _alive(pid: int) -> bool:

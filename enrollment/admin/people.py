@@ -175,8 +175,13 @@ class UserAdmin(ImpactAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-
     def copy_data(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Read through before it is handed out: it holds the office's own notes."""
         user = self._touchable(request, object_id)
+        try:
+            copy = copy_as_file(user, for_office=True)
+        except personal.OutOfReach as why:
+            self.message_user(request, str(why), messages.ERROR)
+            return redirect("admin:enrollment_user_change", user.pk)
         log.info("person.copied", person=user.pk, by=request.user.pk)
-        return copy_as_file(user, for_office=True)
+        return copy
 
     @action(
         description=_("Delete for good"),
@@ -227,6 +232,8 @@ class UserAdmin(ImpactAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-
             form.add_error(None, why_not_erased(refused))
         except personal.EraseBlocked:
             form.add_error(None, BUSY)
+        except personal.OutOfReach as why:
+            form.add_error(None, str(why))
         return not form.errors
 
 

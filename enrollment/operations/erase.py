@@ -62,6 +62,7 @@ def erase_person(*, user: User, by: User, now: datetime) -> None:
 
     :raises EraseRefused:
     :raises EraseBlocked: (enrollment.personal) nothing was done; trying again helps.
+    :raises OutOfReach: (enrollment.personal) nothing was done; the office has to look.
     """
     person = _lock(user)
     if person.deleted_at is not None:

@@ -17,7 +17,10 @@ FORMAT = 1
 
 def copy_of(*, user: User, now: datetime, for_office: bool = False) -> dict[str, Any]:
     """Everything, by contributor. The office's copy holds its own notes too, and no conversation:
-    to read one costs it a reason, on a page of its own."""
+    to read one costs it a reason, on a page of its own.
+
+    :raises OutOfReach: (enrollment.personal) it would not be whole
+    """
     parts = personal.registered()
     left_out = [part for part in parts if (part.own_only if for_office else part.office_only)]
     about = {

@@ -1,5 +1,6 @@
 """A person's own data: what is kept, a copy of it, and the way out."""
 
+import structlog
 from allauth.core import ratelimit
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -17,9 +18,11 @@ from enrollment.models import User
 from enrollment.operations.erase import EraseRefused, check_can_erase, erase_person
 from enrollment.queries.people import teacher_of
 from enrollment.queries.personal import copy_of
-from enrollment.refusals import BUSY, why_not_erased
+from enrollment.refusals import BUSY, NO_COPY, NOT_WHOLE, why_not_erased
 from enrollment.views.login import login_first
 from enrollment.views.see_other import see_other
+
+log = structlog.get_logger(__name__)
 
 
 def the_user(request: HttpRequest) -> User:
@@ -39,7 +42,13 @@ def my_data(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def my_copy(request: HttpRequest) -> HttpResponse:
-    return copy_as_file(the_user(request))
+    user = the_user(request)
+    try:
+        return copy_as_file(user)
+    except personal.OutOfReach as why:
+        log.error("person.out_of_reach", person=user.pk, because=str(why))
+        messages.error(request, NO_COPY)
+        return see_other("enrollment:my_data")
 
 
 def copy_as_file(user: User, *, for_office: bool = False) -> JsonResponse:
@@ -97,4 +106,7 @@ def _erase(user: User, form: DeleteMeForm) -> bool:
         form.add_error(None, why_not_erased(refused))
     except personal.EraseBlocked:
         form.add_error(None, BUSY)
+    except personal.OutOfReach as why:
+        log.error("person.out_of_reach", person=user.pk, because=str(why))
+        form.add_error(None, NOT_WHOLE)
     return not form.errors

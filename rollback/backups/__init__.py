@@ -13,6 +13,7 @@ from rollback.backups.making import Clock, NotProved, Shares, check, make
 from rollback.backups.receipts import Receipt, ReceiptRefused
 from rollback.backups.scratch import restored
 from rollback.backups.shelf import TooFew, newest_verified
+from rollback.domain.errors import without_rows
 
 __all__ = [
     "BackupFailed",
@@ -63,12 +64,12 @@ def verify(
     receipt = read(file, elsewhere=elsewhere)
     try:
         say(_("Comparing the checksum …"))
-        receipts.read(receipt.path, of=None, contents=True)
-        say(_("Restoring into a scratch database, and reading every row of it …"))
-        check(source.school(), receipt.path, receipt.fingerprint, clock=Clock(), shares=shares)
+        with receipts.held(receipt) as held:
+            say(_("Restoring into a scratch database, and reading every row of it …"))
+            check(source.school(), held, receipt.fingerprint, clock=Clock(), shares=shares)
     except psycopg.Error as error:
         words = _("It could not be looked at: %(error)s")
-        raise BackupFailed(words % {"error": str(error).strip()}) from error
+        raise BackupFailed(words % {"error": without_rows(error)}) from error
     except (ReceiptRefused, NotProved) as why:
         rows.refused(receipt.name, str(why))
         raise
@@ -83,10 +84,10 @@ def scratch(*, receipt: Receipt, say: Say) -> Iterator[str]:
     :raises ReceiptRefused: its file is not what it was
     :raises BackupFailed:
     """
-    receipts.read(receipt.path, of=None, contents=True)
-    say(_("Restoring %(name)s into a scratch database …") % {"name": receipt.name})
-    with restored(source.school(), receipt.path) as address:
-        yield source.as_url(address)
+    with receipts.held(receipt) as held:
+        say(_("Restoring %(name)s into a scratch database …") % {"name": receipt.name})
+        with restored(source.school(), held) as address:
+            yield source.as_url(address)
 
 
 def prune(*, keep: int) -> list[str]:

@@ -17,10 +17,12 @@ from django.utils.translation import gettext as _
 from rollback.backups import receipts, shelf, tools
 from rollback.backups import source as sources
 from rollback.backups.failing import BackupFailed, BackupRuns
+from rollback.backups.opened import Opened, opened
 from rollback.backups.receipts import Migration, Receipt
 from rollback.backups.rows import Record, Row
 from rollback.backups.scratch import check_right, remove_leftovers, restored
 from rollback.backups.source import NAME, Identity, Source, identity, one_row
+from rollback.domain.errors import without_rows
 from rollback.schema import described, fingerprint
 from rollback.schema.fingerprint import Fingerprint
 
@@ -110,7 +112,7 @@ def prove(
             receipt = _prove(source, where, say, shares, kept)
         except (psycopg.Error, OSError) as error:
             words = _("There is no new backup: %(error)s")
-            failed = BackupFailed(words % {"error": str(error).strip()})
+            failed = BackupFailed(words % {"error": without_rows(error)})
             kept.failed(failed)
             raise failed from error
         except BaseException as error:
@@ -269,16 +271,18 @@ def _compare(
     source: Source, partial: Path, expected: Fingerprint, clock: Clock, shares: Shares
 ) -> str:
     """:returns: the file's sha256. :raises NotProved:"""
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
-        digest = pool.submit(receipts.sha256, partial)
-        check(source, partial, expected, clock=clock, shares=shares)
+    with (
+        opened(partial) as file,
+        ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool,
+    ):
+        os.fsync(file.number)
+        digest = pool.submit(file.sha256)
+        check(source, file, expected, clock=clock, shares=shares)
         return digest.result()
 
 
 def check(
-    source: Source, file: Path, expected: Fingerprint, *, clock: Clock, shares: Shares
+    source: Source, file: Opened, expected: Fingerprint, *, clock: Clock, shares: Shares
 ) -> None:
     """:raises NotProved: :raises BackupFailed: it cannot be restored"""
     began = time.monotonic()

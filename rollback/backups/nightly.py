@@ -8,6 +8,7 @@ from django.conf import settings
 from rollback.backups import age, rows, shelf
 from rollback.backups.failing import BackupFailed, BackupRuns
 from rollback.backups.making import make
+from rollback.domain.errors import without_rows
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ def tonight() -> str:
     except BackupRuns:
         return ""
     except BackupFailed as error:
-        log.error("backups.failed", error=str(error))
+        log.error("backups.failed", error=without_rows(error))
         raise
     log.info("backups.proved", name=receipt.name, rows=receipt.rows, seconds=dict(receipt.seconds))
     removed = shelf.prune(keep=settings.BACKUP_KEEP)

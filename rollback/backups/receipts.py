@@ -3,10 +3,10 @@
 It lies beside the file and is signed: whoever can write there cannot make one without the key.
 """
 
-import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -17,13 +17,14 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from rollback.backups.failing import BackupFailed
+from rollback.backups.opened import Opened, opened
 from rollback.backups.source import Identity
 from rollback.schema.fingerprint import Fingerprint
 
 FORM = 1
 SALT = "rollback.backups.receipt"
 DUMP, RECEIPT = ".dump", ".receipt.json"
-CHUNK = 1024 * 1024
 
 Migration = tuple[str, str]
 
@@ -177,29 +178,48 @@ def _understood(facts: Mapping[str, Any], where: Path) -> Receipt:
 
 
 def _check_file(receipt: Receipt, *, contents: bool) -> None:
-    told: dict[str, Any] = {"name": receipt.name, "size": receipt.size}
+    if contents:
+        with held(receipt):
+            return
     try:
-        size = receipt.path.stat().st_size
-        if size != receipt.size:
-            words = _("%(name)s has %(found)d bytes, and had %(size)d when it was proved.")
-            raise ReceiptRefused(words % (told | {"found": size}))
-        if contents and sha256(receipt.path) != receipt.sha256:
+        _check_size(receipt, receipt.path.lstat().st_size)
+    except OSError as error:
+        raise _unreadable(receipt, error) from error
+
+
+@contextmanager
+def held(receipt: Receipt) -> Iterator[Opened]:
+    """Its file, opened, and found to be what was proved. What is done with it is done with just that.
+
+    :raises ReceiptRefused:
+    """
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(opened(receipt.path))
+            _check_size(receipt, found.size)
+            digest = found.sha256()
+        except OSError as error:
+            raise _unreadable(receipt, error) from error
+        except BackupFailed as error:
+            raise ReceiptRefused(str(error)) from error
+        if digest != receipt.sha256:
             words = _(
                 "%(name)s is not what it was when it was proved: its checksum is another one."
             )
-            raise ReceiptRefused(words % told)
-    except OSError as error:
-        words = _("%(name)s cannot be read: %(error)s.")
-        raise ReceiptRefused(words % (told | {"error": error.strerror})) from error
+            raise ReceiptRefused(words % {"name": receipt.name})
+        yield found
 
 
-def sha256(path: Path, heard: Callable[[int], object] = lambda count: None) -> str:
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            found.update(chunk)
-            heard(len(chunk))
-    return found.hexdigest()
+def _check_size(receipt: Receipt, size: int) -> None:
+    if size != receipt.size:
+        words = _("%(name)s has %(found)d bytes, and had %(size)d when it was proved.")
+        told = {"name": receipt.name, "size": receipt.size, "found": size}
+        raise ReceiptRefused(words % told)
+
+
+def _unreadable(receipt: Receipt, error: OSError) -> ReceiptRefused:
+    words = _("%(name)s cannot be read: %(error)s.")
+    return ReceiptRefused(words % {"name": receipt.name, "error": error.strerror})
 
 
 def _sign(facts: Any) -> str:

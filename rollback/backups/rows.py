@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from rollback.backups.receipts import Receipt
+from rollback.domain.errors import without_rows
 from rollback.models import Backup
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ class Row(Record):
         )
 
     def failed(self, error: BaseException) -> None:
-        self._end(status=Backup.Status.FAILED, error=str(error) or type(error).__name__)
+        self._end(status=Backup.Status.FAILED, error=without_rows(error) or type(error).__name__)
 
     def _end(self, **facts: object) -> None:
         """Also where a copy of the school was restored in which it was never begun."""
@@ -100,6 +101,6 @@ def _try(write: Callable[[], object]) -> None:
         with transaction.atomic():
             write()
     except Error as error:
-        log.warning("backups.row_not_written", error=str(error))
+        log.warning("backups.row_not_written", error=without_rows(error))
         if not connection.in_atomic_block:
             connection.close()

@@ -23,7 +23,9 @@ from psycopg import sql
 
 from rollback.backups import tools
 from rollback.backups.failing import BackupFailed
+from rollback.backups.opened import Opened
 from rollback.backups.source import Source, one_row
+from rollback.domain.errors import without_rows
 from rollback.schema.fingerprint import Progress
 
 log = structlog.get_logger(__name__)
@@ -73,7 +75,7 @@ def check_right(connection: psycopg.Connection[Any]) -> None:
 
 @contextmanager
 def restored(
-    source: Source, file: Path, *, progress: Progress = lambda share: None
+    source: Source, file: Opened, *, progress: Progress = lambda share: None
 ) -> Iterator[str]:
     """Its address. One connection to it stays open meanwhile: so others see that it is in use.
 
@@ -109,7 +111,7 @@ def _create(connection: psycopg.Connection[Any], name: str) -> None:
         connection.execute(statement)
     except psycopg.Error as error:
         words = _("The scratch database could not be made: %(error)s")
-        raise BackupFailed(words % {"error": str(error).strip()}) from error
+        raise BackupFailed(words % {"error": without_rows(error)}) from error
 
 
 def _options(encoding: str, facts: Mapping[str, Any]) -> dict[Any, str]:
@@ -128,7 +130,7 @@ def _options(encoding: str, facts: Mapping[str, Any]) -> dict[Any, str]:
     return {word: value for word, value in found.items() if value}
 
 
-def _restore(address: str, file: Path, *, server: int, progress: Progress) -> None:
+def _restore(address: str, file: Opened, *, server: int, progress: Progress) -> None:
     tool = tools.find("pg_restore", server=server)
     env, rest = tools.environment(address)
     env["PGOPTIONS"] = f"{env.get('PGOPTIONS', '')} {HURRY}".strip()
@@ -144,15 +146,20 @@ def _restore(address: str, file: Path, *, server: int, progress: Progress) -> No
     is_newer = tool.major > server
     if not is_newer:
         words.append("--exit-on-error")
-    program = tools.Program([tool.path, *words, file], env=env)
+    program = tools.Program([tool.path, *words, file.place], env=env, hand_on=[file.number])
     program.wait(heard, harmless=UNKNOWN_SETTING if is_newer else None)
     progress(1.0)
 
 
-def _entries(tool: tools.Tool, file: Path) -> int:
+def _entries(tool: tools.Tool, file: Opened) -> int:
     """:raises BackupFailed: not even its list of contents can be read"""
     listed = subprocess.run(  # noqa: S603
-        [tool.path, "--list", file], capture_output=True, text=True, errors="replace", check=False
+        [tool.path, "--list", file.place],
+        pass_fds=[file.number],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
     if listed.returncode:
         words = _("%(name)s cannot be read as a backup: %(error)s")
@@ -167,7 +174,7 @@ def _drop(source: Source, name: str) -> None:
         with source.connect() as connection:
             connection.execute(drop)
     except (psycopg.Error, BackupFailed) as error:
-        log.warning("backups.scratch_left", name=name, error=str(error))
+        log.warning("backups.scratch_left", name=name, error=without_rows(error))
 
 
 def remove_leftovers(connection: psycopg.Connection[Any]) -> list[str]:

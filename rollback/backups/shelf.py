@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from rollback.backups import receipts, source
 from rollback.backups.failing import BackupFailed, BackupRuns
+from rollback.backups.opened import OTHERS
 from rollback.backups.receipts import DUMP, RECEIPT, Receipt, ReceiptRefused
 from rollback.backups.source import Identity
 
@@ -47,10 +48,31 @@ def folder() -> Path:
         found.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(found, os.W_OK | os.X_OK):
             raise PermissionError(13, "Permission denied")
+        _check_alone(found, found.stat())
     except OSError as error:
         words = _("Backups cannot be kept in %(folder)s (%(error)s). Correct BACKUP_DIR.")
         raise BackupFailed(words % {"folder": found, "error": error.strerror}) from error
     return found
+
+
+def _check_alone(where: Path, found: os.stat_result) -> None:
+    """Whoever else may write there could put another file in a backup's place.
+
+    :raises BackupFailed:
+    """
+    if found.st_uid != os.geteuid():
+        words = _(
+            "Backups are not kept in %(folder)s: the folder belongs to another user (%(owner)d) than the one "
+            "who runs this (%(us)d). Run it as that user, or give it away: chown %(us)d %(folder)s"
+        )
+        told = {"folder": where, "owner": found.st_uid, "us": os.geteuid()}
+        raise BackupFailed(words % told)
+    if found.st_mode & OTHERS:
+        words = _(
+            "Backups are not kept in %(folder)s: other users may write there. Take that from them: "
+            "chmod 700 %(folder)s"
+        )
+        raise BackupFailed(words % {"folder": where})
 
 
 @contextmanager

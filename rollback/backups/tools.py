@@ -17,10 +17,10 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from rollback.backups.failing import BackupFailed
+from rollback.domain.errors import lines_without_rows
 
 SECRET = {"password", "sslpassword"}
-# Of what a program says only this is for people, and no more than so many lines.
-COMPLAINTS = re.compile(r"\b(error|fatal|panic|hint|detail|command was)\b", re.IGNORECASE)
+# Of what a program complains about no more than so many lines are for people.
 LINES = 12
 VERSION_SECONDS = 30
 
@@ -125,11 +125,15 @@ def environment(address: str) -> tuple[dict[str, str], str]:
 class Program:
     """One that was started. Whatever it says stays with us; `end` may be called from another thread."""
 
-    def __init__(self, command: Sequence[str | Path], *, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], *, env: Mapping[str, str], hand_on: Sequence[int] = ()
+    ) -> None:
+        """hand_on: descriptors."""
         self.name = Path(command[0]).name
         self.child = subprocess.Popen(  # noqa: S603
             command,
             env=dict(env),
+            pass_fds=hand_on,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -152,8 +156,7 @@ class Program:
         try:
             for line in self.child.stderr or ():
                 heard(line.rstrip())
-                if COMPLAINTS.search(line):
-                    complaints.append(line.strip())
+                complaints.extend(lines_without_rows([line]))
                 if " error: " in line:
                     errors += 1
                     pardoned += bool(harmless and harmless.search(line))

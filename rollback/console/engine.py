@@ -10,6 +10,8 @@ from django.db import Error, connection, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from rollback.domain.errors import without_rows
+
 log = structlog.get_logger(__name__)
 
 # Neither for a table nor for a slow answer.
@@ -58,7 +60,7 @@ def _counted(asked: Asked, now: datetime) -> dict[str, int]:
 
 
 def _unknown(error: Error) -> str:
-    log.warning("console.blast_not_read", error=str(error))
+    log.warning("console.blast_not_read", error=without_rows(error))
     return _("Whom it concerns cannot be read now.")
 
 

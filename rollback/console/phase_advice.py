@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from enrollment.models import User
+from rollback import phases
 from rollback.audit import actor_of
 from rollback.console import shown
 from rollback.console.phase_words import Holds, holds, live, reached, target_words
@@ -40,17 +41,23 @@ class Who:
             }
         if not self.user.has_perm(APPROVE):
             return _("You have no permission to approve it. %(who)s") % {"who": who_may(run)}
+        if run.approver_id not in (None, self.user.pk):
+            return phases.approve_again(run)
         return ""
 
 
 def waits_for_approval(run: PhaseRun) -> bool:
-    """Also before it has come to the tables."""
-    tables = run.target == PhaseRun.Target.TABLES and run.approver_id is None
-    return tables and run.status in PhaseRun.LIVE
+    """Also before it has come to the tables; and once more when it came to them too late."""
+    if run.target != PhaseRun.Target.TABLES:
+        return False
+    unapproved = run.approver_id is None and run.status in PhaseRun.LIVE
+    return unapproved or run.status == PhaseRun.Status.ASKED
 
 
 def who_may(run: PhaseRun) -> str:
     """The others who could approve it, by their names."""
+    if again := phases.approve_again(run):
+        return again
     found = ModelBackend().with_perm(APPROVE, is_active=True).filter(is_staff=True)
     if run.operator_id is not None:
         found = found.exclude(pk=run.operator_id)

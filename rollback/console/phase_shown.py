@@ -16,6 +16,7 @@ from rollback import doctor, phases
 from rollback.console import engine, facts, shown
 from rollback.console.phase_words import target_words
 from rollback.doctor import Diagnosis
+from rollback.domain.errors import without_rows
 from rollback.models import PhaseRun
 
 log = structlog.get_logger(__name__)
@@ -121,7 +122,7 @@ def read_before(target: int) -> Mapping[str, Any] | None:
         with transaction.atomic():
             return phases.before(target=target)
     except Error as error:
-        log.warning("console.phase_not_read", target=target, error=str(error))
+        log.warning("console.phase_not_read", target=target, error=without_rows(error))
         return None
 
 
@@ -135,7 +136,7 @@ def _diagnosis() -> Diagnosis | None:
         with transaction.atomic():
             return doctor.examine()
     except Error as error:
-        log.warning("console.not_diagnosed", error=str(error))
+        log.warning("console.not_diagnosed", error=without_rows(error))
         return None
 
 
@@ -188,7 +189,10 @@ def _forecast(forecast: Mapping[str, Any] | None) -> str:
         "number": forecast.get("rehearsal"),
         "at": shown.clock(at) if isinstance(at, datetime) else "–",
     }
-    return _("Takes about %(seconds)s, says rehearsal %(number)s of %(at)s.") % told
+    words = _("Takes about %(seconds)s, says rehearsal %(number)s of %(at)s.") % told
+    if forecast.get("of_others"):
+        words = _("%(forecast)s It was a rehearsal of other migrations.") % {"forecast": words}
+    return words
 
 
 def _holders(target: int, holders: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -253,6 +257,8 @@ def _verdict(found: Mapping[str, Any], tables: Sequence[Mapping[str, Any]]) -> s
     if not found.get("equal"):
         words = _("Not as before: %(tables)s. Look at these before anything else is done.")
         return words % {"tables": ", ".join(found.get("different") or ())}
+    if any(one["went"] for one in tables):
+        return _("As before, but for rows whose other half was deleted on the ground floor.")
     words = ngettext(
         "%(count)s table: every row is as it was before.",
         "%(count)s tables: every row is as it was before.",
@@ -270,6 +276,7 @@ def _table(name: str, one: Mapping[str, Any]) -> dict[str, Any]:
         "before": facts.value(before[0] if before else None),
         "after": facts.value(after[0] if after else None),
         "equal": before == after and bool(before),
+        "went": bool(one.get("deleted") or one.get("nulled")) and before != after,
         "digest": str(digest[1]) if len(digest) > 1 else "–",
         "orphans": one.get("orphans") or 0,
     }

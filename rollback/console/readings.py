@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rollback import exposure, processes, registry
 from rollback.backups import age
+from rollback.domain.errors import without_rows
 from rollback.domain.plans import LIVE
 from rollback.domain.processes import RollCall
 from rollback.models import (
@@ -109,7 +110,7 @@ def read_all() -> Readings:
             for name, read in PARTS.items():
                 setattr(found, name, read(found.now))
     except Error as error:
-        log.warning("console.not_read", error=str(error))
+        log.warning("console.not_read", error=without_rows(error))
         return _one_by_one()
     return found
 
@@ -129,7 +130,7 @@ def _one_by_one() -> Readings:
                 with transaction.atomic():
                     setattr(found, name, read(found.now))
             except Error as error:
-                log.warning("console.part_not_read", part=name, error=str(error))
+                log.warning("console.part_not_read", part=name, error=without_rows(error))
                 found.unread.append(name)
     return found
 

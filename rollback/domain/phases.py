@@ -1,6 +1,7 @@
 """The steps of a way through the phases, in order. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -71,6 +72,15 @@ def is_done(progress: Progress, step: Step) -> bool:
     return any(one["name"] == step and one["state"] == StepState.DONE for one in progress)
 
 
+def ended_at(progress: Progress, step: Step) -> datetime | None:
+    """:returns: None when it is not done"""
+    for one in progress:
+        if one["name"] == step and one["state"] == StepState.DONE and one.get("at"):
+            took = timedelta(seconds=one.get("seconds") or 0.0)
+            return datetime.fromisoformat(one["at"]) + took
+    return None
+
+
 def needs_approval(target: int, step: Step) -> bool:
     return target == Phase.TABLES and step in APPROVED
 
@@ -89,12 +99,17 @@ def forecast(figures: Mapping[str, Any], phase: int, *, rows: int) -> float | No
 
 def is_explained(one: Mapping[str, Any]) -> bool:
     """Of a table's rows and digest before and after. Rows whose other half is gone were set aside, whole or
-    without what they referred to; where the table's shape has changed, the digest has too.
+    without what they referred to; where the table's shape has changed, the digest has too. Whoever was
+    deleted on the ground floor meanwhile took their rows along, or left rows without them.
     """
     before, after = one["before"], one["after"]
     if before is None or after is None:
         return False
     if list(before) == list(after):
+        return True
+    if (one.get("deleted") and after[0] < before[0]) or (
+        one.get("nulled") and after[0] == before[0]
+    ):
         return True
     aside = one.get("orphans") or 0
     if not aside and one.get("moved") is not False:

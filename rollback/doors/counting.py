@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 import structlog
 from django.db import Error, connection
 
+from rollback.domain.errors import without_rows
 from rollback.domain.probing import is_probe
 
 log = structlog.get_logger(__name__)
@@ -72,7 +73,7 @@ def write() -> None:
                 [(*key, count) for key, count in sorted(counts.items())],
             )
     except Error as error:
-        log.warning("door.not_counted", error=str(error))
+        log.warning("door.not_counted", error=without_rows(error))
         with _lock:
             _counts.update(counts)
 

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from enrollment.api import problems
 from rollback import trips
 from rollback.database.base import answers_expected, is_lost
+from rollback.domain.errors import without_rows
 from rollback.doors.addresses import shown_path
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ def broken(request: HttpRequest) -> HttpResponseBase:
     if not any(map(is_lost, _chain(error))):
         return problems.broken(request)
     path = shown_path(request.path, request.resolver_match)
-    log.warning("page.database_lost", path=path, error=str(error))
+    log.warning("page.database_lost", path=path, error=without_rows(error))
     with translation.override(translation.get_language_from_request(request)):
         response = _page(request) if _is_for_people(request) else _problem(request)
     # Once for each page would bury the one line that says it: the switchboard's.

@@ -15,6 +15,7 @@ from psycopg.errors import LockNotAvailable
 from rollback import audit, incidents, plans, runner
 from rollback.audit import Actor
 from rollback.domain.decisions import Harm, recommend
+from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Metric, Verdict
 from rollback.evaluate.judging import Judged
 from rollback.evaluate.repairs import TAKES_AWAY
@@ -79,7 +80,7 @@ def act(judged: Judged, *, now: datetime) -> Deed:
         return Deed(why_not=str(reason))
     except Exception as error:  # refused or broken: the other triggers, and the next tick, go on
         log.exception("trigger.not_done", trigger=row.name, action=row.action)
-        return Deed(why_not=str(error)[:200] or type(error).__name__)
+        return Deed(why_not=without_rows(error)[:200] or type(error).__name__)
 
 
 def actor_of(row: Trigger) -> Actor:

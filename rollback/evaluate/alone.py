@@ -15,6 +15,7 @@ from django.db import Error, OperationalError, ProgrammingError, connection, tra
 from psycopg.errors import LockNotAvailable
 
 from rollback import triggers
+from rollback.domain.errors import without_rows
 from rollback.limits import limited
 
 log = structlog.get_logger(__name__)
@@ -86,7 +87,7 @@ class Lease:
             with limited():
                 self._asked(LEAVE)
         except Error as error:  # then it is over in half a minute
-            log.warning("evaluate.lease_not_left", error=str(error))
+            log.warning("evaluate.lease_not_left", error=without_rows(error))
 
     def _asked(self, words: str) -> bool:
         facts: dict[str, str | int] = {

@@ -7,6 +7,7 @@ import structlog
 from django.db import connection, transaction
 
 from rollback import metrics, triggers
+from rollback.domain.errors import without_rows
 from rollback.domain.triggers import Evidence, Finding, Rule, judge, malformed, only_what_counts
 from rollback.evaluate import repairs
 from rollback.models import Trigger
@@ -56,5 +57,5 @@ def evidence_of(row: Trigger, rule: Rule, now: datetime) -> Evidence:
 
 def _in_words(error: Exception) -> str:
     """One line, of what JSON in PostgreSQL can hold."""
-    words = " ".join(str(error).replace("\0", " ").split())
+    words = " ".join(without_rows(error).replace("\0", " ").split())
     return f"{type(error).__name__}: {words}"[:300]

@@ -15,6 +15,7 @@ from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
 from rollback import aftermath, incidents, plans, triggers
+from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
@@ -57,7 +58,7 @@ def take_over() -> None:
         if _is_stale() and _tick(by=by, only_if_stale=True):
             _follow_up_elsewhere(by=by)
     except Error as error:  # the database is away: so is everything there is to judge
-        log.warning("evaluate.no_database", error=str(error))
+        log.warning("evaluate.no_database", error=without_rows(error))
     finally:
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()

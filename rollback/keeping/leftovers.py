@@ -8,10 +8,12 @@ from typing import Any
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 from psycopg import sql
 
 from enrollment import personal
 from enrollment.models import Student, Teacher, User
+from enrollment.personal import OutOfReach
 from rollback.models import LedgerEntry, Orphan
 from rollback.schema import catalog, ledger
 from rollback.schema.catalog import ARCHIVE, PUBLIC
@@ -75,12 +77,13 @@ def erase_person(user: User) -> None:
     LedgerEntry.objects.filter(purged_by=user).update(purged_by_name=f"person {user.pk}")
 
 
-def copy_for(user: User) -> dict[str, Any]:
+def copy_for(user: User, *, glancing: bool = False) -> dict[str, Any]:
+    """:raises OutOfReach: something is lost, and not only glanced at"""
     person = Person(user)
     with connection.cursor() as cursor:
         left = [
             {"table": entry.table, **_said(row, links, person)}
-            for entry, links in _left(cursor)
+            for entry, links in _left(cursor, glancing=glancing)
             for row in _rows(cursor, entry, links, person)
         ]
     purged = LedgerEntry.objects.filter(purged_by=user).order_by("pk")
@@ -96,14 +99,18 @@ def copy_for(user: User) -> dict[str, Any]:
 
 
 def concerns(user: User) -> bool:
-    return any(copy_for(user).values())
+    return any(copy_for(user, glancing=True).values())
 
 
 def forget_the_lost(cursor: CursorWrapper) -> None:
-    """Values and copies of rows that are gone: whoever deletes a row does not know of them."""
+    """Values and copies of rows that are gone: whoever deletes a row does not know of them.
+
+    :raises OutOfReach:
+    """
     cursor.execute(ASIDE)
     for entry in [ledger.entry_of(row) for row in cursor.fetchall()]:
-        if (home := _home_of(cursor, entry.table)) is None:
+        place, home = _aside(cursor, entry), _home_of(cursor, entry.table)
+        if place is None or home is None:
             continue
         keys = [key_of(entry)] if entry.column else _primary_key(cursor, entry)
         same = sql.SQL(" AND ").join(
@@ -111,7 +118,7 @@ def forget_the_lost(cursor: CursorWrapper) -> None:
         )
         cursor.execute(
             sql.SQL("DELETE FROM {} a WHERE NOT EXISTS (SELECT FROM {} t WHERE {})").format(
-                sql.Identifier(entry.schema, entry.name), sql.Identifier(*home), same
+                sql.Identifier(*place), sql.Identifier(*home), same
             )
         )
         if cursor.rowcount:
@@ -123,7 +130,7 @@ def forget_the_lost(cursor: CursorWrapper) -> None:
 def _home_of(cursor: CursorWrapper, table: str) -> tuple[str, str] | None:
     """Where its rows are now."""
     if (away := ledger.waiting(cursor, table=table)) is not None:
-        return None if away.purged else (away.schema, away.name)
+        return None if away.purged else ledger.place_of(cursor, away)
     return (PUBLIC, table) if catalog.exists(cursor, PUBLIC, table) else None
 
 
@@ -136,12 +143,50 @@ def _primary_key(cursor: CursorWrapper, entry: Entry) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def _left(cursor: CursorWrapper) -> list[tuple[Entry, dict[str, str]]]:
-    """Each with how its rows lead to people. A column that was left behind has only its row's key."""
+def _aside(cursor: CursorWrapper, entry: Entry) -> tuple[str, str] | None:
+    """None of a column that somebody has put back by hand. :raises OutOfReach:"""
+    if not is_kept(entry):
+        return ledger.place_of(cursor, entry)
+    check_kept(cursor, entry)
+    return entry.schema, entry.name
+
+
+def is_kept(entry: Entry) -> bool:
+    """Left behind when it came back: under the same name there is another table now."""
+    return entry.schema != ARCHIVE
+
+
+def check_kept(cursor: CursorWrapper, entry: Entry) -> None:
+    """:raises OutOfReach:"""
+    if not catalog.exists(cursor, entry.schema, entry.name):
+        raise lost([entry])
+
+
+def lost(entries: Sequence[Entry]) -> OutOfReach:
+    words = _(
+        "Not where it should be: %(places)s. Until it is found nobody’s data can be copied or erased whole. "
+        "This says what to do: manage.py rollback doctor"
+    )
+    places = ", ".join(f"{one.schema}.{one.name}" for one in entries)
+    return OutOfReach(words % {"places": places})
+
+
+def _left(cursor: CursorWrapper, *, glancing: bool = False) -> list[tuple[Entry, dict[str, str]]]:
+    """Each with how its rows lead to people. A column that was left behind has only its row's key.
+
+    :raises OutOfReach:
+    """
     cursor.execute(LEFT)
     entries = [ledger.entry_of(row) for row in cursor.fetchall()]
     found = [(one, links_to_people(_definitions(cursor, one))) for one in entries]
-    return [(entry, links) for entry, links in found if links]
+    theirs = [(entry, links) for entry, links in found if links]
+    if glancing:
+        return [
+            (one, links) for one, links in theirs if catalog.exists(cursor, one.schema, one.name)
+        ]
+    for entry, _links in theirs:
+        check_kept(cursor, entry)
+    return theirs
 
 
 def _definitions(cursor: CursorWrapper, entry: Entry) -> list[str]:

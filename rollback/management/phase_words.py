@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from os import getpid
 from typing import Any
 
-from django.core.management.base import CommandParser
-from django.db import connection
+from django.core.management.base import CommandError, CommandParser
+from django.db import InterfaceError, OperationalError, connection
 
 from enrollment.models import User
 from rollback import phases
@@ -62,7 +62,22 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 
 
 def answer(what: str, options: dict[str, Any], *, actor: Actor, say: Say) -> bool:
-    """:returns: whether all is as it should be. :raises ChangeRefused:"""
+    """:returns: whether all is as it should be.
+
+    :raises ChangeRefused:
+    :raises CommandError: the database is gone
+    """
+    try:
+        return _answer(what, options, actor=actor, say=say)
+    except (OperationalError, InterfaceError) as error:
+        why = str(error).strip().partition("\n")[0]
+        raise CommandError(
+            f"The database could not be reached ({why}). Nothing is half done: "
+            "manage.py rollback resume goes on, and manage.py rollback phases shows how far it got."
+        ) from error
+
+
+def _answer(what: str, options: dict[str, Any], *, actor: Actor, say: Say) -> bool:
     if what == "phases":
         return _show(options["run"], options["cancel"], actor=actor, say=say)
     if what == "resume":
@@ -105,6 +120,8 @@ def _go_on(run: PhaseRun, *, say: Say) -> bool:
 
 def _approved(run: PhaseRun, *, say: Say) -> bool:
     """By a second person who logs in here; or later, in the admin."""
+    if why := phases.approve_again(run):
+        say(why)
     say("It needs a second person, who may approve that tables are archived.")
     try:
         second = _log_in("Approver", "or nothing, to approve it in the admin")
@@ -189,9 +206,10 @@ def _forecast(found: dict[str, Any] | None) -> str:
         return (
             "How long it takes is not known: it was never rehearsed (manage.py rollback rehearse)."
         )
+    others = ", which was of other migrations than these" if found["of_others"] else ""
     return (
         f"Expected: {found['seconds']:g} s, by rehearsal {found['rehearsal']} "
-        f"of {found['rehearsed_at'][:10]}"
+        f"of {found['rehearsed_at'][:10]}{others}"
     )
 
 

@@ -16,6 +16,7 @@ from django.core.management.base import CommandParser
 from django.db import Error, connection
 
 from rollback import phases, plans
+from rollback.domain.errors import without_rows
 from rollback.models import Plan
 from rollback.processes import be_the_runner
 
@@ -76,7 +77,7 @@ class Runner:
     def _lose(self, error: Error) -> None:
         """Said once; it is tried again with each look."""
         if not self.lost:
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            reason = without_rows(error).partition("\n")[0] or type(error).__name__
             self.say(f"The database was lost ({reason}). What was begun is undone.")
         self.lost = True
         connection.close()

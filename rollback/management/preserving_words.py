@@ -46,7 +46,8 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="you have corrected this file: its checksum is not compared",
+        help="you have corrected this file: its checksum is not compared; a school with a PRESERVATION_KEY "
+        "takes none",
     )
 
 

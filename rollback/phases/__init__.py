@@ -7,17 +7,19 @@ carries it out, one at a time, and whoever dies is followed by another.
 from rollback.phases.asking import ask
 from rollback.phases.carrying import carry_out, resume_due
 from rollback.phases.deciding import approve, cancel, reopen
-from rollback.phases.looking import before, step_word, why_not_held
+from rollback.phases.looking import approve_again, before, is_approved, step_word, why_not_held
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
 
 __all__ = [
     "PhaseRefused",
     "PhaseRuns",
     "approve",
+    "approve_again",
     "ask",
     "before",
     "cancel",
     "carry_out",
+    "is_approved",
     "reopen",
     "resume_due",
     "step_word",

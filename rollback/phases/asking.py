@@ -12,6 +12,8 @@ from rollback.phases import looking
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
 from rollback.schema import ledger, reverse
 
+CHANGE, RAISE = "rollback.change_flag", "rollback.raise_flag"
+
 
 def ask(
     *,
@@ -32,6 +34,7 @@ def ask(
     :raises ChangeRefused:
     """
     _refuse_second()
+    _check_right(target, actor)
     _check(target, mode=mode, actor=actor, whole=whole)
     known = looking.before(target=target) | {"whole": whole, "accept_changes": accept_changes}
 
@@ -66,6 +69,18 @@ def ask(
 def _refuse_second() -> None:
     if (run := looking.live()) is not None:
         raise PhaseRuns(run)
+
+
+def _check_right(target: int, actor: Actor) -> None:
+    """As in the office. At the terminal nobody has to be anybody, but for phase 1."""
+    user = actor.user
+    if user is None:
+        return
+    right = RAISE if target == Phase.BACK else CHANGE
+    if not (user.is_active and user.is_staff and user.has_perm(right)):
+        words = _("%(name)s may not ask for it: it needs somebody of the office who may %(what)s.")
+        may = _("bring features back") if target == Phase.BACK else _("change flags")
+        raise PhaseRefused(words % {"name": actor.name, "what": may})
 
 
 def _check(target: int, *, mode: str, actor: Actor, whole: bool) -> None:

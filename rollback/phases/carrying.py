@@ -12,6 +12,7 @@ from rollback.domain.phases import Step, StepState, needs_approval, next_step
 from rollback.models import PhaseRun
 from rollback.phases import looking
 from rollback.phases.holding import Hand, LeaseLost, Say, claim, renewed
+from rollback.phases.refusing import ApprovalOver
 from rollback.phases.steps import STEPS
 from rollback.schema.archive import ArchiveRefused
 from rollback.schema.locking import TablesAreHeld
@@ -93,9 +94,8 @@ def _begin(hand: Hand) -> Step | None:
             facts = {"proof": run.proof, "error": run.error}
             hand.tell(run, "done", **facts)
             hand.leave(run, PhaseRun.Status.DONE)
-        elif needs_approval(run.target, step) and run.approver_id is None:
-            hand.tell(run, "waits for approval")
-            hand.leave(run, PhaseRun.Status.ASKED)
+        elif needs_approval(run.target, step) and not looking.is_approved(run):
+            hand.wait_for_approval(run, step, looking.approve_again(run))
             return None
         else:
             hand.begin(run, step)
@@ -104,10 +104,13 @@ def _begin(hand: Hand) -> Step | None:
 
 def _do(hand: Hand, step: Step) -> bool | None:
     """:returns: False while it waits, None when it was refused: that ends the run, and the database's
-    absence does not.
+    absence does not. None also when it has to be approved again.
     """
     try:
         return STEPS[step](hand)
+    except ApprovalOver:
+        with hand.step() as run:
+            hand.wait_for_approval(run, step, looking.approve_again(run))
     except REFUSALS as refused:
         hand.fail(step, str(refused))
     except (OperationalError, InterfaceError):

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -18,8 +16,6 @@ from rollback.phases import looking
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
 
 APPROVE, BRING_BACK = "rollback.approve_phase", "rollback.raise_flag"
-# Whoever approved saw how it was then.
-APPROVAL_HOLDS = timedelta(hours=1)
 
 
 def approve(*, run: PhaseRun, approver: Actor) -> PhaseRun:
@@ -33,12 +29,12 @@ def approve(*, run: PhaseRun, approver: Actor) -> PhaseRun:
     with _deciding(run, PhaseRun.LIVE) as found:
         if found.operator_id == user.pk:
             raise PhaseRefused(_("Who asked for it cannot approve it: it needs a second person."))
-        if not (user.is_active and user.has_perm(APPROVE)):
+        if not (user.is_active and user.is_staff and user.has_perm(APPROVE)):
             raise PhaseRefused(_("Only who may approve that tables are archived can approve."))
         if found.target != Phase.TABLES:
             raise PhaseRefused(_("Only phase 1 needs an approval."))
         if found.approver_id is not None:
-            raise PhaseRefused(_("It is approved already."))
+            _check_again(found, user)
         if found.status == PhaseRun.Status.ASKED:
             found.status = PhaseRun.Status.READY
         found.approver, found.approver_name = user, approver.name[:254]
@@ -47,6 +43,15 @@ def approve(*, run: PhaseRun, approver: Actor) -> PhaseRun:
         _tell(found, "approved", actor=approver)
     found.refresh_from_db()
     return found
+
+
+def _check_again(run: PhaseRun, user: Any) -> None:
+    """Who approved a run stays who did: after an hour they look at it once more, and nobody for them."""
+    if looking.is_approved(run) or is_done(run.progress, Step.TABLES):
+        raise PhaseRefused(_("It is approved already."))
+    if run.approver_id != user.pk:
+        words = _("Only %(name)s can approve it again. Or cancel it, and ask again.")
+        raise PhaseRefused(words % {"name": run.approver_name})
 
 
 def cancel(*, run: PhaseRun, actor: Actor, reason: str) -> PhaseRun:
@@ -114,8 +119,7 @@ def _check_approval(run: PhaseRun) -> None:
     """Once the tables are away, what is left to do is only to prove it."""
     if run.approver_id is None or is_done(run.progress, Step.TABLES):
         return
-    fresh = Q(approved_at__gt=Now() - APPROVAL_HOLDS)
-    if not PhaseRun.objects.filter(fresh, pk=run.pk).exists():
+    if not looking.is_approved(run):
         words = _(
             "Phase run %(number)s was approved more than an hour ago. Ask for it again, and for the approval."
         )

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce, Now
 
 from rollback import incidents
 from rollback.audit import Actor
+from rollback.domain.errors import without_rows
 from rollback.domain.phases import Step, StepState
 from rollback.limits import limited
 from rollback.models import IncidentEvent, PhaseRun
@@ -107,6 +108,12 @@ class Hand:
             self.tell(run, "failed", step=step.value, words=words)
             self.leave(run, PhaseRun.Status.FAILED)
 
+    def wait_for_approval(self, run: PhaseRun, step: Step, words: str) -> None:
+        """In the step's transaction. words: why also where it was approved before."""
+        _of(run, step).update(state=StepState.WAITING.value, words=words)
+        self.tell(run, "waits for approval", **({"words": words} if words else {}))
+        self.leave(run, PhaseRun.Status.ASKED)
+
     def leave(self, run: PhaseRun, status: str) -> None:
         """With this step's transaction it is nobody's."""
         run.status, run.lease_owner, run.lease_until = status, "", None
@@ -173,7 +180,7 @@ def _renew_once(hand: Hand) -> None:
         with limited(lock="1s", statement="3s"):
             ours.update(lease_until=Now() + LEASE)
     except Error as error:
-        log.warning("phases.not_renewed", run=hand.number, error=str(error))
+        log.warning("phases.not_renewed", run=hand.number, error=without_rows(error))
         connection.close()
 
 

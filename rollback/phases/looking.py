@@ -1,10 +1,12 @@
 """What a phase would do, and whether one holds. Nothing is changed here."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from psycopg import sql
@@ -15,7 +17,10 @@ from rollback.domain.phases import Phase, Step
 from rollback.limits import limited
 from rollback.models import Flag, PhaseRun, Rehearsal
 from rollback.schema import catalog, ledger, locking, reverse
+from rollback.schema.graph import migration_graph_hash
 
+# Whoever approved saw how it was then.
+APPROVAL_HOLDS = timedelta(hours=1)
 # Without a word for so long a process is taken for dead, as in the roll call.
 ALIVE = "SELECT busy FROM rollback_process WHERE seen_at > clock_timestamp() - interval '5 s'"
 
@@ -37,7 +42,8 @@ def flags_until(target: int) -> list[str]:
 def before(*, target: int) -> dict[str, Any]:
     """Whom it concerns, which rows, how long it takes and who would be in its way now. Nobody's name.
 
-    forecast: seconds, and the rehearsal that says so; None where none does.
+    forecast: seconds, and the rehearsal that says so, and whether that was of other migrations than these;
+    None where none does.
     """
     rows = rows_archived() if target == Phase.BACK else rows_present()
     known = [number for number in rows.values() if number is not None]
@@ -108,6 +114,7 @@ def _forecast(target: int, *, rows: int) -> dict[str, Any] | None:
         "rehearsal": last.pk,
         "rehearsed_at": last.started_at.isoformat(),
         "migrations": last.graph,
+        "of_others": last.graph != migration_graph_hash(),
     }
 
 
@@ -179,3 +186,19 @@ def step_word(name: str) -> str:
 
 def live() -> PhaseRun | None:
     return PhaseRun.objects.filter(status__in=PhaseRun.LIVE).first()
+
+
+def is_approved(run: PhaseRun) -> bool:
+    """By somebody, and not long ago by the database's clock."""
+    lately = PhaseRun.objects.filter(approved_at__gt=Now() - APPROVAL_HOLDS, pk=run.pk)
+    return lately.exclude(approver=None).exists()
+
+
+def approve_again(run: PhaseRun) -> str:
+    """In words; "" where nobody has approved it yet."""
+    if run.approver_id is None:
+        return ""
+    words = _(
+        "%(name)s approved it more than an hour ago: approve it again, or cancel it and ask again."
+    )
+    return words % {"name": run.approver_name}

@@ -1,6 +1,6 @@
 """The rows before and after, table by table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from rollback.domain.phases import Phase, is_explained
 from rollback.models import LedgerEntry, Orphan, PhaseRun
+from rollback.phases import parents
 from rollback.schema import catalog, ledger, reverse
 from rollback.schema.digest import Beside, Digest, digest
 from rollback.schema.ledger import Entry
@@ -41,9 +42,10 @@ def prove(run: PhaseRun) -> dict[str, Any]:
         for one in entries
         if not one.column
     }
-    before = run.proof["before"]
+    before, gone = run.proof["before"], parents.deleted(run.proof.get("parents") or {})
     compared = {
         table: {"before": before.get(table), "after": whole.get(table)}
+        | parents.explains(table, gone)
         for table in sorted({*before, *whole})
     }
     return _told(compared) | {"archived": after}
@@ -131,6 +133,12 @@ def in_words(run: PhaseRun) -> str:
                 "%(tables)s tables, %(rows)s rows: as before, but for %(aside)s whose other half is gone."
             )
             return words % {"tables": len(compared), "rows": rows, "aside": aside}
+        if any(one["before"] != one["after"] for one in compared.values()):
+            words = _(
+                "%(tables)s tables, %(rows)s rows: as before, but for %(gone)s that went with whoever was "
+                "deleted on the ground floor meanwhile."
+            )
+            return words % {"tables": len(compared), "rows": rows, "gone": rows_gone(compared)}
         return words % {"tables": len(compared), "rows": rows}
     told = ", ".join(
         _("%(table)s: %(before)s rows before, %(after)s after")
@@ -141,8 +149,12 @@ def in_words(run: PhaseRun) -> str:
         }
         for table in run.proof["different"]
     )
-    words = _(
-        "Not the same as before: %(tables)s. "
-        "Who was deleted on the ground floor meanwhile takes their rows along."
+    return _("Not the same as before: %(tables)s.") % {"tables": told}
+
+
+def rows_gone(compared: Mapping[str, Any]) -> int:
+    return sum(
+        one["before"][0] - one["after"][0]
+        for one in compared.values()
+        if one["before"] and one["after"]
     )
-    return words % {"tables": told}

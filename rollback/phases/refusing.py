@@ -26,3 +26,7 @@ class PhaseRuns(PhaseRefused):
             "name": run.operator_name,
         }
         super().__init__(words % facts)
+
+
+class ApprovalOver(Exception):
+    """Nothing was moved: it was approved too long ago, and waits for the approval once more."""

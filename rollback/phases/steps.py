@@ -15,11 +15,12 @@ from django.utils.translation import ngettext
 
 from rollback import aftermath, audit, draining, incidents, plans, runner, verification
 from rollback.audit import Actor
-from rollback.domain.phases import Phase, Step
+from rollback.domain.phases import Phase, Step, ended_at
 from rollback.domain.plans import LIVE, PlanState
 from rollback.models import Flag, Incident, PhaseRun, Plan, Switchboard
-from rollback.phases import looking, proving
+from rollback.phases import looking, parents, proving
 from rollback.phases.holding import Hand
+from rollback.phases.refusing import ApprovalOver
 from rollback.schema import ledger, locking, reverse
 
 # How long whoever is in the middle of enrolling keeps it, when pages are drained.
@@ -129,7 +130,7 @@ def backup(hand: Hand) -> bool:
     backups: Any = import_module("rollback.backups")
     try:
         receipt = backups.newest_verified(within=BACKUP_HOLDS)
-        if receipt is None:
+        if receipt is None or _lacks_what_was_booked(hand, receipt):
             receipt = backups.make(say=lambda words: hand.wait(Step.BACKUP, str(words)))
     except backups.BackupRuns as runs:
         hand.wait(Step.BACKUP, str(runs))
@@ -144,11 +145,18 @@ def backup(hand: Hand) -> bool:
     return True
 
 
+def _lacks_what_was_booked(hand: Hand, receipt: Any) -> bool:
+    """It is of a moment at which the features were still on for somebody."""
+    quiet_since = ended_at(PhaseRun.objects.get(pk=hand.number).progress, Step.QUIET)
+    return quiet_since is not None and receipt.as_of < quiet_since
+
+
 def digests(hand: Hand) -> bool:
     """Nobody writes to them any more but whoever is deleted on the ground floor."""
+    above = parents.counted(looking.apps())
     found = proving.digests(looking.apps())
     with hand.step() as run:
-        run.proof["before"] = found
+        run.proof |= {"before": found, "parents": above}
         rows = sum(rows for rows, _total in found.values())
         words = _("%(rows)s rows in %(tables)s tables") % {"rows": rows, "tables": len(found)}
         hand.done(run, Step.DIGESTS, words, digests=found)
@@ -161,6 +169,8 @@ def tables(hand: Hand) -> bool:
 
     def first() -> None:
         held[:] = [_first(hand)]
+        if not looking.is_approved(held[0]):
+            raise ApprovalOver
         for phase in (Phase.PAGES, Phase.LOGIC):
             if why := looking.why_not_held(phase):
                 raise audit.ChangeRefused(why)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,15 +77,17 @@ def _beside(folder: Path) -> Iterator[Path]:
 
     :raises ExportRefused: it cannot be written.
     """
-    made = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+    made: Path | None = None
     try:
-        made.mkdir(mode=0o700)
+        # A name that no other export has, on whichever machine: what is removed was made here.
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.unfinished-", dir=folder.parent))
         yield made
     except OSError as error:
         words = _("%(folder)s cannot be written: %(error)s. Nothing was left behind.")
         raise ExportRefused(words % {"folder": folder, "error": error.strerror}) from error
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        if made is not None:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 def _put_in_place(made: Path, folder: Path) -> None:

@@ -41,7 +41,9 @@ class File:
     source: what follows FROM, with the table itself as `t`. where: which rows are exported. order:
     of the rows, where it is not that of their keys. with_: named queries that `source` uses.
     made_of: SQL of what the key begins with, of a row `s` of the file; "": nothing to compare.
-    also: columns of the table → SQL of what is written there, of a row `s` of the file.
+    also: columns of the table → SQL of what is written there, of a row `s` of the file. only_new: the
+    same, of rows that are made. untouched: SQL, which rows `w` of the table no import changes.
+    untouched_words: what they are.
     """
 
     name: str
@@ -55,6 +57,8 @@ class File:
     made_of: str = ""
     also: Mapping[str, str] = field(default_factory=dict)
     only_new: Mapping[str, str] = field(default_factory=dict)
+    untouched: str = "false"
+    untouched_words: str = ""
 
     @property
     def key(self) -> str:

@@ -119,7 +119,8 @@ GROUND: Sequence[File] = (
             Column(name="email", kind=MAIL, about="the login"),
             Column(name="first_name", kind=kinds.text(150), about="", empty=True),
             Column(name="last_name", kind=kinds.text(150), about="", empty=True),
-            Column(name="is_active", kind=YES_NO, about="no: may not log in"),
+            # Who was dismissed stays so, and nobody is locked out by a file.
+            Column(name="is_active", kind=YES_NO, about="no: may not log in", fixed=True),
             Column(
                 name="deleted_at",
                 kind=INSTANT,
@@ -128,6 +129,8 @@ GROUND: Sequence[File] = (
                 fixed=True,
             ),
         ),
+        untouched="w.is_staff OR w.is_superuser",
+        untouched_words="this is an account of the office",
         only_new={
             "password": NO_PASSWORD,
             "is_staff": "false",

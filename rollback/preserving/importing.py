@@ -3,25 +3,26 @@
 # ruff: noqa: S608  names of our own tables and columns only; what people wrote comes by COPY or as a parameter
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.contrib.auth.models import Group
+import structlog
 from django.db import OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from enrollment.domain.sheets import Problem
-from enrollment.models import User
 from enrollment.operations import look_again
 from enrollment.operations.import_school import ImportRefused
 from enrollment.operations.import_school.locks import one_import_at_a_time
-from enrollment.operations.import_school.logins import close_doubtful, dealt_with, teaching
-from rollback.preserving import ground, manifest, reading, staging
+from rollback.audit import Actor, actor_at_the_terminal
+from rollback.preserving import ground, logins, manifest, reading, staging
 from rollback.preserving.ground import GROUND
-from rollback.preserving.manifest import Manifest
+from rollback.preserving.manifest import Entry, Manifest
 from rollback.preserving.staging import DIFFERS, NEW, SAME, Stage
 from rollback.schema.digest import settled
+
+log = structlog.get_logger(__name__)
 
 # Whoever writes just now is waited for so long; whoever comes later waits for us.
 PATIENCE = "5s"
@@ -57,20 +58,55 @@ def _silent(words: str) -> None:
 def bring_in(
     folder: Path,
     *,
+    actor: Actor | None = None,
     dry_run: bool = False,
     update: bool = False,
     changed: Collection[str] = (),
     say: Say = _silent,
 ) -> Report:
-    """Again: nothing changes. dry_run: everything is done, and taken back.
+    """Again: nothing changes. dry_run: everything is done, and taken back. actor: None: at the terminal.
 
     update: rows that differ take over what the file says. changed: files that somebody has corrected.
 
     :raises ImportRefused: nothing was written; its problems say what to do, line by line. A FolderRefused:
         the folder is not as it was exported.
     """
-    needed = [file.name for file in GROUND]
-    found = manifest.read(folder, needed=needed, changed=changed)
+    who = (actor or actor_at_the_terminal()).name
+    asked = {"by": who, "dry_run": dry_run, "update": update, "changed_files": sorted(changed)}
+    try:
+        found = manifest.read(folder, needed=[file.name for file in GROUND], changed=changed)
+        report = _at_once(folder, found, dry_run=dry_run, update=update, changed=changed, say=say)
+    except ImportRefused as refused:
+        log.warning("preserving.refused", **asked, problems=len(refused.problems))
+        raise
+    _log(found, report, asked)
+    return report
+
+
+def _log(found: Manifest, report: Report, asked: Mapping[str, object]) -> None:
+    """Not who or what: how many rows of which files, and out of which folder, told by its manifest."""
+    log.info(
+        "preserving.imported",
+        **asked,
+        manifest=found.sha256,
+        as_of=found.as_of,
+        created={file: one.made for file, one in report.counts.items() if one.made},
+        changed={file: one.changed for file, one in report.counts.items() if one.changed},
+        unchanged=sum(one.same for one in report.counts.values()),
+        logins_closed=report.closed,
+    )
+
+
+def _at_once(
+    folder: Path,
+    found: Manifest,
+    *,
+    dry_run: bool,
+    update: bool,
+    changed: Collection[str],
+    say: Say,
+) -> Report:
+    """:raises ImportRefused:"""
     try:
         with transaction.atomic(durable=True):
             _lock()
@@ -102,8 +138,8 @@ def _bring_in(
     folder: Path, found: Manifest, *, update: bool, changed: Collection[str], say: Say
 ) -> Report:
     """:raises ImportRefused:"""
-    known = (teaching(), dealt_with())
-    rows = {entry.name: entry.rows for entry in found.files}
+    before = logins.known()
+    entries = {entry.name: entry for entry in found.files}
     unread: dict[str, set[str]] = defaultdict(set)
     stages: list[Stage] = []
     counts: dict[str, Counts] = {}
@@ -111,12 +147,8 @@ def _bring_in(
         for file in GROUND:
             stage = staging.begin(file, unread)
             stages.append(stage)
-            counts[file.name] = _take(stage, folder / file.name, update=update)
-            if stage.seen != rows[file.name] and file.name not in changed and not stage.problems:
-                hint = (
-                    f"has {stage.seen} rows, and the manifest says {rows[file.name]}; export again."
-                )
-                stage.tell(Problem(file=file.name, hint=hint))
+            entry = None if file.name in changed else entries[file.name]
+            counts[file.name] = _take(stage, folder / file.name, entry, update=update)
             say(f"{file.name}: {stage.seen}")
         _refuse_full_groups(stages)
     if problems := list(staging.problems_of(stages)):
@@ -125,13 +157,14 @@ def _bring_in(
         as_of=found.as_of,
         counts=counts,
         facts={entry.name: entry.rows for entry in found.files if entry.where},
-        closed=_give_roles(*known),
+        closed=logins.settle(before),
     )
 
 
-def _take(stage: Stage, path: Path, *, update: bool) -> Counts:
+def _take(stage: Stage, path: Path, entry: Entry | None, *, update: bool) -> Counts:
+    """entry: what the manifest says of the file, which must be so; None: somebody has corrected it."""
     try:
-        stage.fill(reading.lines(stage.file, path))
+        stage.fill(reading.lines(stage.file, path, sha256=entry.sha256 if entry else None))
     except reading.Unreadable as unreadable:
         # Whatever else names its rows would only say the same again.
         raise ImportRefused([*stage.problems, unreadable.problem]) from unreadable
@@ -148,6 +181,9 @@ def _take(stage: Stage, path: Path, *, update: bool) -> Counts:
     elif made or changed:
         stage.look_again()
     stage.keep_keys()
+    if entry and stage.seen != entry.rows and not stage.problems:
+        hint = f"has {stage.seen} rows, and the manifest says {entry.rows}; export again."
+        stage.tell(Problem(file=entry.name, hint=hint))
     return Counts(made=made, changed=changed, same=same + (0 if update else differing))
 
 
@@ -167,36 +203,3 @@ def _refuse_full_groups(stages: Iterable[Stage]) -> None:
         for line, key in cursor.fetchall():
             hint = "its group would have more students than seats; give one of them another time."
             stage.tell_at(line, stage.file.key, key, hint)
-
-
-def _give_roles(teachers: set[int], known: set[int]) -> int:
-    """The groups that their pages ask for; and nobody who signed up with somebody else's address finds
-    that person's enrollments under it.
-
-    :returns: how many logins lost their password.
-    """
-    for file, group in ((ground.TEACHERS, "teacher"), (ground.STUDENTS, "student")):
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""INSERT INTO enrollment_user_groups (user_id, group_id)
-                    SELECT p.pk, %s FROM staged_{file.partition(".")[0]} s
-                      JOIN {staging.keys(ground.PEOPLE)} p ON p.key = s.email
-                      JOIN enrollment_user u ON u.id = p.pk AND u.deleted_at IS NULL
-                     WHERE s.state = '{NEW}' ON CONFLICT DO NOTHING""",
-                [Group.objects.get_or_create(name=group)[0].pk],
-            )
-    closed = close_doubtful(_who_got("teachers", "s.email"), known=teachers)
-    got = [*_who_got("students", "s.email"), *_who_got("enrollments", "s.student")]
-    return closed + close_doubtful(dict.fromkeys(got), known=known)
-
-
-def _who_got(stem: str, mail: str) -> Sequence[User]:
-    """Logins that were there before, for whom that file brought something new."""
-    return list(
-        User.objects.raw(
-            f"""SELECT DISTINCT u.* FROM staged_{stem} s
-                  JOIN staged_people p ON p.email = {mail} AND p.state <> '{NEW}'
-                  JOIN {staging.keys(ground.PEOPLE)} k ON k.key = p.email
-                  JOIN enrollment_user u ON u.id = k.pk WHERE s.state = '{NEW}'"""
-        )
-    )

@@ -12,10 +12,10 @@ from django.conf import settings
 
 from enrollment.domain.sheets import Problem
 from enrollment.operations.import_school import ImportRefused
+from rollback.preserving import opening
 
 FORMAT, VERSION = "school-preservation", 1
 NAME, SIGNATURE = "manifest.json", "manifest.hmac"
-BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +39,19 @@ class Manifest:
     snapshot: str
     zone: str
     files: list[Entry]
+    # Of the text it was read from.
+    sha256: str = ""
 
     def as_json(self) -> str:
-        head = {"format": FORMAT, "version": VERSION}
-        return json.dumps(head | asdict(self), indent=2, ensure_ascii=False) + "\n"
+        found = {"format": FORMAT, "version": VERSION} | asdict(self)
+        del found["sha256"]
+        return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+NOT_SIGNED = (
+    "this school takes only what was signed with its PRESERVATION_KEY, and what somebody corrected in a file "
+    "was not. Correct it in the school it is from, and export again; or here, after the import."
+)
 
 
 class FolderRefused(ImportRefused):
@@ -62,6 +71,8 @@ def read(folder: Path, *, needed: Collection[str] = (), changed: Collection[str]
 
     :raises FolderRefused: naming all that is not as it was.
     """
+    if changed and settings.PRESERVATION_KEY:
+        raise _refused("--changed", NOT_SIGNED)
     manifest = _parsed(folder)
     names = {entry.name for entry in manifest.files}
     if missing := [name for name in needed if name not in names]:
@@ -84,7 +95,7 @@ def _parsed(folder: Path) -> Manifest:
     if not folder.is_dir():
         raise _refused(str(folder), "is no folder; name one that “rollback export” has written.")
     try:
-        data = path.read_bytes()
+        data = opening.whole(path)
     except OSError as error:
         hint = f"cannot be opened ({error.strerror}); name a folder that “rollback export” has written."
         raise _refused(NAME, hint) from error
@@ -101,7 +112,8 @@ def _parsed(folder: Path) -> Manifest:
         )
         raise _refused(NAME, hint)
     try:
-        return Manifest(**found | {"files": [_entry(one) for one in found["files"]]})
+        files = [_entry(one) for one in found["files"]]
+        return Manifest(**found | {"files": files, "sha256": hashlib.sha256(data).hexdigest()})
     except (TypeError, KeyError, ValueError) as error:
         raise _refused(NAME, f"cannot be read ({error}); export again.") from error
 
@@ -119,7 +131,7 @@ def _check_signature(folder: Path, data: bytes) -> None:
     if not expected:
         return
     try:
-        there = (folder / SIGNATURE).read_text("ascii").strip()
+        there = opening.whole(folder / SIGNATURE).decode("ascii").strip()
     except (OSError, ValueError):
         there = ""
     if not hmac.compare_digest(expected, there):
@@ -135,26 +147,18 @@ def _problems(folder: Path, entry: Entry, changed: Collection[str]) -> Iterator[
         return
     path = folder / entry.name
     try:
-        found = sha256(path)
+        found = opening.sha256(path)
     except OSError as error:
         hint = f"is named in the manifest and cannot be opened ({error.strerror}); export again."
         yield Problem(file=entry.name, hint=hint)
         return
     if found != entry.sha256 and entry.name not in changed:
-        hint = (
-            "is not as it was exported: its checksum is another. Export again; or, if you changed it on "
-            f"purpose, say so: --changed {entry.name}"
+        hint = "is not as it was exported: its checksum is another. Export again"
+        on_purpose = f"; or, if you changed it on purpose, say so: --changed {entry.name}"
+        # A school with a key takes nothing that was not signed with it.
+        yield Problem(
+            file=entry.name, hint=hint + ("." if settings.PRESERVATION_KEY else on_purpose)
         )
-        yield Problem(file=entry.name, hint=hint)
-
-
-def sha256(path: Path) -> str:
-    """:raises OSError:"""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
-    return found.hexdigest()
 
 
 def _refused(file: str, hint: str) -> FolderRefused:

@@ -13,8 +13,10 @@ from pathlib import Path
 from enrollment.domain.formulas import original
 from enrollment.domain.sheets import EMPTY, BadCell, Problem
 from rollback.preserving.files import File
+from rollback.preserving.opening import Hashed, opened
 
 NUL = "holds a NUL character, which cannot be stored; remove it."
+OTHER = "became another while it was read; export again, to where nobody else writes."
 # Python's csv module takes no longer cell than it is told to.
 LONGEST_CELL = 2**31 - 1
 
@@ -38,23 +40,29 @@ class Unreadable(Exception):
         self.problem = problem
 
 
-def lines(file: File, path: Path) -> Iterator[Line]:
-    """:raises Unreadable:"""
-    records = _json_records(file, path) if file.is_json else _csv_records(file, path)
+def lines(file: File, path: Path, *, sha256: str | None = None) -> Iterator[Line]:
+    """sha256: what the bytes that were read must come to in the end; None: whatever it is.
+
+    :raises Unreadable:
+    """
     try:
-        for number, record in records:
-            yield _line(file, number, record)
+        with opened(path) as data:
+            records = _json_records(file, data) if file.is_json else _csv_records(file, data)
+            for number, record in records:
+                yield _line(file, number, record)
+            if sha256 is not None and data.sha256 != sha256:
+                raise _unreadable(file, 0, OTHER)
     except UnicodeDecodeError as error:
         raise _unreadable(file, 0, "is no UTF-8; save it as UTF-8, or export again.") from error
     except OSError as error:
         raise _unreadable(file, 0, f"cannot be read ({error.strerror}).") from error
 
 
-def _csv_records(file: File, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
+def _csv_records(file: File, data: Hashed) -> Iterator[tuple[int, Mapping[str, str]]]:
     before = csv.field_size_limit(LONGEST_CELL)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.reader(opened, strict=True)
+        with data.as_text(encoding="utf-8-sig", newline="") as text:
+            reader = csv.reader(text, strict=True)
             names: list[str] = []
             while True:
                 number = reader.line_num + 1
@@ -79,11 +87,11 @@ def _csv_records(file: File, path: Path) -> Iterator[tuple[int, Mapping[str, str
         csv.field_size_limit(before)
 
 
-def _json_records(file: File, path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
-    with path.open(encoding="utf-8", newline="\n") as opened:
-        for number, text in enumerate(opened, 1):
+def _json_records(file: File, data: Hashed) -> Iterator[tuple[int, Mapping[str, str]]]:
+    with data.as_text(encoding="utf-8", newline="\n") as text:
+        for number, line in enumerate(text, 1):
             try:
-                record = json.loads(text)
+                record = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise _unreadable(file, number, f"is no JSON ({error}).") from error
             if not isinstance(record, dict) or not all(

@@ -15,6 +15,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from enrollment.domain.sheets import Problem
+from rollback.domain.errors import without_rows
 from rollback.preserving.files import Column, File
 from rollback.preserving.reading import Line
 
@@ -158,19 +159,24 @@ class Stage:
         return f't."{self.file.key}" = s."{self.file.key}"'
 
     def tell_differences(self, *, update: bool) -> None:
-        """update: only those that no import may change."""
-        columns = [column for column in self.file.columns if column.fixed or not update]
-        if not columns:
-            return
+        """update: only those that no import may change. All of the columns of a row that it may not touch."""
+        columns = self.file.columns
         pairs = ", ".join(f's."{column.name}", t."{column.name}"' for column in columns)
-        self._run(
-            f"""SELECT s.line, {pairs} FROM {self.staged} s JOIN {self.school} t ON {self._same_key()}
-                 WHERE s.state = '{DIFFERS}' ORDER BY s.line LIMIT {MOST_PROBLEMS + 1}"""
+        # Else those that may be changed would fill the first thousand, and hide the others.
+        never = (
+            [f's."{c.name}" <> t."{c.name}"' for c in columns if c.fixed] if update else ["true"]
         )
-        for line, *texts in self.cursor.fetchall():
+        self._run(
+            f"""SELECT s.line, ({self.file.untouched}), {pairs} FROM {self.staged} s
+                  JOIN {self.school} t ON {self._same_key()} JOIN {self.file.table} w ON w.id = t.pk
+                 WHERE s.state = '{DIFFERS}' AND ({" OR ".join([self.file.untouched, *never])})
+                 ORDER BY s.line LIMIT {MOST_PROBLEMS + 1}"""
+        )
+        for line, is_untouched, *texts in self.cursor.fetchall():
             for column, mine, theirs in zip(columns, texts[::2], texts[1::2], strict=True):
-                if mine != theirs:
-                    self.tell_at(line, column.name, mine, _differing(column, theirs))
+                if mine != theirs and (is_untouched or column.fixed or not update):
+                    why = self.file.untouched_words if is_untouched else ""
+                    self.tell_at(line, column.name, mine, _differing(column, theirs, why))
 
     def refuse_unknown(self) -> None:
         """Rows that name what is neither in the folder nor in the school."""
@@ -198,7 +204,7 @@ class Stage:
         """:returns: how many were made and changed."""
         made = self._by_batches(self._insert()) if self.count(NEW) else 0
         changed = 0
-        if update and self.count(DIFFERS):
+        if update and self._changing() and self.count(DIFFERS):
             changed = self._by_batches(self._update())
             self._run(f"UPDATE {self.staged} SET state = '{UPDATED}' WHERE state = '{DIFFERS}'")
         return made, changed
@@ -208,6 +214,12 @@ class Stage:
         values = {column.target: _value(column) for column in self.file.columns if column.target}
         return {**values, **self.file.also}
 
+    def _changing(self) -> dict[str, str]:
+        """The same, of what an import may change: neither the key nor what is fixed."""
+        kept = {column.target for column in self.file.columns if column.fixed}
+        kept.add(self.file.columns[0].target)
+        return {name: value for name, value in self._values().items() if name not in kept}
+
     def _insert(self) -> str:
         values = {**self._values(), **self.file.only_new}
         names = ", ".join(f'"{name}"' for name in values)
@@ -215,7 +227,7 @@ class Stage:
             FROM {self.staged} s WHERE s.state = '{NEW}' AND {{some}} ORDER BY s.line"""
 
     def _update(self) -> str:
-        values = ", ".join(f'"{name}" = {value}' for name, value in self._values().items())
+        values = ", ".join(f'"{name}" = {value}' for name, value in self._changing().items())
         return f"""UPDATE {self.file.table} w SET {values}
             FROM {self.staged} s JOIN {self.school} t ON {self._same_key()}
             WHERE w.id = t.pk AND s.state = '{DIFFERS}' AND {{some}}"""
@@ -367,8 +379,12 @@ def _value(column: Column) -> str:
     return column.kind.value.format(cell)
 
 
-def _differing(column: Column, theirs: str) -> str:
+def _differing(column: Column, theirs: str, why: str) -> str:
     there = f"the school has “{theirs[:200]}”"
+    if why:
+        return (
+            f"{there}, {why}, and an import never changes one; correct the line, or leave it out."
+        )
     if column.fixed:
         return f"{there}, and an import never changes that; correct the line, or leave it out."
     return f"{there}; with --update the school takes over what the file says."
@@ -388,7 +404,7 @@ def _words(file: File, error: Exception) -> str:
         for constraint in model._meta.constraints:
             if constraint.name == name:
                 return str(constraint.get_violation_error_message())
-    first = str(error).strip().splitlines()[0]
+    first = without_rows(error).partition("\n")[0]
     return f"The database refuses it: {first}."
 
 

@@ -22,8 +22,8 @@ def rehearse(
 
 
 def migration_graph_hash() -> str:
-    """See `graph.migration_graph_hash`."""
-    from rollback.rehearsing import graph
+    """See `schema.graph.migration_graph_hash`."""
+    from rollback.schema import graph
 
     return graph.migration_graph_hash()
 

@@ -24,9 +24,9 @@ from psycopg.conninfo import conninfo_to_dict
 from rollback import backups
 from rollback.backups import Receipt, source
 from rollback.backups.scratch import remove_leftovers
+from rollback.domain.errors import without_rows
 from rollback.models import Rehearsal
 from rollback.rehearsing import certificate, papers, surroundings
-from rollback.rehearsing.graph import migration_graph_hash
 from rollback.rehearsing.helper import Helper, HelperGone, StepFailed, hung
 from rollback.rehearsing.steps import (
     DONE,
@@ -38,6 +38,7 @@ from rollback.rehearsing.steps import (
     Result,
     Step,
 )
+from rollback.schema.graph import migration_graph_hash
 
 Say = Callable[[str], object]
 CLAIM = 0x72656865  # any number that no other advisory lock has
@@ -176,13 +177,12 @@ def _entered(copy: Any) -> str:
     try:
         return str(copy.__enter__())
     except (backups.BackupFailed, backups.ReceiptRefused, psycopg.Error) as error:
-        raise StepFailed(str(error)) from error
+        raise StepFailed(without_rows(error)) from error
 
 
 def _all_steps(run: Rehearsing, url: str) -> None:
     with _folder() as folder:
-        log = papers.folder() / "rehearsal.log"
-        log.write_text("")
+        log = papers.new_log()
         env = surroundings.of_child(
             url=url,
             name=_name(url),

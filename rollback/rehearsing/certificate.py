@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from rollback.models import Rehearsal
-from rollback.rehearsing.graph import migration_graph_hash
+from rollback.schema.graph import migration_graph_hash
 
 VALID_FOR = timedelta(days=7)
 # From fewer rows nothing can be said about a million of them.
@@ -74,10 +73,8 @@ def certificate_warning(now: datetime) -> str:
             "The last rehearsal was of other migrations than these. Do: manage.py rollback rehearse"
         )
     if (age := now - last.finished_at) > VALID_FOR:
-        words = ngettext(
-            "The last rehearsal is %(days)s day old, more than 7 days. Do: manage.py rollback rehearse",
-            "The last rehearsal is %(days)s days old, more than 7. Do: manage.py rollback rehearse",
-            age.days,
+        words = _(
+            "The last rehearsal is %(days)s days old, more than 7. Do: manage.py rollback rehearse"
         )
         return words % {"days": age.days}
     return ""

@@ -45,11 +45,26 @@ def main() -> None:
             tell(failed=str(failed), facts=failed.facts)
         except Exception as error:
             # A door: whatever breaks in a step is the rehearsal's finding, with where in the log.
-            import traceback
-
-            traceback.print_exc()
-            tell(failed=f"{type(error).__name__}: {error}"[:2000], facts={})
+            sys.stderr.write(_where(error))
+            tell(failed=_what(error)[:2000], facts={})
     work.close()
+
+
+def _what(error: BaseException) -> str:
+    from rollback.domain.errors import without_rows
+
+    return f"{type(error).__name__}: {without_rows(error)}"
+
+
+def _where(error: BaseException | None) -> str:
+    """As a traceback has it, without what the database said about rows."""
+    import traceback
+
+    said = []
+    while error is not None:
+        said.append("".join(traceback.format_tb(error.__traceback__)) + _what(error) + "\n")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n".join(reversed(said))
 
 
 def _own_output() -> TextIO:

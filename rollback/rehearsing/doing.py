@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
-from django.db.backends.signals import connection_created
 from django.utils.translation import gettext as _
 
 from rollback import baselines, verification
@@ -16,7 +15,6 @@ from rollback.rehearsing.phasing import Phases
 from rollback.schema.fingerprint import Fingerprint
 
 Facts = dict[str, Any]
-WHERE = "SELECT current_database(), (SELECT system_identifier::text FROM pg_control_system())"
 
 
 class Work:
@@ -27,8 +25,7 @@ class Work:
 
     def __init__(self, *, say: Callable[[str], object]) -> None:
         self.say = say
-        # At every connection of this process, before the first statement of anybody else.
-        connection_created.connect(_look, dispatch_uid="rehearsal")
+        surroundings.watch()
         connection.ensure_connection()
         self.journey: Journey | None = None
         self.times: times.Times = {}
@@ -153,10 +150,3 @@ class Work:
         self._phases().let_back()
         shares.none_on()
         return shares.walk(shares.UP)
-
-
-def _look(sender: object, connection: Any, **kwargs: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(WHERE)
-        database, system = cursor.fetchone()
-    surroundings.check(database=database, system=system)

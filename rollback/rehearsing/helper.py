@@ -17,6 +17,8 @@ from typing import IO, Any, Self, cast
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from rollback.domain.errors import without_details
+
 CHILD = "rollback.rehearsing.child"
 START_SECONDS, CLOSE_SECONDS = 120, 5
 LAST_LINES = 8
@@ -115,7 +117,8 @@ class Helper:
     def _how_it_ended(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
-        lines = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        said = self._log.read_text(errors="replace").splitlines()
+        lines = list(without_details(said))[-LAST_LINES:]
         words = _("The rehearsal’s process ended (code %(code)s). It said last: %(lines)s")
         return words % {"code": self._process.returncode, "lines": " / ".join(lines)}
 

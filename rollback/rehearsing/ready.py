@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from contextlib import suppress
 
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from knox.models import get_token_model
 
 from rollback import incidents, plans, registry
 from rollback.domain.plans import LIVE
@@ -49,8 +53,24 @@ def _made() -> Iterator[str]:
     yield from _ended()
     # Those of the school, which the copy will not see again.
     Process.objects.all().delete()
+    yield _locked_out()
     Draining.objects.all().delete()
     shares.all_on()
+
+
+def _locked_out() -> str:
+    """The copy's server lets in the rehearsal's own people alone, who come after this: the school's
+    have neither password, nor session, nor token there.
+    """
+    number = get_user_model()._default_manager.update(password=make_password(None))
+    Session.objects.all().delete()
+    get_token_model().objects.all().delete()
+    words = ngettext(
+        "The school’s one account cannot sign in on the copy.",
+        "None of the school’s %(number)s accounts can sign in on the copy.",
+        number,
+    )
+    return words % {"number": number}
 
 
 def _go_easy() -> None:

@@ -5,8 +5,10 @@ import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
+from django.db.backends.signals import connection_created
 
 # What a program needs to start and to write the same language and time as the school.
 TAKEN_ALONG = (
@@ -20,6 +22,8 @@ NAMED = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILI
 # Beside a school at work whatever else wants a core has it first; a desk is in a hurry.
 NICE, NICENESS = "REHEARSAL_NICE", 10
 DATABASE, SYSTEM, REAL = "REHEARSAL_DATABASE", "REHEARSAL_SYSTEM", "REHEARSAL_REAL_DATABASE"
+
+WHERE = "SELECT current_database(), (SELECT system_identifier::text FROM pg_control_system())"
 
 
 def of_child(*, url: str, name: str, system: str, real: str, folder: Path) -> dict[str, str]:
@@ -55,6 +59,26 @@ def _in_file() -> list[str]:
 
 class NotTheCopy(Exception):
     """The process is connected to something else than its copy; nothing was written."""
+
+
+def watch() -> None:
+    """In every process of a rehearsal, the copy's server too: at each new connection, before the first
+    statement of anybody else.
+    """
+    if DATABASE in os.environ:
+        connection_created.connect(_look, dispatch_uid="rehearsal")
+
+
+def _look(sender: object, connection: Any, **kwargs: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(WHERE)
+        database, system = cursor.fetchone()
+    try:
+        check(database=database, system=system)
+    except NotTheCopy:
+        # Or the next query would find it open, and nobody would look again.
+        connection.close()
+        raise
 
 
 def check(*, database: str, system: str, environ: Mapping[str, str] = os.environ) -> None:

@@ -20,6 +20,7 @@ from psycopg.errors import DeadlockDetected, LockNotAvailable
 from rollback import backups, registry
 from rollback.audit import Actor
 from rollback.backups import BackupFailed, Receipt, source
+from rollback.domain.errors import without_rows
 from rollback.safely import comparing, guard, permits, records
 from rollback.safely.guard import MigrationRefused
 from rollback.safely.permits import PermitRefused
@@ -155,7 +156,7 @@ def _carry_out(asked: Asked, plan: Plan, change: int | None, receipt: str, say: 
             tries = _until_it_is_done(asked, watch, say)
     except (DatabaseError, RowsWritten, ArchiveRefused, locking.TablesAreHeld) as error:
         done = _note_failure(change, plan, error)
-        raise Failed(f"{error}\nDone before: {done}.{_way_back(receipt)}") from error
+        raise Failed(f"{without_rows(error)}\nDone before: {done}.{_way_back(receipt)}") from error
     except BaseException as error:
         # A migration's own Python; or Ctrl-C.
         _note_failure(change, plan, error)
@@ -245,7 +246,7 @@ def _note_failure(change: int | None, plan: Plan, error: BaseException) -> str:
     """:returns: what was done before it, as far as the database can still be asked"""
     try:
         done = _how_far(plan) or "nothing"
-        records.end(change, succeeded=False, report={"error": str(error), "done": done})
+        records.end(change, succeeded=False, report={"error": without_rows(error), "done": done})
     except DatabaseError:
         return "the database does not answer"
     return done

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from rollback import incidents, registry, switchboard
 from rollback.audit import Actor, actor_at_the_terminal
+from rollback.domain.errors import without_rows
 from rollback.models import Incident
 from rollback.safely import homeward, permits, records
 from rollback.safely.steps import Plan, Step, in_words, plan_hash, steps
@@ -187,8 +188,8 @@ def break_glass(plan: Plan, *, reason: str, actor: Actor) -> int | None:
             )
     except DatabaseError as error:
         raise MigrationRefused(
-            f"Not migrated: that the glass is broken could not be written down ({error}). Run manage.py "
-            "safe_migrate, which needs no incident."
+            "Not migrated: that the glass is broken could not be written down "
+            f"({without_rows(error)}). Run manage.py safe_migrate, which needs no incident."
         ) from error
     log.warning("schema.glass_broken", reason=reason, incident=incident, plan=in_words(found))
     return change

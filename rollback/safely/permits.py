@@ -51,7 +51,10 @@ def write(receipt: Receipt, plan: Plan) -> Path:
     }
     where = _place(plan)
     partial = where.with_name(f"{where.name}.{os.getpid()}")
-    partial.write_text(json.dumps(said | {"hmac": _sign(said)}, indent=1), encoding="utf-8")
+    partial.unlink(missing_ok=True)
+    number = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(number, "w", encoding="utf-8") as file:
+        file.write(json.dumps(said | {"hmac": _sign(said)}, indent=1))
     partial.replace(where)
     return where
 

@@ -1,5 +1,7 @@
-"""What is to be migrated: the same for `migrate`, `safe_migrate`, `setup` and the permits. What people have
-put into the archive stays there, unless it is named: it comes home by a run of its own, with a proof.
+"""What is to be migrated: the same for `migrate`, `safe_migrate`, `setup` and the permits.
+
+What people have put into the archive stays there, unless it is named: it comes home by a run of its own,
+with a proof.
 """
 
 from collections.abc import Callable, Collection, Iterator

@@ -5,7 +5,7 @@ back, and putting back what somebody took out of the archive by hand. May be don
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from rollback.schema import archive, found, ledger
+from rollback.schema import archive, found, ledger, returning
 from rollback.schema.found import Facts
 
 
@@ -31,7 +31,7 @@ def _checked(facts: Facts) -> list[str]:
         with connection.cursor() as cursor:
             entry = ledger.newest_return(cursor, table)
         if entry:
-            archive.finish(table, entry)
+            returning.finish(table, entry)
             done.append(_("The foreign keys of %(table)s are checked.") % {"table": table})
     return done
 

@@ -86,6 +86,14 @@ def apps_away(cursor: CursorWrapper) -> frozenset[str]:
     return frozenset(app for (app,) in cursor.fetchall())
 
 
+def place_of(cursor: CursorWrapper, entry: Entry) -> tuple[str, str] | None:
+    """Where it is, of what has not come back: somebody may have taken it out by hand. None: nowhere."""
+    for schema in (entry.schema, catalog.PUBLIC):
+        if catalog.exists(cursor, schema, entry.name):
+            return schema, entry.name
+    return None
+
+
 def waiting(cursor: CursorWrapper, *, table: str, column: str = "") -> Entry | None:
     """Of this table or column, if it is in the archive."""
     cursor.execute(

@@ -12,7 +12,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import ProjectState
 from django.db.models import Field, ManyToManyField, Model
 
-from rollback.schema import archive, catalog, ledger
+from rollback.schema import archive, catalog, copying, ledger, returning
 
 
 class ArchivingCreateModel(migrations.CreateModel):
@@ -64,7 +64,7 @@ class ArchivingCreateModel(migrations.CreateModel):
             with schema_editor.connection.cursor() as cursor:
                 entry = ledger.waiting(cursor, table=table)
             if entry:
-                archive.bring_back(schema_editor, entry=entry, table=table)
+                returning.bring_back(schema_editor, entry=entry, table=table)
 
     def database_backwards(
         self,
@@ -86,9 +86,11 @@ class ArchivingCreateModel(migrations.CreateModel):
         for name, clause in self.db_on_delete.items():
             field = model._meta.get_field(name)
             if isinstance(field, ManyToManyField):
-                archive.on_delete(editor, table_between(field), {field.m2m_reverse_name(): clause})
+                returning.on_delete(
+                    editor, table_between(field), {field.m2m_reverse_name(): clause}
+                )
             elif isinstance(field, Field):
-                archive.on_delete(editor, model._meta.db_table, {str(field.column): clause})
+                returning.on_delete(editor, model._meta.db_table, {str(field.column): clause})
 
 
 class ArchivingAddField(migrations.AddField):
@@ -115,7 +117,7 @@ class ArchivingAddField(migrations.AddField):
             if isinstance(field, ManyToManyField):
                 table = table_between(field)
                 if entry := ledger.waiting(cursor, table=table):
-                    archive.bring_back(schema_editor, entry=entry, table=table)
+                    returning.bring_back(schema_editor, entry=entry, table=table)
                 return
             table, column = model._meta.db_table, field.column
             if entry := ledger.waiting(cursor, table=table, column=column):
@@ -123,7 +125,7 @@ class ArchivingAddField(migrations.AddField):
                 if field.is_relation:
                     target = field.target_field
                     parent = (target.model._meta.db_table, target.column)
-                archive.fill_column(cursor, entry=entry, pk=model._meta.pk.column, parent=parent)
+                copying.fill_column(cursor, entry=entry, pk=model._meta.pk.column, parent=parent)
 
     def database_backwards(
         self,

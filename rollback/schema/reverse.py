@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from rollback.schema import archive, catalog, ledger, locking, prepared
+from rollback.schema import catalog, ledger, locking, prepared, returning
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
 
@@ -161,7 +161,7 @@ def finish(apps: Collection[str]) -> None:
         with connection.cursor() as cursor:
             entry = ledger.newest_return(cursor, table)
         if entry:
-            archive.finish(table, entry)
+            returning.finish(table, entry)
 
 
 def _migrate(

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +140,21 @@ def test_the_queue_is_installed_once_also_by_four_at_a_time_and_leftovers_go() -
         assert install_queue(address) is False
         assert one(address, "SELECT count(*) FROM pgmq.meta") == 0
         assert one(address, "SHOW fsync") == "off"
+
+
+def test_many_clean_up_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when several test runs begin: whoever comes second finds nothing to look at."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = python("pass")
+    gone.communicate()
+    for number in range(200):
+        (tmp_path / f"{database.TEMPORARY_PREFIX}{gone.pid}-{number}" / "postgres").mkdir(
+            parents=True
+        )
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(database._remove_leftovers) for _turn in range(8)]:
+            done.result()
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_broker_needs_no_queue_in_the_database() -> None:

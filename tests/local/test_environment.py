@@ -72,6 +72,19 @@ def test_a_forgotten_school_env_does_not_start_in_public() -> None:
     assert "ALLOWED_HOSTS names school.example" in started.stderr
 
 
+@pytest.mark.parametrize("name", ["BACKUP_KEY", "PRESERVATION_KEY"])
+def test_a_key_that_can_be_guessed_does_not_sign(name: str) -> None:
+    started = subprocess.run(
+        [sys.executable, "-c", "import config.settings"],
+        env={**os.environ, name: "a key"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert started.returncode != 0
+    assert f"{name} must be at least 32 random characters; make one with" in started.stderr
+
+
 NONSENSE = [
     (lambda env: environment.choice(env, "X", ("a", "b"), "a"), "c", "set it to one of a, b"),
     (lambda env: environment.number(env, "X", 0), "-1", "a whole number"),
@@ -80,8 +93,8 @@ NONSENSE = [
     (lambda env: environment.at_least(env, "X", 14, fewest=2), "1", "a whole number from 2 up"),
     (lambda env: environment.folder(env, "X", Path("/srv")), "backups", "a whole path like"),
     (lambda env: environment.folder(env, "X", Path("/srv")), __file__, "which is no folder"),
-    (lambda env: environment.backup_key(env, "X"), "short", "at least 32 random characters"),
-    (lambda env: environment.backup_key(env, "X"), "a" * 40, "at least 32 random characters"),
+    (lambda env: environment.signing_key(env, "X"), "short", "at least 32 random characters"),
+    (lambda env: environment.signing_key(env, "X"), "a" * 40, "at least 32 random characters"),
     (lambda env: environment.database_address(env, "X"), "nonsense:", "write it like postgresql"),
     (lambda env: environment.socket_address(env, "X"), "https://school.example", "like wss://"),
     (lambda env: environment.socket_address(env, "X"), "wss:", "like wss://"),

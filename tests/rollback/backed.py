@@ -101,7 +101,7 @@ import os, resource, subprocess, sys, time
 real, words = {real!r}, sys.argv[1:]
 said = dict(word.split("=", 1) for word in words if word.startswith("--") and "=" in word)
 def go(*more):
-    done = subprocess.run([real, *words, *more])
+    done = subprocess.run([real, *words, *more], close_fds=False)
     if done.returncode:
         sys.exit(done.returncode)
 if words == ["--version"] or "--list" in words:

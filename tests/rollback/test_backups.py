@@ -1,7 +1,9 @@
 """Receipts, the folder, the nightly backup, and what the office hears of it."""
 
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -21,7 +23,7 @@ from structlog.testing import capture_logs
 
 from enrollment.models import Course, User
 from rollback import backups, tasks
-from rollback.backups import age, making, receipts, rows, shelf, source
+from rollback.backups import age, making, opened, receipts, rows, shelf, source
 from rollback.backups.source import Source
 from rollback.health import exported
 from rollback.models import Backup
@@ -238,6 +240,22 @@ def test_a_folder_that_cannot_be_used_is_named(path: str, settings: Any) -> None
         shelf.folder()
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_may_write_to_is_refused(mode: int, where: Path) -> None:
+    where.chmod(mode)
+    with pytest.raises(backups.BackupFailed, match=f"chmod 700 {where}"):
+        shelf.folder()
+    where.chmod(0o755)
+    assert shelf.folder() == where
+
+
+def test_a_folder_of_somebody_else_is_refused(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    us = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: us)
+    with pytest.raises(backups.BackupFailed, match=f"another user .* chown {us} {where}"):
+        shelf.folder()
+
+
 # ---------------------------------------------------------------- the whole school
 
 
@@ -307,6 +325,58 @@ def test_a_receipt_that_says_more_than_the_file_holds_is_found(receipt: backups.
     receipts.write(replace(receipt, fingerprint=facts))
     with pytest.raises(backups.NotProved, match="501 rows expected, 500 found"):
         backups.verify(file=receipt.path, say=lambda words: None)
+
+
+def replaced(receipt: backups.Receipt) -> Callable[[str], object]:
+    """Somebody is quick: when it has been compared, and before it is restored."""
+
+    def say(words: str) -> None:
+        if words.startswith("Restoring"):
+            other = receipt.path.with_name("other")
+            other.write_bytes(b"no backup at all")
+            other.replace(receipt.path)
+
+    return say
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("are_handed_on", [True, False], ids=["descriptor", "copy"])
+def test_what_was_compared_is_restored_whatever_lies_there_by_then(
+    are_handed_on: bool, receipt: backups.Receipt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "_are_handed_on", lambda: are_handed_on)
+    assert backups.verify(file=receipt.name, say=replaced(receipt)) == receipt
+    assert receipt.path.read_bytes() == b"no backup at all"
+
+
+@pytest.mark.django_db
+def test_a_file_that_others_may_write_to_is_copied_first(receipt: backups.Receipt) -> None:
+    receipt.path.chmod(0o666)
+    whole = receipt.path.read_bytes()
+
+    def say(words: str) -> None:
+        if words.startswith("Restoring"):
+            receipt.path.write_bytes(b"x" * len(whole))
+
+    with backups.scratch(receipt=receipt, say=say) as address:
+        assert backed.run(address, "SELECT count(*) FROM parent") == [(backed.ROWS,)]
+    receipt.path.write_bytes(whole)
+    for mode, folder in ((0o600, Path("/proc/self/fd")), (0o666, Path(tempfile.gettempdir()))):
+        receipt.path.chmod(mode)
+        with receipts.held(receipt) as held:
+            assert held.place.is_relative_to(folder)
+            assert held.place.read_bytes() == whole
+        assert not held.place.exists()
+
+
+def test_a_link_is_no_backup(receipt: backups.Receipt) -> None:
+    elsewhere = receipt.path.with_name("elsewhere")
+    receipt.path.rename(elsewhere)
+    receipt.path.symlink_to(elsewhere)
+    with pytest.raises(backups.ReceiptRefused):
+        backups.read(receipt.path, contents=True)
+    with pytest.raises(backups.ReceiptRefused, match="a link or no file"), receipts.held(receipt):
+        pass
 
 
 # ---------------------------------------------------------------- by night

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from enrollment import personal
@@ -139,6 +140,63 @@ def test_erasing_does_not_hide_what_somebody_changed_by_hand(marta: Teacher, roo
             reverse.bring_back(apps=APPS)
         assert "holidays_region" in refused.value.tables
         assert not reverse.present(APPS)
+
+
+def test_what_somebody_took_out_of_the_archive_by_hand_is_found_and_erased(
+    marta: Teacher, root: User
+) -> None:
+    before, told = the_copy(marta.user), personal.concerning(marta.user)
+    with archived():
+        do("ALTER TABLE archive.scheduling_timeoff SET SCHEMA public")
+        assert the_copy(marta.user) == before
+        assert personal.concerning(marta.user) == told
+        erase(marta.user, root)
+        assert of("SELECT count(*) FROM public.scheduling_timeoff") == 0
+        do("ALTER TABLE public.scheduling_timeoff SET SCHEMA archive")
+        reverse.bring_back(apps=APPS)
+
+
+@pytest.mark.parametrize(
+    "table", ["scheduling_timeoff", "holidays_holidaysource__difference"], ids=["table", "column"]
+)
+def test_what_is_lost_fails_copy_and_erasure_with_a_sentence_and_nothing_else(
+    table: str, marta: Teacher, root: User, client: Client
+) -> None:
+    client.force_login(marta.user)
+    with archived():
+        do(f"ALTER TABLE archive.{table} RENAME TO lost")
+        try:
+            assert "teaching_hours" in {one.name for one in personal.concerning(marta.user)}
+            assert client.get("/my/data/").status_code == 200
+            for attempt in (lambda: the_copy(marta.user), lambda: erase(marta.user, root)):
+                with pytest.raises(
+                    personal.OutOfReach, match=rf"archive\.{table}.*rollback doctor"
+                ):
+                    attempt()
+            page = client.get("/my/data/copy/", follow=True)
+            assert "Please ask the office" in page.content.decode()
+            words = {"password": "correct horse", "sure": "on"}
+            assert client.post("/my/data/delete/", words).status_code in (409, 422)
+            marta.user.refresh_from_db()
+            assert marta.user.deleted_at is None
+        finally:
+            do(f"ALTER TABLE archive.lost RENAME TO {table}")
+        assert the_copy(marta.user)
+        erase(marta.user, root)
+
+
+def test_a_copy_that_was_left_behind_and_is_lost_is_told_too(marta: Teacher, root: User) -> None:
+    with archived():
+        do("ALTER TABLE archive.scheduling_bookingpolicy ADD COLUMN mood text DEFAULT 'calm'")
+    (kept,) = shelf()
+    do(f"DROP TABLE {kept.schema}.scheduling_bookingpolicy")
+    assert personal.concerning(marta.user)
+    for attempt in (lambda: the_copy(marta.user), lambda: erase(marta.user, root)):
+        with pytest.raises(personal.OutOfReach, match=f"{kept.schema}.*rollback doctor"):
+            attempt()
+    resolve_all(root)
+    keeping.purge(older_than=timedelta(), actor=actor_of(root), reason="It was dropped")
+    erase(marta.user, root)
 
 
 def test_rows_set_aside_are_in_the_copy_and_are_erased(marta: Teacher, root: User) -> None:

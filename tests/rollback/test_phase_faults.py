@@ -85,7 +85,7 @@ def asked(home_again: None, monkeypatch: pytest.MonkeyPatch) -> PhaseRun:
         Flag.objects.update(everyone=None, percent=100)
     teacher = make_teacher()
     AvailabilityRule.objects.create(teacher=teacher, weekday=0, starts="09:00", ends="12:00")
-    operator = actor_of(make_user("operator@school.example", "staff"))
+    operator = actor_of(make_user("operator@school.example", "staff", is_staff=True))
     phases.carry_out(run=phases.ask(target=2, actor=operator, reason="a test"), by="a test")
     run = phases.ask(target=1, actor=operator, reason="a test")
     boss = User.objects.create_superuser("boss@school.example", "x")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -19,6 +20,7 @@ from rollback.console import phase_shown
 from rollback.doctor import Diagnosis, State
 from rollback.models import Flag, Incident, PhaseRun, Rehearsal
 from rollback.phases import PhaseRefused, reopen
+from rollback.schema.graph import migration_graph_hash
 from tests.conftest import make_user
 from tests.rollback import console_rows as rows
 from tests.rollback import phase_rows as phases
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("well")
 NOW = "/admin/rollback/phaserun/now/"
 RUNS = "/admin/rollback/phaserun"
 PART = {"HX-Request": "true"}
+LONG_AGO = timezone.now() - timedelta(hours=2)
 ASK = {"target": "3", "mode": "kill", "reason": "Too slow.", "ask": "1"}
 
 
@@ -150,7 +153,24 @@ def test_what_a_rehearsal_lets_one_expect(principal: Client) -> None:
         passed=True, finished_at=timezone.now(), graph="x", backup="b", figures=figures
     )
     phases.archived()
-    assert f"Takes about 1.5 s, says rehearsal {rehearsal.pk} of" in text_of(principal)
+    text = text_of(principal)
+    assert f"Takes about 1.5 s, says rehearsal {rehearsal.pk} of" in text
+    assert "It was a rehearsal of other migrations." in text
+    Rehearsal.objects.update(graph=migration_graph_hash())
+    phase_shown._known.clear()
+    text = text_of(principal)
+    assert "Takes about 1.5 s" in text
+    assert "other migrations" not in text
+
+
+def test_rows_that_went_with_whoever_was_deleted_are_not_called_equal() -> None:
+    one = {"before": [2, "5"], "after": [2, "5"], "deleted": 1, "nulled": False}
+    same = phase_shown.proof({"equal": True, "compared": {"a": one}})
+    went = phase_shown.proof({"equal": True, "compared": {"a": one | {"after": [1, "2"]}}})
+    assert same is not None
+    assert went is not None
+    assert same["verdict"] == "1 table: every row is as it was before."
+    assert went["verdict"].startswith("As before, but for rows")
 
 
 def test_whoever_uses_a_table_now_is_named(principal: Client) -> None:
@@ -450,6 +470,24 @@ def test_nobody_approves_what_they_asked_for(principal: Client, head: User) -> N
     run.refresh_from_db()
     assert run.approver is None
     assert run.status == "asked"
+
+
+def test_after_an_hour_the_same_person_approves_it_again(principal: Client, head: User) -> None:
+    run = phases.run(1, "asked", approver=head, approver_name=head.email, approved_at=LONG_AGO)
+    other = Client()
+    other.force_login(make_user("deputy@school.example", "admin", is_staff=True))
+    path = f"{RUNS}/{run.pk}/approve/"
+    again = "head@school.example approved it more than an hour ago: approve it again, or cancel it"
+    assert again in text_of(other)
+    answer = other.post(path, {"word": "archive"}, follow=True)
+    assert again in words_of(answer.content.decode())
+    assert PhaseRun.objects.get().status == "asked"
+    assert "Look at it and approve …" in text_of(principal)
+    assert principal.post(path, {"word": "archive"}).headers["Location"] == NOW
+    run.refresh_from_db()
+    assert run.status == "ready"
+    assert run.approved_at is not None
+    assert run.approved_at > LONG_AGO
 
 
 def test_what_needs_no_approval_gets_none(principal: Client) -> None:

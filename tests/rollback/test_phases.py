@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import date, time, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -19,6 +20,7 @@ from holidays.models import Holiday, HolidaySource
 from rollback import (
     acknowledging,
     audit,
+    backups,
     incidents,
     phases,
     plans,
@@ -27,6 +29,7 @@ from rollback import (
     verification,
 )
 from rollback.audit import Actor, ChangeRefused, actor_of
+from rollback.domain.phases import Step, ended_at, is_explained
 from rollback.management.plan_runner import Runner
 from rollback.models import (
     EnrollmentDraft,
@@ -40,11 +43,22 @@ from rollback.models import (
     Plan,
     Rehearsal,
 )
-from rollback.phases import PhaseRefused, PhaseRuns, holding, looking, proving
+from rollback.phases import (
+    PhaseRefused,
+    PhaseRuns,
+    carrying,
+    holding,
+    looking,
+    parents,
+    proving,
+    steps,
+)
 from rollback.schema import locking, reverse
+from rollback.schema.graph import migration_graph_hash
 from scheduling.models import AvailabilityRule
 from tests.conftest import make_student, make_teacher, make_user
 from tests.enrollment.crowd import at_once
+from tests.rollback import backed
 from tests.rollback.flag_rows import seed_flags
 from tests.rollback.others import eventually, other_session
 
@@ -153,7 +167,7 @@ def test_three_two_one_and_back_with_the_proof(operator: Actor, approver: Actor)
     assert LedgerEntry.objects.filter(pk__in=one.proof["ledger"]).count() == len(
         one.proof["ledger"]
     )
-    back = done(ask(Target.BACK, operator))
+    back = done(ask(Target.BACK, approver))
     assert back.proof["equal"] is True
     assert (
         back.proof["compared"]["holidays_holidaysource"]["after"]
@@ -282,7 +296,7 @@ def test_while_the_tables_are_away_nothing_is_raised_and_nothing_archived_again(
     operator: Actor, approver: Actor
 ) -> None:
     with pytest.raises(PhaseRefused, match="Nothing is in the archive"):
-        ask(Target.BACK, operator)
+        ask(Target.BACK, approver)
     run = down(operator, approver)
     with pytest.raises(PhaseRefused, match="in the archive already"):
         ask(Target.TABLES, operator, whole=True)
@@ -298,7 +312,7 @@ def test_while_the_tables_are_away_nothing_is_raised_and_nothing_archived_again(
     # A person of the ground floor goes meanwhile; their rows in the archive have no other half then.
     stays = make_teacher("new@school.example")
     Teacher.objects.exclude(pk=stays.pk).delete()
-    back = done(ask(Target.BACK, operator))
+    back = done(ask(Target.BACK, approver))
     assert back.proof["orphans"] == Orphan.objects.count() > 0
     assert back.proof["equal"], back.proof["compared"]
     assert "other half is gone" in _words(back, "proof")
@@ -484,7 +498,112 @@ def test_an_approval_of_long_ago_is_asked_for_again(operator: Actor, approver: A
         phases.reopen(run=run, actor=operator)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_nobody_archives_by_an_approval_of_long_ago(
+    whole: bool, operator: Actor, approver: Actor
+) -> None:
+    """Approved days ago, or before pages took long to drain; and then the runner comes by."""
+    if not whole:
+        done(ask(Target.LOGIC, operator))
+    run = ask(Target.TABLES, operator, whole=whole)
+    phases.approve(run=run, approver=approver)
+    PhaseRun.objects.update(approved_at=timezone.now() - timedelta(minutes=61))
+    assert eventually(lambda: _resumed(run) == "asked", within=20), run.progress
+    assert states(run)["quiet"] == "done"
+    assert "approve it again" in _words(run, "digests")
+    assert reverse.present(APPS)
+    boss = actor_of(User.objects.create_superuser("boss@school.example", "correct horse"))
+    with pytest.raises(PhaseRefused, match=r"Only approver@school\.example can approve it again"):
+        phases.approve(run=run, approver=boss)
+    run = phases.approve(run=run, approver=approver)
+    assert run.status == "ready"
+    assert done(run).proof["equal"]
+
+
+def _resumed(run: PhaseRun) -> str:
+    phases.resume_due(by="the runner")
+    run.refresh_from_db()
+    return run.status
+
+
+def test_an_approval_that_ends_while_the_locks_are_waited_for_moves_nothing(
+    operator: Actor, approver: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(ask(Target.LOGIC, operator))
+    run = phases.approve(run=ask(Target.TABLES, operator), approver=approver)
+    first = steps._first
+
+    def later(hand: holding.Hand) -> PhaseRun:
+        PhaseRun.objects.update(approved_at=timezone.now() - timedelta(minutes=61))
+        return first(hand)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(steps, "_first", later)
+        run = phases.carry_out(run=run, by="a test")
+    assert (run.status, states(run)["tables"]) == ("asked", "waiting")
+    assert reverse.present(APPS)
+    # What `first` had changed is undone with it: the approval is as it was.
+    with pytest.raises(PhaseRefused, match="approved already"):
+        phases.approve(run=run, approver=approver)
+    PhaseRun.objects.update(approved_at=timezone.now() - timedelta(minutes=61))
+    assert done(phases.approve(run=run, approver=approver)).proof["equal"]
+
+
+def test_who_asks_is_of_the_office_and_may(approver: Actor) -> None:
+    """Also who logs in at the terminal."""
+    student = make_user("student@school.example", "student")
+    outside = make_user("outside@school.example", "staff")
+    looker = make_user("looker@school.example", is_staff=True)
+    left = make_user("left@school.example", "staff", is_staff=True, is_active=False)
+    for user in (student, outside, looker, left):
+        with pytest.raises(PhaseRefused, match="somebody of the office who may change flags"):
+            ask(Target.PAGES, actor_of(user))
+    office = make_user("office@school.example", "staff", is_staff=True)
+    with pytest.raises(PhaseRefused, match="bring features back"):
+        ask(Target.BACK, actor_of(office))
+    run = ask(Target.TABLES, actor_of(office), whole=True)
+    principal = make_user("principal@school.example", "admin")
+    with pytest.raises(PhaseRefused, match="Only who may approve"):
+        phases.approve(run=run, approver=actor_of(principal))
+    principal.is_staff = True
+    assert phases.approve(run=run, approver=actor_of(principal)).status == "ready"
+
+
 # ---------------------------------------------------------------- rows
+def test_rows_that_went_with_their_teacher_are_no_error(
+    operator: Actor, approver: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deleted between the digests and the tables; and another one came."""
+    done(ask(Target.LOGIC, operator))
+    run = phases.approve(run=ask(Target.TABLES, operator), approver=approver)
+    digests = steps.STEPS[Step.DIGESTS]
+
+    def then_deleted(hand: holding.Hand) -> bool:
+        answer = digests(hand)
+        make_teacher("new@school.example")
+        Teacher.objects.exclude(user__email="new@school.example").delete()
+        return answer
+
+    monkeypatch.setattr(carrying, "STEPS", {**steps.STEPS, Step.DIGESTS: then_deleted})
+    run = done(run)
+    assert run.error == ""
+    assert run.proof["equal"] is True
+    rule = run.proof["compared"]["scheduling_availabilityrule"]
+    assert (rule["before"][0], rule["after"][0], rule["deleted"]) == (1, 0, 1)
+    assert "went with whoever was deleted" in _words(run, "proof")
+
+
+def test_a_deleted_teacher_explains_neither_other_tables_nor_other_rows() -> None:
+    gone = {"enrollment_teacher": 1}
+    assert parents.explains("holidays_holidaysource", gone) == {"deleted": 0, "nulled": False}
+    assert parents.explains("scheduling_availabilityrule", gone)["deleted"] == 1
+    assert is_explained({"before": [3, "1"], "after": [2, "2"], "deleted": 1})
+    assert not is_explained({"before": [3, "1"], "after": [3, "2"], "deleted": 1})
+    assert not is_explained({"before": [3, "1"], "after": [4, "2"], "deleted": 1, "nulled": True})
+    assert is_explained({"before": [3, "1"], "after": [3, "2"], "deleted": 0, "nulled": True})
+    assert not is_explained({"before": [3, "1"], "after": [2, "2"], "deleted": 0, "nulled": True})
+
+
 def test_a_row_that_changed_between_is_told(
     operator: Actor, approver: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -516,6 +635,9 @@ def test_before_says_whom_which_rows_and_how_long(operator: Actor) -> None:
     with reading("holidays_holiday"):
         known = phases.before(target=Target.TABLES)
     assert known["forecast"]["seconds"] == 1.0 + 0.5 + known["total"]
+    assert known["forecast"]["of_others"] is True
+    Rehearsal.objects.update(graph=migration_graph_hash())
+    assert phases.before(target=Target.TABLES)["forecast"]["of_others"] is False
     assert [one["application"] for one in known["holders"]] == ["a forgotten report"]
     with other_session() as session:
         session.execute("LOCK TABLE holidays_holiday IN ACCESS EXCLUSIVE MODE")
@@ -560,3 +682,68 @@ def test_from_the_terminal(
     assert AvailabilityRule.objects.exists()
     with pytest.raises(CommandError, match="nothing to go on with"):
         command(monkeypatch, "resume")
+
+
+def test_at_the_terminal_a_database_that_is_gone_is_one_sentence(
+    operator: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends the session in the middle of a step."""
+    run = ask(Target.PAGES, operator)
+
+    def ends(hand: holding.Hand) -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return True
+
+    with monkeypatch.context() as patched:
+        patched.setattr(carrying, "STEPS", {**steps.STEPS, Step.PAGES: ends})
+        with pytest.raises(CommandError, match="rollback resume goes on"):
+            command(monkeypatch, "resume")
+    connection.close()
+    PhaseRun.objects.update(lease_until=None)
+    assert "Pages off: done." in command(monkeypatch, "resume")
+    run.refresh_from_db()
+    assert run.status == "done"
+
+
+# ---------------------------------------------------------------- with a proved backup
+@pytest.fixture
+def guarded(settings: Any, tmp_path: Path) -> Path:
+    settings.SCHEMA_GUARD, settings.BACKUP_DIR = True, tmp_path / "backups"
+    return tmp_path
+
+
+def test_guarded_it_makes_a_backup_of_after_the_pages_went(
+    guarded: Path, operator: Actor, approver: Actor
+) -> None:
+    old = backups.make(say=lambda words: None)
+    done(ask(Target.LOGIC, operator))
+    run = phases.approve(run=ask(Target.TABLES, operator), approver=approver)
+    assert [one["name"] for one in run.progress][:2] == ["quiet", "backup"]
+    run = done(run)
+    newest = backups.newest_verified()
+    assert newest is not None
+    assert run.proof["backup"] == newest.name != old.name, "what was proved before lacks bookings"
+    quiet_since = ended_at(run.progress, Step.QUIET)
+    assert quiet_since is not None
+    assert newest.as_of > quiet_since
+    assert newest.fingerprint.tables["public.scheduling_availabilityrule"].rows == 1
+    assert not reverse.present(APPS)
+
+
+def test_guarded_it_takes_one_that_is_young_enough_and_none_moves_without(
+    guarded: Path, operator: Actor, approver: Actor, settings: Any
+) -> None:
+    done(ask(Target.LOGIC, operator))
+    run = phases.approve(run=ask(Target.TABLES, operator), approver=approver)
+    settings.PG_BIN = str(backed.spoiled(guarded / "tools", dump="sys.exit(1)"))
+    run = phases.carry_out(run=run, by="a test")
+    assert run.status == "failed"
+    assert "No table is moved without a proved backup" in run.error
+    assert reverse.present(APPS)
+    settings.PG_BIN = ""
+    made = backups.make(say=lambda words: None)
+    again = phases.reopen(actor=operator)
+    assert again is not None
+    assert done(again).proof["backup"] == made.name
+    assert len(list((guarded / "backups").glob("*.dump"))) == 1

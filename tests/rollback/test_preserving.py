@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -11,22 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 from django.db import connection
 from psycopg import ServerCursor
+from structlog.testing import capture_logs
 
-from enrollment.models import Course, Enrollment, Lesson, Message, Reader, User
+from enrollment.models import Course, Enrollment, Lesson, Message, Reader, Teacher, User
 from enrollment.operations.import_school import ImportRefused
 from enrollment.operations.personal import erase_account
 from rollback import preserving, trips
+from rollback.audit import Actor
 from rollback.management import preserving_words
 from rollback.models import EnrollmentDraft
-from rollback.preserving import exporting, manifest
+from rollback.preserving import exporting, importing, manifest, staging
 from rollback.preserving.ground import GROUND
 from rollback.schema import reverse
 from tests import emptying
 from tests.conftest import make_student, make_teacher
 from tests.rollback import preserved
+from tests.rollback.poison import poison
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.xdist_group("preserving")]
 
@@ -181,6 +186,63 @@ def test_who_signed_up_with_anothers_address_does_not_get_in(emptied: Path) -> N
     assert not User.objects.get(email="ada@school.example").has_usable_password()
 
 
+def stranger(email: str, *, confirmed: bool = False) -> User:
+    """Who signs up is a student at once, whosever address they typed."""
+    user = make_student(email).user
+    EmailAddress.objects.create(user=user, email=email, verified=confirmed, primary=True)
+    return user
+
+
+def alone_in(tmp_path: Path, what: str) -> Path:
+    """An export in which Eve has one thing, and is in no enrollment."""
+    preserved.fill()
+    eve = make_student("eve@school.example")
+    choir = Course.objects.get(slug="choir")
+    if what == "draft":
+        poison(eve, choir, '{"note": "private"}', started_at=preserved.NOW)
+    elif what == "lesson":
+        teacher = Teacher.objects.get()
+        starts = preserved.NOW + 6 * preserved.DAY
+        preserved.a_lesson(student=eve, teacher=teacher, course=choir, starts=starts)
+    else:
+        mine = Enrollment.objects.get(flow="scheduling")
+        Message.objects.create(enrollment=mine, sender=eve.user, body="hi", sent_at=preserved.NOW)
+    preserving.export(tmp_path / "out")
+    emptying._delete()
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("what", ["draft", "lesson", "message"])
+def test_a_strangers_login_is_closed_whatever_comes_to_it(tmp_path: Path, what: str) -> None:
+    """Their student's row is in the school as it is in the file: it is not new, what hangs on it is."""
+    folder = alone_in(tmp_path, what)
+    eve = stranger("eve@school.example")
+    assert preserving.bring_in(folder).closed == 1
+    eve.refresh_from_db()
+    assert not eve.has_usable_password()
+    assert not EmailAddress.objects.exists(), "no reset mail to whoever waits for a confirmation"
+
+
+def test_who_confirmed_the_address_keeps_the_password(tmp_path: Path) -> None:
+    folder = alone_in(tmp_path, "draft")
+    eve = stranger("eve@school.example", confirmed=True)
+    assert preserving.bring_in(folder).closed == 0
+    eve.refresh_from_db()
+    assert eve.has_usable_password()
+
+
+def test_what_comes_into_a_strangers_conversation_or_is_changed_counts_too(folder: Path) -> None:
+    """Named by an enrollment alone; and in the second case by a row that was there."""
+    Message.objects.filter(body="…").delete()
+    assert preserving.bring_in(folder, update=True).closed == 1
+    ada, zoe = (User.objects.get(email=f"{name}@school.example") for name in ("ada", "zoe"))
+    assert (ada.has_usable_password(), zoe.has_usable_password()) == (False, True)
+    EnrollmentDraft.objects.filter(student__user=zoe).update(version=7)
+    assert preserving.bring_in(folder, update=True).closed == 1
+    zoe.refresh_from_db()
+    assert not zoe.has_usable_password()
+
+
 def test_facts_are_read_from_the_archive_and_where_there_are_none_it_says_so(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -253,8 +315,51 @@ def test_with_a_key_only_what_was_signed_with_it_comes_in(
     assert "manifest.hmac: does not fit" in refused(folder)[0]
     preserving.export(tmp_path / "signed")
     assert preserving.bring_in(tmp_path / "signed").is_nothing
+    lessons = tmp_path / "signed" / "lessons.csv"
+    whole = lessons.read_bytes()
+    lessons.write_bytes(whole.replace(b"planned", b"done", 1))
+    assert refused(tmp_path / "signed") == [
+        "lessons.csv: is not as it was exported: its checksum is another. Export again."
+    ]
+    (said,) = refused(tmp_path / "signed", changed=["lessons.csv"], update=True)
+    assert said.startswith("--changed: this school takes only what was signed")
+    lessons.write_bytes(whole)
     seal(tmp_path / "signed", "lessons.csv")
     assert "manifest.hmac: does not fit" in refused(tmp_path / "signed")[0]
+
+
+@pytest.mark.parametrize("name", ["messages.csv", "drafts.jsonl"])
+def test_a_file_that_becomes_another_after_its_checksum_was_compared(
+    emptied: Path, name: str, monkeypatch: Any
+) -> None:
+    """Put in its place, in the moment between looking and reading; found out before anything stays."""
+    path, forged = emptied / name, emptied.parent / "forged"
+    text = path.read_text("utf-8")
+    changed = text.replace("“hi”", "“ho”").replace('"step": ""', '"step": "x"')
+    assert changed != text
+    forged.write_bytes(changed.encode())
+    lock = importing._lock
+    monkeypatch.setattr(importing, "_lock", lambda: (lock(), forged.replace(path)))
+    assert refused(emptied) == [
+        f"{name}: became another while it was read; export again, to where nobody else writes."
+    ]
+
+
+def test_links_and_pipes_are_not_followed(folder: Path) -> None:
+    path, elsewhere = folder / "lessons.csv", folder.parent / "elsewhere.csv"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    (said,) = refused(folder)
+    assert "cannot be opened (is a link, which may lead anywhere" in said
+    path.unlink()
+    os.mkfifo(path)
+    (said,) = refused(folder)
+    assert "cannot be opened (is no file)" in said
+    path.unlink()
+    elsewhere.rename(path)
+    (folder / manifest.NAME).rename(elsewhere)
+    (folder / manifest.NAME).symlink_to(elsewhere)
+    assert "is a link" in refused(folder)[0]
 
 
 def test_every_bad_line_is_named_with_what_to_do(emptied: Path) -> None:
@@ -347,6 +452,69 @@ def test_what_no_import_may_change_stays(folder: Path) -> None:
     assert "and an import never changes that" in said
 
 
+def test_who_was_dismissed_stays_so_and_nobody_is_locked_out(folder: Path) -> None:
+    User.objects.filter(email="office@school.example").update(is_active=False, is_superuser=True)
+    User.objects.filter(email="zoe@school.example").update(is_active=False)
+    change(
+        folder, "people.csv", "ada@school.example,Ada,Vogel,yes", "ada@school.example,Ada,Vogel,no"
+    )
+    said = refused(folder, update=True)
+    assert [one.partition(": the school")[0] for one in said] == [
+        "people.csv, line 2, column is_active: “no”",
+        "people.csv, line 4, column is_active: “yes”",
+        "people.csv, line 5, column is_active: “yes”",
+    ]
+    assert "the school has “no”, this is an account of the office, and an import never" in said[1]
+    assert "and an import never changes that" in said[2]
+
+
+@pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
+@pytest.mark.parametrize("update", [True, False])
+def test_an_account_of_the_office_is_not_changed_at_all(
+    folder: Path, right: str, update: bool
+) -> None:
+    """Also not its name; and nobody is told that --update would do it."""
+    rights = {"is_staff": False, "is_superuser": False, right: True}
+    User.objects.filter(email="office@school.example").update(**rights)
+    change(folder, "people.csv", "office@school.example,,", "office@school.example,Mallory,")
+    assert refused(folder, update=update) == [
+        "people.csv, line 4, column first_name: “Mallory”: the school has “”, this is an account of the "
+        "office, and an import never changes one; correct the line, or leave it out."
+    ]
+
+
+def test_what_may_not_be_changed_is_found_among_many_that_may(
+    folder: Path, monkeypatch: Any
+) -> None:
+    """A thousand harmless changes before it are no way past."""
+    monkeypatch.setattr(staging, "MOST_PROBLEMS", 0)
+    User.objects.filter(email="ada@school.example").update(first_name="Adah")
+    User.objects.filter(email="zoe@school.example").update(is_active=False)
+    with pytest.raises(ImportRefused) as caught:
+        preserving.bring_in(folder, update=True)
+    assert [str(one) for one in caught.value.problems] == ["people.csv: has more than 0 problems."]
+    assert not User.objects.get(email="zoe@school.example").is_active
+
+
+def test_who_imported_what_is_in_the_log(folder: Path) -> None:
+    text = (folder / manifest.NAME).read_bytes()
+    Message.objects.filter(body="…").delete()
+    actor = Actor(name="Olga of the office")
+    with capture_logs() as lines:
+        preserving.bring_in(folder, actor=actor, update=True)
+    (line,) = [line for line in lines if line["event"] == "preserving.imported"]
+    assert line["by"] == "Olga of the office"
+    assert line["manifest"] == hashlib.sha256(text).hexdigest()
+    assert (line["created"], line["changed"]) == ({"messages.csv": 1}, {"readers.csv": 1})
+    assert (line["update"], line["dry_run"], line["logins_closed"]) == (True, False, 1)
+    (folder / "units.csv").unlink()
+    with capture_logs() as lines, pytest.raises(ImportRefused):
+        preserving.bring_in(folder)
+    (line,) = [line for line in lines if line["event"] == "preserving.refused"]
+    assert line["by"].startswith("command line")
+    assert line["problems"] == 1
+
+
 def test_a_dry_run_writes_nothing(emptied: Path) -> None:
     report = preserving.bring_in(emptied, dry_run=True)
     assert report.counts["lessons.csv"].made == 4
@@ -420,6 +588,23 @@ def test_a_folder_that_is_not_empty_and_other_bad_places(folder: Path, tmp_path:
     (tmp_path / "empty").mkdir()
     preserving.export(tmp_path / "empty")
     assert sums(tmp_path / "empty") == sums(folder)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_another_exports_folder_stays(tmp_path: Path, monkeypatch: Any, fails: bool) -> None:
+    """Of a process with our number, on another machine that shares the disk."""
+    theirs = tmp_path / f".out.unfinished-{os.getpid()}"
+    theirs.mkdir()
+    (theirs / "people.csv").write_text("theirs")
+    if fails:
+        monkeypatch.setattr(manifest, "signature", lambda text: os.mkdir(tmp_path))
+        with pytest.raises(preserving.ExportRefused, match="cannot be written: File exists"):
+            preserving.export(tmp_path / "out")
+    else:
+        preserving.export(tmp_path / "out")
+    assert (theirs / "people.csv").read_text() == "theirs"
+    left = {path.name for path in tmp_path.iterdir()} - {theirs.name}
+    assert left == (set() if fails else {"out"})
 
 
 def test_the_folder_is_for_its_owner_only(folder: Path) -> None:

@@ -21,10 +21,11 @@ from psycopg.conninfo import make_conninfo
 
 from config.local import browser as chromium
 from config.local.place import BASE_DIR
-from enrollment.models import Course
+from enrollment.models import Course, User
 from rollback.models import Backup, Rehearsal
-from rollback.rehearsing import carrying, graph
+from rollback.rehearsing import carrying
 from rollback.rehearsing.steps import STEPS, Step
+from rollback.schema import graph
 from rollback.schema.fingerprint import Fingerprint, fingerprint
 from tests.rollback.others import address_of_this_test, eventually, other_session
 
@@ -152,6 +153,7 @@ def its_row_and_papers(school: School) -> None:
     told = json.loads(certificate.read_text())
     assert (told["passed"], told["migrations"]) == (True, about)
     assert told["phases"]["1"] == figures["1"]
+    assert not (school.var / "rehearsals" / "rehearsal.log").exists(), "it passed"
     page = certificate.with_suffix(".html").read_text()
     assert picture in page
     assert "<script" not in page
@@ -175,6 +177,7 @@ def desk(
     """This test's database, with a folder of its own; and a way to do only some of the steps."""
     settings.VAR, settings.BACKUP_DIR = tmp_path, tmp_path / "backups"
     Course.objects.create(title="Violin", slug="violin")
+    User.objects.create_user("anna@school.example", "correct horse")
     before = fingerprint(address_of_this_test())
 
     def only(*steps: Step) -> None:
@@ -216,6 +219,8 @@ def test_a_row_that_changed_in_the_copy_fails_it_and_is_named(desk: Callable[...
     def change() -> None:
         with psycopg.connect(in_the_copy()) as session:
             session.execute("UPDATE enrollment_course SET title = 'Viola'")
+            found = session.execute("SELECT email, left(password, 1) FROM enrollment_user")
+            assert found.fetchall() == [("anna@school.example", "!")]
 
     desk(READY, REMEMBER, COMPARE)
     said = rehearse(at="Fingerprints compared …", do=change)

@@ -1,5 +1,7 @@
 """The rehearsal's parts: what a certificate says, what its process may know, what is drawn and written."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,17 +12,32 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 from django.apps import apps
+from django.contrib.sessions.models import Session
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
+from config.local.place import BASE_DIR
+from enrollment.models import User
+from enrollment.models.tokens import ApiToken
 from rollback import switchboard
 from rollback.domain.shares import FlagState, Snapshot, Subject
 from rollback.models import Rehearsal
-from rollback.rehearsing import certificate, graph, helper, prints, report, shares, surroundings
+from rollback.rehearsing import (
+    certificate,
+    helper,
+    papers,
+    prints,
+    ready,
+    report,
+    shares,
+    surroundings,
+)
 from rollback.rehearsing.helper import Helper, HelperGone, StepFailed
 from rollback.rehearsing.picture import picture
 from rollback.rehearsing.steps import DONE, FAILED, LEFT_OUT, STEPS, Result
 from rollback.rehearsing.surroundings import NotTheCopy
+from rollback.schema import graph
 from rollback.schema.digest import Digest
 from rollback.schema.fingerprint import Fingerprint
 from tests.rollback.others import address_of_this_test
@@ -188,6 +205,78 @@ def test_a_child_that_hangs_is_ended_and_one_that_died_is_told(
         assert child._process.poll() is not None
         with pytest.raises(HelperGone, match="ended"):
             child.do("remember", seconds=5)
+
+
+@pytest.mark.xdist_group("rehearsal")
+@pytest.mark.parametrize("served", ["config.wsgi", "config.asgi", "config.celery"])
+def test_whatever_is_started_for_a_rehearsal_works_in_the_copy_alone(
+    served: str, child_env: dict[str, str]
+) -> None:
+    """The copy's web server too; and it does not work when it is asked again."""
+    script = f"""
+import {served}
+import django
+django.setup()
+from django.db import connection
+from enrollment.models import User
+from rollback.rehearsing.surroundings import NotTheCopy
+for _again in range(2):
+    try:
+        print("rows", User.objects.count())
+    except NotTheCopy as refused:
+        print("refused", connection.connection)
+"""
+
+    def ask(env: dict[str, str]) -> list[str]:
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            env=env,
+            cwd=BASE_DIR,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return run.stdout.splitlines()
+
+    assert ask(child_env | {"REHEARSAL_DATABASE": "copy"}) == ["refused None"] * 2
+    if served == "config.wsgi":
+        assert ask(child_env) == ["rows 0"] * 2
+
+
+@pytest.mark.django_db
+def test_nobody_of_the_school_can_sign_in_on_the_copy() -> None:
+    anna = User.objects.create_user("anna@school.example", "correct horse")
+    ApiToken.objects.create(user=anna, name="Her calendar")
+    browser = Client()
+    browser.force_login(anna)
+    assert Session.objects.exists()
+    assert "cannot sign in" in ready._locked_out()
+    anna.refresh_from_db()
+    assert not anna.has_usable_password()
+    assert not Session.objects.exists()
+    assert not ApiToken.objects.exists()
+
+
+# ---------------------------------------------------------------- papers
+@pytest.mark.django_db
+def test_papers_are_nobody_elses_and_the_last_ten_are_kept(tmp_path: Path, settings: Any) -> None:
+    settings.VAR = tmp_path
+    (tmp_path / "rehearsals").mkdir(mode=0o755)
+    (tmp_path / "rehearsals" / "notes.txt").touch()
+    numbers = []
+    for _number in range(12):
+        log = papers.new_log()
+        made = rehearsed(passed=False)
+        papers.write(made, RESULTS)
+        numbers.append(made.pk)
+        assert log.exists(), "it says why"
+    folder = papers.folder()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {one.stat().st_mode & 0o777 for one in folder.glob("rehearsal*")} == {0o600}
+    kept = {f"rehearsal-{one}.{kind}" for one in numbers[2:] for kind in ("md", "html", "json")}
+    assert {one.name for one in folder.iterdir()} == kept | {"notes.txt", "rehearsal.log"}
+    papers.write(rehearsed(), RESULTS)
+    assert not log.exists()
 
 
 # ---------------------------------------------------------------- shares

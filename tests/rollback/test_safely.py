@@ -277,3 +277,26 @@ def test_a_refusal_of_the_database_is_told(receipt: backups.Receipt, written: An
     with pytest.raises(CommandError, match=r"nothing.*does not exist"):
         command("holidays", "0004", reuse=True)
     assert Course.objects.count() == 1, "the connection is whole again"
+
+
+def test_what_is_kept_of_a_refusal_says_nothing_of_a_row(
+    receipt: backups.Receipt, written: Any
+) -> None:
+    """Key (email)=(…) already exists: in the report nobody would erase it."""
+    twice = "CREATE UNIQUE INDEX one ON enrollment_course ((title IS NOT NULL))"
+    Course.objects.create(title="Anna's own", slug="anna")
+    written("0004_expand_one", f'migrations.RunSQL("{twice}", migrations.RunSQL.noop)')
+    with pytest.raises(CommandError) as refused:
+        command("holidays", "0004", reuse=True)
+    report = SchemaChange.objects.get().report
+    assert "could not create unique index" in report["error"]
+    assert "(one)" in report["error"] or '"one"' in report["error"]
+    for words in (str(report), str(refused.value)):
+        assert "Key (" not in words
+        assert "DETAIL" not in words
+
+
+def test_a_permit_is_nobody_elses(receipt: backups.Receipt) -> None:
+    safely.migrate(asked=asked(reuse=True, prepare=True), say=str)
+    [permit] = shelf.folder().glob(permits.NAMES)
+    assert permit.stat().st_mode & 0o777 == 0o600
