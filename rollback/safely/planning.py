@@ -25,12 +25,12 @@ class Loader(MigrationLoader):
     """The last migrations of an app that is away are those that are applied: nothing is to be done."""
 
     def __init__(self, connection: Any, *, named: str) -> None:
-        self.named = named
+        self.database, self.named = connection, named
         super().__init__(connection)
 
     def build_graph(self) -> None:
         super().build_graph()
-        with self.connection.cursor() as cursor:
+        with self.database.cursor() as cursor:
             away = ledger.apps_away(cursor) - {self.named}
         if away:
             usual = self.graph.leaf_nodes

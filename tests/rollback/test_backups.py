@@ -455,7 +455,7 @@ def test_a_disk_that_is_lost_is_seen_the_same_night(where: Path, settings: Any) 
     shutil.move(where, where.with_name("lost"))
     with capture_logs() as lines:
         assert not tasks.look_for_backup()
-    assert lines[-1]["because"] == "There is no proved backup: run manage.py backup."
+    assert lines[0]["because"] == "There is no proved backup: run manage.py backup."
     row = Backup.objects.get(name=first)
     assert (row.status, "not in the folder" in row.error) == (Backup.Status.FAILED, True)
     assert age.sentence(age.of_newest()), "the console goes by the rows, and says it too"
@@ -489,7 +489,7 @@ def test_a_folder_that_cannot_be_looked_into_is_the_alarm(where: Path, settings:
     settings.BACKUP_DIR = where / name / "below"
     with capture_logs() as lines:
         assert not tasks.look_for_backup()
-    assert "Correct BACKUP_DIR" in lines[-1]["because"]
+    assert "Correct BACKUP_DIR" in lines[0]["because"]
     assert not Backup.objects.filter(status="verified").exists()
     with pytest.raises(backups.BackupFailed, match="Correct BACKUP_DIR"):
         tasks.backup()

@@ -28,7 +28,11 @@ def through_a_dump(file: Path, source: str, to: str) -> None:
         ("pg_restore", to, ["--no-owner", "--exit-on-error", str(file)]),
     ):
         env, rest = tools.environment(address)
-        command = [tools.find(name, server=server).path, f"--dbname={rest}", *words]
+        command: list[str | Path] = [
+            tools.find(name, server=server).path,
+            f"--dbname={rest}",
+            *words,
+        ]
         tools.Program(command, env=env).wait(lambda line: None)
 
 

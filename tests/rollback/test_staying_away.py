@@ -49,7 +49,7 @@ def hot_fix() -> str:
         if app == "rollback" and name < newest[1]
     )
     MigrationExecutor(connection).migrate([("rollback", before)])
-    return newest[1]
+    return str(newest[1])
 
 
 @contextmanager
@@ -125,7 +125,8 @@ def test_half_of_it_away_what_is_there_of_it_stays_as_it_is(settings: Any) -> No
     MigrationExecutor(connection).migrate([("holidays", "0002_expand_calendar_changes")])
     try:
         assert planning.plan_of() == []
-        state = planning.Executor(connection)._create_project_state(with_applied_migrations=True)
+        executor: Any = planning.Executor(connection)
+        state = executor._create_project_state(with_applied_migrations=True)
         assert ("holidays", "teacherregion") in state.models
         assert [one[1] for one in steps(planning.plan_of(app="holidays"))] == [
             "0003_expand_differences"
