@@ -101,6 +101,16 @@ def to_lock(apps: Collection[str]) -> list[str]:
         return [*own, *catalog.parents_of(cursor, own)]
 
 
+def to_lock_home(apps: Collection[str]) -> list[locking.Table]:
+    """What lies in the archive first: who looks at it there keeps nobody waiting for the ground floor."""
+    with connection.cursor() as cursor:
+        away = [one for app in apps for one in ledger.away(cursor, app=app) if not one.purged]
+        there = [
+            (one.schema, one.name) for one in away if catalog.exists(cursor, one.schema, one.name)
+        ]
+    return [*there, *present(apps), *ground(apps)]
+
+
 def take_away(
     *, apps: Collection[str], deadline: float = locking.DEADLINE, along: Along = ALONE
 ) -> Moved:
@@ -145,10 +155,18 @@ def bring_back(
     ]
     if changed and not accept_changes:
         raise ArchiveChanged(changed)
+
+    def first() -> None:
+        """Whoever has rows of the ledger may wait for a table next."""
+        along.first()
+        with connection.cursor() as cursor:
+            ledger.lock(cursor, apps)
+
     leaves = [
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
-    moved = _migrate(leaves, lambda: [*present(apps), *ground(apps)], deadline, along)
+    whole = Along(first=first, last=along.last, waits=along.waits)
+    moved = _migrate(leaves, lambda: to_lock_home(apps), deadline, whole)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
     moved.empty.extend(str(one) for one in away if one.purged)
@@ -166,7 +184,7 @@ def finish(apps: Collection[str]) -> None:
 
 def _migrate(
     targets: prepared.Targets,
-    to_lock: Callable[[], Sequence[str]],
+    to_lock: Callable[[], Sequence[locking.Table]],
     deadline: float,
     along: Along,
 ) -> Moved:
@@ -174,15 +192,20 @@ def _migrate(
         plan = prepared.prepare(targets)
         if not plan.plan:
             raise NothingToDo
-        with locking.held(
-            to_lock, deadline=deadline, first=along.first, waits=along.waits
-        ) as waiting:
+
+        def run(waiting: locking.Waiting, plan: prepared.Prepared = plan) -> float | None:
+            """:returns: when it began. None: whoever else migrated while we waited has changed the plan."""
             began = time.monotonic()
-            # Whoever else migrated while we waited has changed the plan.
-            if is_done := not plan.is_overtaken():
-                plan.run()
-                along.last(_moved(plan, began, waiting))
-        if is_done:
+            if plan.is_overtaken():
+                return None
+            plan.run()
+            along.last(_moved(plan, began, waiting))
+            return began
+
+        began, waiting = locking.held(
+            to_lock, run, deadline=deadline, first=along.first, waits=along.waits
+        )
+        if began is not None:
             return _moved(plan, began, waiting)
 
 
