@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from rollback.schema import catalog, ledger, locking, prepared, returning
+from rollback.schema import catalog, copying, ledger, locking, prepared, returning
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
 
@@ -133,11 +133,13 @@ def bring_back(
     apps: Collection[str],
     deadline: float = locking.DEADLINE,
     accept_changes: bool = False,
+    accept_copy: bool = False,
     along: Along = ALONE,
 ) -> Moved:
     """Applies all migrations of these apps; then what came back is checked while everybody works.
 
-    accept_changes: also where the archive is not as it was put there.
+    accept_changes: also where the archive is not as it was put there. accept_copy: also where very many
+    rows do not come home as they are and have to be copied, while everybody waits.
 
     :raises NothingToDo:
     :raises ArchiveChanged:
@@ -166,7 +168,8 @@ def bring_back(
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
     whole = Along(first=first, last=along.last, waits=along.waits)
-    moved = _migrate(leaves, lambda: to_lock_home(apps), deadline, whole)
+    with copying.accepting(accept_copy):
+        moved = _migrate(leaves, lambda: to_lock_home(apps), deadline, whole)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
     moved.empty.extend(str(one) for one in away if one.purged)
