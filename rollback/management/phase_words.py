@@ -34,6 +34,11 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
         action="store_true",
         help="also where rows were changed in the archive",
     )
+    reapply.add_argument(
+        "--accept-copy",
+        action="store_true",
+        help="also where very many rows have to be copied, and everybody waits meanwhile",
+    )
     for down in (phase, sequence):
         how = down.add_mutually_exclusive_group()
         how.add_argument(
@@ -97,6 +102,7 @@ def _answer(what: str, options: dict[str, Any], *, actor: Actor, say: Say) -> bo
         incident=_incident(options["incident"]),
         whole=what == "sequence",
         accept_changes=bool(options.get("accept_changes")),
+        accept_copy=bool(options.get("accept_copy")),
     )
     say(f"Phase run {run.pk}" + (f", incident {run.incident_id}." if run.incident_id else "."))
     return _go_on(run, say=say)

@@ -24,11 +24,13 @@ def ask(
     incident: Incident | None = None,
     whole: bool = False,
     accept_changes: bool = False,
+    accept_copy: bool = False,
 ) -> PhaseRun:
     """Written down, and carried out by whoever is first (`carry_out`, or `manage.py rollback run`).
 
     incident: without one, the open one that holds the features, or a new one. whole: phase 1 with the
-    phases before it. accept_changes: bring back also what was changed in the archive.
+    phases before it. accept_changes: bring back also what was changed in the archive. accept_copy: also
+    what has to be copied, while everybody waits for very many rows.
 
     :raises PhaseRuns: one lives already; of many at once all but one hear that
     :raises ChangeRefused:
@@ -36,7 +38,11 @@ def ask(
     _refuse_second()
     _check_right(target, actor)
     _check(target, mode=mode, actor=actor, whole=whole)
-    known = looking.before(target=target) | {"whole": whole, "accept_changes": accept_changes}
+    known = looking.before(target=target) | {
+        "whole": whole,
+        "accept_changes": accept_changes,
+        "accept_copy": accept_copy,
+    }
 
     def write() -> PhaseRun:
         with audit.told(actor=actor, reason=reason, action="phase"):

@@ -205,6 +205,7 @@ def home(hand: Hand) -> bool:
         moved = reverse.bring_back(
             apps=looking.apps(),
             accept_changes=bool(run.before.get("accept_changes")),
+            accept_copy=bool(run.before.get("accept_copy")),
             along=reverse.Along(first=first, last=last, waits=_waits(hand, Step.HOME)),
         )
     except reverse.NothingToDo:

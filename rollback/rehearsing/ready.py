@@ -46,7 +46,7 @@ def _made() -> Iterator[str]:
         )
         yield words % {"number": len(waiting)}
     with suppress(reverse.NothingToDo):
-        reverse.bring_back(apps=feature_apps(), accept_changes=True)
+        reverse.bring_back(apps=feature_apps(), accept_changes=True, accept_copy=True)
         yield _("Tables that were archived were brought back first.")
     with connection.cursor() as cursor:
         archive.make_archive(cursor)

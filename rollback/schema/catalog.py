@@ -78,7 +78,7 @@ class Shape:
 
     def fits(self, other: "Shape") -> bool:
         """Whether they mean the same. In a database that was restored from a dump PostgreSQL writes some
-        definitions with other casts and parentheses than where they were made.
+        definitions in other words than where they were made.
         """
         return self == other or (
             _same({one: asdict(column) for one, column in self.columns.items()},

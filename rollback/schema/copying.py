@@ -1,5 +1,9 @@
 """What comes home value by value: tables whose shape has changed, and columns."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from math import ceil
 from typing import Any
 
 from django.db import DataError, IntegrityError, ProgrammingError
@@ -9,9 +13,49 @@ from psycopg import sql
 
 from rollback.domain.errors import without_rows
 from rollback.schema import archive, catalog, ledger
-from rollback.schema.archive import ShapeChanged
+from rollback.schema.archive import ArchiveRefused, ShapeChanged
 from rollback.schema.catalog import ARCHIVE, PUBLIC, qualified
 from rollback.schema.ledger import Entry
+
+# As measured, with an index or two; all who need one of the tables wait meanwhile.
+ROWS_PER_SECOND = 90_000
+LONGEST = 100_000  # rows
+_accepted: ContextVar[bool] = ContextVar("a long copy is accepted", default=False)
+
+
+class CopyIsLong(ArchiveRefused):
+    """Nobody has said that everybody may wait for so long."""
+
+
+@contextmanager
+def accepting(accept_copy: bool) -> Iterator[None]:
+    """However many rows there are to copy."""
+    token = _accepted.set(accept_copy)
+    try:
+        yield
+    finally:
+        _accepted.reset(token)
+
+
+def _refuse_long(cursor: CursorWrapper, entry: Entry) -> None:
+    """Before the first row is."""
+    if _accepted.get():
+        return
+    rows = entry.digest.rows if entry.digest else _count(cursor, entry)
+    if rows > LONGEST:
+        words = _(
+            "%(what)s has to be copied row by row, and everybody would wait for about %(seconds)s seconds: "
+            "%(rows)s rows. Nothing was moved. When that may be: manage.py rollback reapply --accept-copy "
+            "(accept_copy=True)"
+        )
+        seconds = ceil(rows / ROWS_PER_SECOND)
+        raise CopyIsLong(words % {"what": entry, "seconds": seconds, "rows": rows})
+
+
+def _count(cursor: CursorWrapper, entry: Entry) -> int:
+    there = sql.Identifier(entry.schema, entry.name)
+    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(there))
+    return int(cursor.fetchone()[0])
 
 
 def copy(
@@ -38,6 +82,7 @@ def copy(
             "%(columns)s. Give them a default in the migration, or let them be empty."
         )
         raise ShapeChanged(words % {"table": table, "columns": ", ".join(missing)})
+    _refuse_long(cursor, entry)
     copied = _insert(cursor, entry, table, common, wanted, archived)
     _go_on_counting(cursor, entry, table, wanted)
     _keep(cursor, entry)
@@ -67,23 +112,31 @@ def _insert(
         sql.SQL(", ").join(values),
         sql.Identifier(entry.schema, entry.name),
     )
-    try:
+    with _fitting(table):
         for name in columns:
             was, now = archived.columns[name].type, wanted.columns[name].type
-            if was != now:
-                _refuse_to_lose(cursor, entry, table, name, was, now)
+            _refuse_to_lose(cursor, entry, table, name, was, now)
         cursor.execute(statement)
+    copied: int = cursor.rowcount
+    return copied
+
+
+@contextmanager
+def _fitting(table: str) -> Iterator[None]:
+    """:raises ShapeChanged:"""
+    try:
+        yield
     except (DataError, IntegrityError, ProgrammingError) as error:
         words = _("The archived rows of %(table)s do not fit into it any more: %(error)s")
         raise ShapeChanged(words % {"table": table, "error": without_rows(error)}) from error
-    copied: int = cursor.rowcount
-    return copied
 
 
 def _refuse_to_lose(
     cursor: CursorWrapper, entry: Entry, table: str, column: str, was: str, now: str
 ) -> None:
     """PostgreSQL cuts text and rounds numbers in silence when it is told to make them another type."""
+    if was == now:
+        return
     there_and_back = sql.SQL("(({c}::" + now + ")::" + was + ")::text IS DISTINCT FROM {c}::text")
     cursor.execute(
         sql.SQL("SELECT count(*) FROM {} WHERE {}").format(
@@ -126,26 +179,61 @@ def fill_column(
         ledger.came_back(cursor, entry, purged=True)
         return
     archive.check_there(cursor, entry)
-    here, column = sql.Identifier(PUBLIC, entry.table), sql.Identifier(entry.column)
-    there, key = sql.Identifier(entry.schema, entry.name), sql.Identifier(pk)
-    query = sql.SQL("UPDATE {} t SET {} = a.{} FROM {} a WHERE a.{} = t.{}").format(
-        here, column, column, there, key, key
+    _refuse_long(cursor, entry)
+    was = catalog.shape(cursor, entry.schema, entry.name).columns[entry.column].type
+    now = catalog.shape(cursor, PUBLIC, entry.table).columns[entry.column].type
+    with _fitting(entry.table):
+        _refuse_to_lose(cursor, entry, entry.table, entry.column, was, now)
+        filled = _fill(cursor, entry, pk, now, parent)
+    # What follows in this transaction may alter the table, which no trigger may wait for then.
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    archived = _count(cursor, entry)
+    if _is_whole(cursor, entry, pk, was):
+        there = sql.Identifier(entry.schema, entry.name)
+        cursor.execute(sql.SQL("DROP TABLE {}").format(there))
+    else:
+        _keep(cursor, entry)
+    ledger.came_back(cursor, entry, filled=filled, archived=archived)
+
+
+def _fill(
+    cursor: CursorWrapper, entry: Entry, pk: str, now: str, parent: tuple[str, str] | None
+) -> int:
+    """:returns: how many rows"""
+    column, key = sql.Identifier(entry.column), sql.Identifier(pk)
+    query = sql.SQL("UPDATE {} t SET {} = a.{}::{} FROM {} a WHERE a.{} = t.{}").format(
+        sql.Identifier(PUBLIC, entry.table),
+        column,
+        column,
+        sql.SQL(now),
+        sql.Identifier(entry.schema, entry.name),
+        key,
+        key,
     )
     if parent:
         query += sql.SQL(" AND EXISTS (SELECT FROM {} p WHERE p.{} = a.{})").format(
             sql.Identifier(PUBLIC, parent[0]), sql.Identifier(parent[1]), column
         )
     cursor.execute(query)
-    filled = cursor.rowcount
-    # What follows in this transaction may alter the table, which no trigger may wait for then.
-    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
-    cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(there))
-    (archived,) = cursor.fetchone()
-    if filled == archived:
-        cursor.execute(sql.SQL("DROP TABLE {}").format(there))
-    else:
-        _keep(cursor, entry)
-    ledger.came_back(cursor, entry, filled=filled, archived=archived)
+    return int(cursor.rowcount)
+
+
+def _is_whole(cursor: CursorWrapper, entry: Entry, pk: str, was: str) -> bool:
+    """Every value of the archive is in its row again, whatever a trigger may have made of it."""
+    cursor.execute(
+        sql.SQL(
+            "SELECT NOT EXISTS (SELECT FROM {there} a LEFT JOIN {here} t ON t.{key} = a.{key}"
+            " WHERE t.{key} IS NULL"
+            " OR (t.{column}::{was})::text IS DISTINCT FROM a.{column}::text)"
+        ).format(
+            there=sql.Identifier(entry.schema, entry.name),
+            here=sql.Identifier(PUBLIC, entry.table),
+            key=sql.Identifier(pk),
+            was=sql.SQL(was),
+            column=sql.Identifier(entry.column),
+        )
+    )
+    return bool(cursor.fetchone()[0])
 
 
 def _keep(cursor: CursorWrapper, entry: Entry) -> None:

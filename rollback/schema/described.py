@@ -6,11 +6,12 @@ indexes, settings of the database), and who owns what: a copy belongs to whoever
 
 # ruff: noqa: S608 - the queries are made of the constants in here
 
-import re
 from collections.abc import Mapping
 from typing import Any, LiteralString
 
 import psycopg
+
+from rollback.schema import rewording
 
 _OURS = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
 # catalog: of the object whose oid is `o`.
@@ -166,13 +167,6 @@ SEQUENCES: LiteralString = f"""
      WHERE {_OUR_CLASS}
 """
 
-# PostgreSQL reads a definition of its own back in other words: ('a'::varchar)::text in an array that
-# was ARRAY['a'::varchar]::text[]. Without casts and parentheses both are the same.
-_CASTS = re.compile(
-    r'::("[^"]+"|[a-z_.]+( varying| precision| with(out)? time zone)?)(\(\d+(,\d+)?\))?(\[\])?'
-)
-_BRACKETS = re.compile(r"[()\s]")
-
 
 def catalog(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """Kind and name → definition."""
@@ -190,10 +184,6 @@ def sequences(connection: psycopg.Connection[Any]) -> dict[str, int]:
 
 def is_same(name: str, one: str, other: str) -> bool:
     """name: with its kind, as in `catalog`. A function's text is kept as it was written."""
-    if one == other or name.startswith("function "):
+    if name.startswith("function "):
         return one == other
-    return _bare(one) == _bare(other)
-
-
-def _bare(text: str) -> str:
-    return _BRACKETS.sub("", _CASTS.sub("", text))
+    return rewording.is_same(one, other)

@@ -78,6 +78,15 @@ def away(cursor: CursorWrapper, *, app: str = "") -> list[Entry]:
     return [entry_of(row) for row in cursor.fetchall()]
 
 
+def lock(cursor: CursorWrapper, apps: Collection[str]) -> None:
+    """What is away of them, until this transaction ends."""
+    cursor.execute(
+        "SELECT FROM rollback_ledgerentry WHERE back_at IS NULL AND app = ANY (%s)"
+        " ORDER BY id FOR UPDATE",
+        [list(apps)],
+    )
+
+
 def apps_away(cursor: CursorWrapper) -> frozenset[str]:
     """Whose tables, or columns, are in the archive. None before there is a ledger."""
     if not catalog.exists(cursor, catalog.PUBLIC, "rollback_ledgerentry"):

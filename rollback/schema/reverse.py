@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from rollback.schema import catalog, ledger, locking, prepared, returning
+from rollback.schema import catalog, copying, ledger, locking, prepared, returning
 from rollback.schema.digest import Digest, digest
 from rollback.schema.operations import tables_of
 
@@ -101,6 +101,16 @@ def to_lock(apps: Collection[str]) -> list[str]:
         return [*own, *catalog.parents_of(cursor, own)]
 
 
+def to_lock_home(apps: Collection[str]) -> list[locking.Table]:
+    """What lies in the archive first: who looks at it there keeps nobody waiting for the ground floor."""
+    with connection.cursor() as cursor:
+        away = [one for app in apps for one in ledger.away(cursor, app=app) if not one.purged]
+        there = [
+            (one.schema, one.name) for one in away if catalog.exists(cursor, one.schema, one.name)
+        ]
+    return [*there, *present(apps), *ground(apps)]
+
+
 def take_away(
     *, apps: Collection[str], deadline: float = locking.DEADLINE, along: Along = ALONE
 ) -> Moved:
@@ -123,11 +133,13 @@ def bring_back(
     apps: Collection[str],
     deadline: float = locking.DEADLINE,
     accept_changes: bool = False,
+    accept_copy: bool = False,
     along: Along = ALONE,
 ) -> Moved:
     """Applies all migrations of these apps; then what came back is checked while everybody works.
 
-    accept_changes: also where the archive is not as it was put there.
+    accept_changes: also where the archive is not as it was put there. accept_copy: also where very many
+    rows do not come home as they are and have to be copied, while everybody waits.
 
     :raises NothingToDo:
     :raises ArchiveChanged:
@@ -145,10 +157,19 @@ def bring_back(
     ]
     if changed and not accept_changes:
         raise ArchiveChanged(changed)
+
+    def first() -> None:
+        """Whoever has rows of the ledger may wait for a table next."""
+        along.first()
+        with connection.cursor() as cursor:
+            ledger.lock(cursor, apps)
+
     leaves = [
         node for node in MigrationExecutor(connection).loader.graph.leaf_nodes() if node[0] in apps
     ]
-    moved = _migrate(leaves, lambda: [*present(apps), *ground(apps)], deadline, along)
+    whole = Along(first=first, last=along.last, waits=along.waits)
+    with copying.accepting(accept_copy):
+        moved = _migrate(leaves, lambda: to_lock_home(apps), deadline, whole)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
     moved.empty.extend(str(one) for one in away if one.purged)
@@ -166,7 +187,7 @@ def finish(apps: Collection[str]) -> None:
 
 def _migrate(
     targets: prepared.Targets,
-    to_lock: Callable[[], Sequence[str]],
+    to_lock: Callable[[], Sequence[locking.Table]],
     deadline: float,
     along: Along,
 ) -> Moved:
@@ -174,15 +195,20 @@ def _migrate(
         plan = prepared.prepare(targets)
         if not plan.plan:
             raise NothingToDo
-        with locking.held(
-            to_lock, deadline=deadline, first=along.first, waits=along.waits
-        ) as waiting:
+
+        def run(waiting: locking.Waiting, plan: prepared.Prepared = plan) -> float | None:
+            """:returns: when it began. None: whoever else migrated while we waited has changed the plan."""
             began = time.monotonic()
-            # Whoever else migrated while we waited has changed the plan.
-            if is_done := not plan.is_overtaken():
-                plan.run()
-                along.last(_moved(plan, began, waiting))
-        if is_done:
+            if plan.is_overtaken():
+                return None
+            plan.run()
+            along.last(_moved(plan, began, waiting))
+            return began
+
+        began, waiting = locking.held(
+            to_lock, run, deadline=deadline, first=along.first, waits=along.waits
+        )
+        if began is not None:
             return _moved(plan, began, waiting)
 
 

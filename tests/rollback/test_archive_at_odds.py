@@ -62,10 +62,10 @@ def test_whoever_migrated_while_we_waited_has_changed_the_plan(
 ) -> None:
     usual = locking._lock
 
-    def slow(*args: object) -> bool:
+    def slow(*args: object) -> None:
         monkeypatch.setattr(locking, "_lock", usual)
         MigrationExecutor(connection).migrate([("holidays", "0002_expand_calendar_changes")])
-        return usual(*args)  # type: ignore[arg-type]
+        usual(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(locking, "_lock", slow)
     moved = reverse.take_away(apps=APPS)

@@ -13,7 +13,7 @@ from django.db.migrations.state import ProjectState
 from rollback import keeping, switchboard
 from rollback.audit import Actor
 from rollback.models import LedgerEntry, Orphan
-from rollback.schema import archive, returning
+from rollback.schema import archive, copying, returning
 from rollback.schema.archive import NotThere, PlaceIsTaken, ShapeChanged, TableIsUsed
 from rollback.schema.operations import ArchivingAddField, ArchivingCreateModel
 
@@ -309,6 +309,84 @@ def test_a_column_that_must_have_a_value_has_its_own_again(toys_with_rows: Toys)
     sql("INSERT INTO toys_toy (name) VALUES ('doll')")
     toys.do(price)
     assert sql("SELECT id, price FROM toys_toy ORDER BY id") == [(1, 1), (2, 2), (3, 3), (4, 7)]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "value"),
+    [
+        (models.DecimalField(max_digits=10, decimal_places=2, null=True),
+         models.DecimalField(max_digits=10, decimal_places=1, null=True), "1.25"),
+        (models.CharField(max_length=20, null=True),
+         models.CharField(max_length=5, null=True), "'rocking horse'"),
+        (models.TextField(null=True), models.IntegerField(null=True), "'heavy'"),
+    ],
+    ids=["rounded", "cut", "unreadable"],
+)  # fmt: skip
+def test_values_of_a_column_that_do_not_fit_any_more_move_nothing(
+    toys_with_rows: Toys, was: Any, now: Any, value: str
+) -> None:
+    toys, made = toys_with_rows, ArchivingAddField("Toy", "size", was)
+    toys.do(made)
+    sql(f"UPDATE toys_toy SET size = {value} WHERE id = 1")
+    before = sql("SELECT id, size FROM toys_toy ORDER BY id")
+    toys.undo(made)
+    with pytest.raises(ShapeChanged, match="do not fit"):
+        toys.do(ArchivingAddField("Toy", "size", now))
+    assert sql("SELECT * FROM archive.toys_toy__size ORDER BY id") == before
+    assert newest().back_at is None
+
+
+def test_values_of_a_column_that_fit_another_type_come_home(toys_with_rows: Toys) -> None:
+    toys, made = toys_with_rows, ArchivingAddField("Toy", "size", models.TextField(null=True))
+    toys.do(made)
+    sql("UPDATE toys_toy SET size = '7' WHERE id = 1")
+    toys.undo(made)
+    toys.do(ArchivingAddField("Toy", "size", models.IntegerField(null=True)))
+    assert sql("SELECT size FROM toys_toy ORDER BY id") == [(7,), (None,), (None,)]
+    assert not is_in("archive", "toys_toy__size")
+
+
+def test_what_a_trigger_makes_of_a_value_is_not_all_there_is_of_it(toys_with_rows: Toys) -> None:
+    toys, color = toys_with_rows, ArchivingAddField("Toy", "color", models.TextField(null=True))
+    toys.do(color)
+    sql("UPDATE toys_toy SET color = name")
+    toys.undo(color)
+    sql(
+        "CREATE FUNCTION dull() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN NEW.color = ''gray''; RETURN NEW; END'"
+    )
+    sql("CREATE TRIGGER dull BEFORE UPDATE ON toys_toy FOR EACH ROW EXECUTE FUNCTION dull()")
+    toys.do(color)
+    assert newest().report == {"filled": 3, "archived": 3}
+    assert sql(f"SELECT color FROM {newest().archived_as} WHERE id = 1") == [("ball",)]
+
+
+@pytest.mark.parametrize("what", ["table", "column"])
+def test_very_many_rows_are_copied_only_when_it_is_accepted(
+    toys_with_rows: Toys, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """For everybody waits meanwhile. As they are, they come home however many they are."""
+    toys, color = toys_with_rows, ("color", models.TextField(null=True))
+    if what == "table":
+        toys.undo(toy())
+        again: Operation = toy(color)
+    else:
+        again = ArchivingAddField("Toy", *color)
+        toys.do(again)
+        toys.undo(again)
+    monkeypatch.setattr(copying, "LONGEST", 2)
+    with pytest.raises(copying.CopyIsLong, match=r"about 1 seconds: 3 rows.*accept_copy=True"):
+        toys.do(again)
+    assert newest().back_at is None
+    with copying.accepting(True):
+        toys.do(again)
+    assert newest().back_at is not None
+    assert one("SELECT count(*) FROM toys_toy") == 3
+
+    toys.undo(again)
+    if what == "table":
+        toys.do(again)
+        assert newest().report == {"moved": True}
 
 
 def test_many_to_many_comes_home(toys_with_rows: Toys) -> None:

@@ -79,7 +79,7 @@ def test_the_owner_and_whoever_looks_are_left_out(changing: psycopg.Connection[A
 
 def test_what_postgres_reads_back_in_other_words_is_the_same() -> None:
     name = "constraint public.parent parent_name_check"
-    one = "CHECK ((name)::text = ANY ((ARRAY['x'::character varying, 'y'::character varying])::text[]))"
+    one = "CHECK (((name)::text = ANY ((ARRAY['x'::character varying, 'y'::character varying])::text[])))"
     two = (
         "CHECK (((name)::text = ANY (ARRAY[('x'::character varying)::text,"
         " ('y'::character varying)::text])))"
