@@ -12,7 +12,7 @@ from django.test import override_settings
 
 from enrollment.models import Course
 from rollback import backups
-from rollback.models import LedgerEntry
+from rollback.models import Backup, LedgerEntry
 from rollback.safely import permits
 from rollback.safely.carrying_out import Asked
 from rollback.safely.steps import Plan
@@ -33,8 +33,7 @@ def proved(
         move(BEFORE)
         backups.make(say=lambda words: None)
         move(NEWEST)
-        LedgerEntry.objects.all().delete()
-        connection.close()
+        forget()
     return folder
 
 
@@ -72,6 +71,13 @@ def receipt(proved: Path, settings: Any) -> backups.Receipt:
     found = backups.newest_verified()
     assert found is not None
     return found
+
+
+def forget() -> None:
+    """What others would wonder at, who begin with no row at all."""
+    LedgerEntry.objects.all().delete()
+    Backup.objects.all().delete()
+    connection.close()
 
 
 def move(target: str) -> None:

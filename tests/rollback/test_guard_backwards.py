@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
-from django.db import connection
 from django.test import override_settings
 
 from rollback import backups, runner, safely
@@ -14,7 +13,7 @@ from rollback.backups import shelf
 from rollback.models import Incident, SchemaChange
 from rollback.safely import permits
 from rollback.safely.carrying_out import Asked
-from tests.rollback.guarding import BEFORE, NEWEST, applied, asked, guarded, migrate, plan
+from tests.rollback.guarding import BEFORE, NEWEST, applied, asked, forget, guarded, migrate, plan
 from tests.rollback.others import ACTOR
 
 __all__ = ["guarded"]
@@ -34,7 +33,7 @@ def backed_up(
     folder = tmp_path_factory.mktemp("backups")
     with django_db_blocker.unblock(), override_settings(BACKUP_DIR=folder):
         backups.make(say=lambda words: None)
-        connection.close()
+        forget()
     return folder
 
 
