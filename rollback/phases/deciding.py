@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from rollback import incidents
 from rollback.audit import Actor
-from rollback.domain.phases import Phase, Step, StepState, is_done
+from rollback.domain.phases import Phase, Step, is_done, taken_up_again
 from rollback.models import IncidentEvent, PhaseRun
 from rollback.phases import looking
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
@@ -89,9 +89,7 @@ def reopen(*, actor: Actor) -> PhaseRun | None:
     try:
         with _deciding(last, (PhaseRun.Status.FAILED,)) as found:
             _check_approval(found)
-            for step in found.progress:
-                if step["state"] == StepState.FAILED:
-                    step["state"] = StepState.WAITING.value
+            found.progress = taken_up_again(found.progress)
             found.status, found.error, found.finished_at = PhaseRun.Status.READY, "", None
             if found.target == Phase.TABLES and found.approver_id is None:
                 found.status = PhaseRun.Status.ASKED

@@ -87,6 +87,8 @@ def check(receipt: Receipt) -> None:
     :raises PermitRefused:
     """
     age = _now() - receipt.as_of
+    if age < timedelta():
+        raise PermitRefused(f"{receipt.name} is of a moment that is yet to come by this clock")
     if age > OLDEST:
         minutes = round(age.total_seconds() / 60)
         raise PermitRefused(
