@@ -426,4 +426,9 @@ def _afterwards(cursor: CursorWrapper, do: Any) -> None:
     have moved all the same; the doctor sees it, and `rollback finish` does it again.
     """
     using = cursor.db.alias
-    transaction.on_commit(partial(do, using=using), using=using, robust=True)
+
+    def afterwards() -> None:
+        # Django logs it by its name, which a partial has not.
+        do(using=using)
+
+    transaction.on_commit(afterwards, using=using, robust=True)

@@ -273,7 +273,7 @@ def home_with(
     """A teacher and a maker of imports are gone; and then, before the proof, somebody's statement."""
     down(operator, approver)
     Teacher.objects.get(user__email="teacher0@school.example").delete()
-    sql("DELETE FROM enrollment_user WHERE email = 'maker@school.example'")
+    User.objects.get(email="maker@school.example").delete()
     keys = steps.STEPS[Step.KEYS]
 
     def then_lost(hand: Any) -> bool:
