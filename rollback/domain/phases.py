@@ -81,6 +81,18 @@ def ended_at(progress: Progress, step: Step) -> datetime | None:
     return None
 
 
+def taken_up_again(progress: Progress) -> list[dict[str, Any]]:
+    """What failed waits again; and while no table has moved, so does what was true of them a while ago."""
+    is_moved = is_done(progress, Step.TABLES) or is_done(progress, Step.HOME)
+    again = () if is_moved else (Step.BACKUP, Step.DIGESTS)
+    return [
+        {**one, "state": StepState.WAITING.value}
+        if one["state"] == StepState.FAILED or one["name"] in again
+        else dict(one)
+        for one in progress
+    ]
+
+
 def needs_approval(target: int, step: Step) -> bool:
     return target == Phase.TABLES and step in APPROVED
 
@@ -98,20 +110,19 @@ def forecast(figures: Mapping[str, Any], phase: int, *, rows: int) -> float | No
 
 
 def is_explained(one: Mapping[str, Any]) -> bool:
-    """Of a table's rows and digest before and after. Rows whose other half is gone were set aside, whole or
-    without what they referred to; where the table's shape has changed, the digest has too. Whoever was
+    """Of a table's rows and digest before and after. Of what came home `whole` is what it would be with every
+    row that was set aside put back as it was, and nothing less than that explains a difference; `unlike` are
+    those of them that are there and should not be, or the other way round. On the way out whoever was
     deleted on the ground floor meanwhile took their rows along, or left rows without them.
     """
-    before, after = one["before"], one["after"]
+    before, after, whole = one["before"], one["after"], one.get("whole")
     if before is None or after is None:
         return False
+    if whole is not None:
+        return list(whole) == list(before) and not one.get("unlike")
     if list(before) == list(after):
         return True
-    if (one.get("deleted") and after[0] < before[0]) or (
-        one.get("nulled") and after[0] == before[0]
-    ):
-        return True
-    aside = one.get("orphans") or 0
-    if not aside and one.get("moved") is not False:
-        return False
-    return bool(before[0] - aside <= after[0] <= before[0])
+    return bool(
+        (one.get("deleted") and after[0] < before[0])
+        or (one.get("nulled") and after[0] == before[0])
+    )

@@ -103,8 +103,8 @@ def _begin(hand: Hand) -> Step | None:
 
 
 def _do(hand: Hand, step: Step) -> bool | None:
-    """:returns: False while it waits, None when it was refused: that ends the run, and the database's
-    absence does not. None also when it has to be approved again.
+    """:returns: False while it waits, None when it failed: that ends the run, and the database's absence
+    does not. None also when it has to be approved again.
     """
     try:
         return STEPS[step](hand)
@@ -112,14 +112,31 @@ def _do(hand: Hand, step: Step) -> bool | None:
         with hand.step() as run:
             hand.wait_for_approval(run, step, looking.approve_again(run))
     except REFUSALS as refused:
-        hand.fail(step, str(refused))
-    except (OperationalError, InterfaceError):
+        return _failed(hand, step, str(refused))
+    except (LeaseLost, OperationalError, InterfaceError):
         raise
-    except DatabaseError as error:
+    except Exception as error:
+        # A door: whatever is wrong with this step, the run has to end with words, so that another can be
+        # asked for, and the runner has to live, for all the others.
         log.exception("phases.step_broken", run=hand.number, step=step)
-        reason = str(error).strip().partition("\n")[0]
-        hand.fail(step, _("The database refused: %(reason)s") % {"reason": reason})
+        return _failed(hand, step, _reason(error))
     return None
+
+
+def _failed(hand: Hand, step: Step, words: str) -> bool | None:
+    """What went wrong when the step was done is seen to by the next ones."""
+    if hand.fail(step, words):
+        return None
+    log.warning("phases.failed_when_done", run=hand.number, step=step, words=words)
+    return True
+
+
+def _reason(error: Exception) -> str:
+    reason = str(error).strip().partition("\n")[0]
+    if isinstance(error, DatabaseError):
+        return _("The database refused: %(reason)s") % {"reason": reason}
+    facts = {"kind": type(error).__name__, "reason": reason}
+    return _("It broke (%(kind)s: %(reason)s); the log says where.") % facts
 
 
 class _Teller:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from rollback import incidents
 from rollback.audit import Actor
-from rollback.domain.phases import Phase, Step, StepState, is_done
+from rollback.domain.phases import Phase, Step, is_done, taken_up_again
 from rollback.models import IncidentEvent, PhaseRun, Switchboard
 from rollback.phases import looking
 from rollback.phases.refusing import PhaseRefused, PhaseRuns
@@ -86,9 +86,7 @@ def reopen(*, run: PhaseRun, actor: Actor) -> PhaseRun:
         with _deciding(run, (PhaseRun.Status.FAILED,)) as found:
             _check_reopening(found, actor)
             _check_approval(found)
-            for step in found.progress:
-                if step["state"] == StepState.FAILED:
-                    step["state"] = StepState.WAITING.value
+            found.progress = taken_up_again(found.progress)
             found.status, found.error, found.finished_at = PhaseRun.Status.READY, "", None
             if found.target == Phase.TABLES and found.approver_id is None:
                 found.status = PhaseRun.Status.ASKED

@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce, Now
 from rollback import incidents
 from rollback.audit import Actor
 from rollback.domain.errors import without_rows
-from rollback.domain.phases import Step, StepState
+from rollback.domain.phases import Step, StepState, is_done, taken_up_again
 from rollback.limits import limited
 from rollback.models import IncidentEvent, PhaseRun
 
@@ -101,15 +101,20 @@ class Hand:
                 **facts,
             )
 
-    def fail(self, step: Step, words: str) -> None:
+    def fail(self, step: Step, words: str) -> bool:
+        """:returns: False where the step was done, and committed, before something went wrong: so it stays"""
         with self.step() as run:
+            if is_done(run.progress, step):
+                return False
             _of(run, step).update(state=StepState.FAILED.value, words=words)
             run.error = words
             self.tell(run, "failed", step=step.value, words=words)
             self.leave(run, PhaseRun.Status.FAILED)
+        return True
 
     def wait_for_approval(self, run: PhaseRun, step: Step, words: str) -> None:
         """In the step's transaction. words: why also where it was approved before."""
+        run.progress = taken_up_again(run.progress)
         _of(run, step).update(state=StepState.WAITING.value, words=words)
         self.tell(run, "waits for approval", **({"words": words} if words else {}))
         self.leave(run, PhaseRun.Status.ASKED)

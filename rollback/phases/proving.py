@@ -8,8 +8,8 @@ from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from rollback.domain.phases import Phase, is_explained
-from rollback.models import LedgerEntry, Orphan, PhaseRun
-from rollback.phases import parents
+from rollback.models import PhaseRun
+from rollback.phases import homecoming, parents
 from rollback.schema import catalog, ledger, reverse
 from rollback.schema.digest import Beside, Digest, digest
 from rollback.schema.ledger import Entry
@@ -34,7 +34,7 @@ def _counted(found: Digest) -> Counted:
 def prove(run: PhaseRun) -> dict[str, Any]:
     """:returns: by table what was before and what is now, and whether both are equal."""
     if run.target == Phase.BACK:
-        return _came_home(run)
+        return homecoming.prove(run)
     entries = [one for one in _entries(run.proof["ledger"]) if not one.purged]
     after = {str(one): _sealed(one) for one in entries}
     whole = {
@@ -48,12 +48,9 @@ def prove(run: PhaseRun) -> dict[str, Any]:
         | parents.explains(table, gone)
         for table in sorted({*before, *whole})
     }
-    return _told(compared) | {"archived": after}
-
-
-def _told(compared: dict[str, Any]) -> dict[str, Any]:
     different = [name for name, one in compared.items() if not is_explained(one)]
-    return {"compared": compared, "different": different, "equal": not different}
+    told = {"compared": compared, "different": different, "equal": not different}
+    return told | {"archived": after}
 
 
 def _is_column_of(one: Entry, table: Entry) -> bool:
@@ -105,25 +102,15 @@ def archived(apps: Collection[str]) -> dict[str, Counted]:
     return {table: counted for table, counted in found.items() if counted}
 
 
-def _came_home(run: PhaseRun) -> dict[str, Any]:
-    """What was in the archive and what is in the tables now; rows whose parents are gone were set aside."""
-    home = LedgerEntry.objects.filter(
-        pk__in=run.proof["ledger"], kind=LedgerEntry.Kind.TABLE, purged_at=None
-    )
-    now = digests(set(home.values_list("app", flat=True).order_by()))
-    compared = {
-        entry.table: {
-            "before": run.proof["before"].get(entry.table),
-            "after": now.get(entry.table),
-            "orphans": Orphan.objects.filter(entry=entry).count(),
-            "moved": entry.report.get("moved"),
-        }
-        for entry in home.order_by("pk")
-    }
-    return _told(compared) | {"orphans": sum(one["orphans"] for one in compared.values())}
-
-
 def in_words(run: PhaseRun) -> str:
+    words = _compared_in_words(run)
+    if purged := run.proof.get("purged"):
+        said = _("Deleted for good while in the archive, and empty now: %(names)s.")
+        words = f"{words} {said % {'names': ', '.join(purged)}}"
+    return words
+
+
+def _compared_in_words(run: PhaseRun) -> str:
     compared = run.proof["compared"]
     if run.proof["equal"]:
         rows = sum(one["before"][0] for one in compared.values() if one["before"])
@@ -140,16 +127,16 @@ def in_words(run: PhaseRun) -> str:
             )
             return words % {"tables": len(compared), "rows": rows, "gone": rows_gone(compared)}
         return words % {"tables": len(compared), "rows": rows}
-    told = ", ".join(
-        _("%(table)s: %(before)s rows before, %(after)s after")
-        % {
-            "table": table,
-            "before": (compared[table]["before"] or ["?"])[0],
-            "after": (compared[table]["after"] or ["?"])[0],
-        }
-        for table in run.proof["different"]
-    )
+    told = ", ".join(_row_words(table, compared[table]) for table in run.proof["different"])
     return _("Not the same as before: %(tables)s.") % {"tables": told}
+
+
+def _row_words(table: str, one: Mapping[str, Any]) -> str:
+    return _("%(table)s: %(before)s rows before, %(after)s after") % {
+        "table": table,
+        "before": (one["before"] or ["?"])[0],
+        "after": (one["after"] or ["?"])[0],
+    }
 
 
 def rows_gone(compared: Mapping[str, Any]) -> int:

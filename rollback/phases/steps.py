@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,7 +18,7 @@ from rollback import aftermath, audit, draining, incidents, plans, runner, verif
 from rollback.audit import Actor
 from rollback.domain.phases import Phase, Step, ended_at
 from rollback.domain.plans import LIVE, PlanState
-from rollback.models import Flag, Incident, PhaseRun, Plan, Switchboard
+from rollback.models import Flag, Incident, LedgerEntry, PhaseRun, Plan, Switchboard
 from rollback.phases import looking, parents, proving
 from rollback.phases.holding import Hand
 from rollback.phases.refusing import ApprovalOver
@@ -130,7 +131,7 @@ def backup(hand: Hand) -> bool:
     backups: Any = import_module("rollback.backups")
     try:
         receipt = backups.newest_verified(within=BACKUP_HOLDS)
-        if receipt is None or _lacks_what_was_booked(hand, receipt):
+        if receipt is None or not _fits(hand, receipt):
             receipt = backups.make(say=lambda words: hand.wait(Step.BACKUP, str(words)))
     except backups.BackupRuns as runs:
         hand.wait(Step.BACKUP, str(runs))
@@ -145,18 +146,23 @@ def backup(hand: Hand) -> bool:
     return True
 
 
-def _lacks_what_was_booked(hand: Hand, receipt: Any) -> bool:
-    """It is of a moment at which the features were still on for somebody."""
+def _fits(hand: Hand, receipt: Any) -> bool:
+    """Not of a moment at which the features were still on for somebody, nor of another schema than now."""
     quiet_since = ended_at(PhaseRun.objects.get(pk=hand.number).progress, Step.QUIET)
-    return quiet_since is not None and receipt.as_of < quiet_since
+    if quiet_since is not None and receipt.as_of < quiet_since:
+        return False
+    return set(receipt.migrations) == set(MigrationRecorder(connection).applied_migrations())
 
 
 def digests(hand: Hand) -> bool:
     """Nobody writes to them any more but whoever is deleted on the ground floor."""
+    out = [one.id for one in _away()]
     above = parents.counted(looking.apps())
     found = proving.digests(looking.apps())
     with hand.step() as run:
-        run.proof |= {"before": found, "parents": above}
+        if run.target == Phase.TABLES and not found:
+            raise audit.ChangeRefused(_("Somebody else has archived the tables already."))
+        run.proof |= {"before": found, "parents": above, "out": out}
         rows = sum(rows for rows, _total in found.values())
         words = _("%(rows)s rows in %(tables)s tables") % {"rows": rows, "tables": len(found)}
         hand.done(run, Step.DIGESTS, words, digests=found)
@@ -184,7 +190,7 @@ def tables(hand: Hand) -> bool:
             along=reverse.Along(first=first, last=last, waits=_waits(hand, Step.TABLES)),
         )
     except reverse.NothingToDo:
-        return _was_so(hand, Step.TABLES)
+        return _was_away(hand)
     _measured(hand, moved)
     return True
 
@@ -196,7 +202,7 @@ def home(hand: Hand) -> bool:
 
     def first() -> None:
         held[:] = [_first(hand)]
-        held[0].proof["before"] = before
+        held[0].proof |= {"before": before, "ledger": _coming_home(held[0])}
 
     def last(moved: reverse.Moved) -> None:
         _moved(hand, held[0], Step.HOME, moved)
@@ -209,7 +215,7 @@ def home(hand: Hand) -> bool:
             along=reverse.Along(first=first, last=last, waits=_waits(hand, Step.HOME)),
         )
     except reverse.NothingToDo:
-        return _was_so(hand, Step.HOME)
+        return _was_home(hand)
     _measured(hand, moved)
     return True
 
@@ -219,19 +225,29 @@ def _first(hand: Hand) -> PhaseRun:
     run = hand.held()
     if run.incident_id is not None:
         Incident.objects.select_for_update(no_key=True).get(pk=run.incident_id)
-    with connection.cursor() as cursor:
-        entries = [one for app in looking.apps() for one in ledger.away(cursor, app=app)]
-    # On the way home this is what is brought there; on the way out, what was out already.
-    run.proof["ledger"] = [one.id for one in entries]
     return run
+
+
+def _away() -> list[ledger.Entry]:
+    with connection.cursor() as cursor:
+        return [one for app in looking.apps() for one in ledger.away(cursor, app=app)]
+
+
+def _gone_since(run: PhaseRun) -> list[int]:
+    """Since its tables were counted, also by others' hands."""
+    return [one.id for one in _away() if one.id not in run.proof.get("out", ())]
+
+
+def _coming_home(run: PhaseRun) -> list[int]:
+    """What is away, and what somebody else has brought back since this was asked for."""
+    back = LedgerEntry.objects.filter(app__in=looking.apps(), back_at__gte=run.asked_at)
+    return sorted({*back.values_list("pk", flat=True), *(one.id for one in _away())})
 
 
 def _moved(hand: Hand, run: PhaseRun, step: Step, moved: reverse.Moved) -> None:
     """Before COMMIT. What is not known before it is measured again after it (`_measured`)."""
     if step == Step.TABLES:
-        with connection.cursor() as cursor:
-            away = [one for app in looking.apps() for one in ledger.away(cursor, app=app)]
-        run.proof["ledger"] = [one.id for one in away if one.id not in run.proof["ledger"]]
+        run.proof["ledger"] = _gone_since(run)
     run.proof |= {
         "migrations": moved.migrations,
         "seconds": round(moved.seconds, 3),
@@ -259,10 +275,33 @@ def _waits(hand: Hand, step: Step) -> Callable[[Sequence[locking.Holder]], None]
     return waits
 
 
-def _was_so(hand: Hand, step: Step) -> bool:
+def _was_away(hand: Hand) -> bool:
+    """Somebody else has migrated; what they moved is what is proved."""
     with hand.step() as run:
-        hand.done(run, step, _("It was so already."))
+        run.proof["ledger"] = _gone_since(run)
+        if not run.proof["ledger"]:
+            raise audit.ChangeRefused(_nothing_known())
+        hand.done(run, Step.TABLES, _("It was so already."), ledger=run.proof["ledger"])
     return True
+
+
+def _was_home(hand: Hand) -> bool:
+    """Nobody has counted it here before it moved; the ledger has, when it was archived."""
+    with hand.step() as run:
+        if _away():
+            raise audit.ChangeRefused(_nothing_known())
+        run.proof |= {"before": {}, "ledger": _coming_home(run)}
+        if not run.proof["ledger"]:
+            raise audit.ChangeRefused(_nothing_known())
+        hand.done(run, Step.HOME, _("It was so already."), ledger=run.proof["ledger"])
+    return True
+
+
+def _nothing_known() -> str:
+    return _(
+        "No migration is left to do, and the ledger of the archive says otherwise. "
+        "See manage.py rollback doctor."
+    )
 
 
 def keys(hand: Hand) -> bool:

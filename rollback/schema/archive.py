@@ -149,6 +149,13 @@ def alter(cursor: CursorWrapper, schema: str, table: str, what: str, name: sql.I
 
 
 def afterwards(cursor: CursorWrapper, do: Any) -> None:
-    """After COMMIT, when nobody waits for the table any more."""
+    """After COMMIT, when nobody waits for the table any more. What goes wrong then is logged, for the tables
+    have moved all the same; the doctor sees it, and `rollback finish` does it again.
+    """
     using = cursor.db.alias
-    transaction.on_commit(partial(do, using=using), using=using)
+
+    def after_commit() -> None:
+        # Django logs it by its name, which a partial has not.
+        do(using=using)
+
+    transaction.on_commit(after_commit, using=using, robust=True)

@@ -35,8 +35,7 @@ class ArchiveChanged(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Moved:
     """migrations: "app.name", as they were undone or applied. seconds: of the transaction alone. blocked:
-    the longest that a request can have waited for it. digests: by table, of what was moved. empty: what
-    came back without anything in it, for it had been purged.
+    the longest that a request can have waited for it. digests: by table, of what was moved.
     """
 
     migrations: list[str]
@@ -44,7 +43,6 @@ class Moved:
     blocked: float
     tries: int
     digests: dict[str, Digest] = field(default_factory=dict)
-    empty: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +170,6 @@ def bring_back(
         moved = _migrate(leaves, lambda: to_lock_home(apps), deadline, whole)
     finish(apps)
     moved.digests.update({str(one): now for one, now in found.items()})
-    moved.empty.extend(str(one) for one in away if one.purged)
     return moved
 
 
