@@ -357,8 +357,11 @@ def test_what_changed_after_it_was_shown_is_not_purged() -> None:
     with pytest.raises(keeping.PurgeRefused, match="scheduling_shown changed after it was shown"):
         purge_after(lambda: Orphan.objects.create(entry=entry, foreign_key="x", row={"id": 2}))
     assert Orphan.objects.count() == 2
-    young = {"confirmed": shelf(), "older_than": timedelta(days=30)}
-    unknown = {"confirmed": [replace(shown, entry=entry.pk + 1)], "older_than": timedelta()}
+    young: dict[str, Any] = {"confirmed": shelf(), "older_than": timedelta(days=30)}
+    unknown: dict[str, Any] = {
+        "confirmed": [replace(shown, entry=entry.pk + 1)],
+        "older_than": timedelta(),
+    }
     for asked in (young, unknown):
         with pytest.raises(keeping.PurgeRefused, match="changed after it was shown"):
             keeping.purge(**asked, actor=Actor(name="somebody"), reason="Old")
