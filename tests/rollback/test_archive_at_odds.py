@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -42,7 +43,7 @@ def test_while_the_tables_are_locked_no_model_is_made(monkeypatch: pytest.Monkey
     made = []
     usual, run_usual = StateApps.render_multiple, Prepared.run
 
-    def counted(self: StateApps, models: list[object]) -> None:
+    def counted(self: StateApps, models: list[Any]) -> None:
         made.append(len(models))
         usual(self, models)
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 import psycopg
@@ -141,7 +141,7 @@ def test_a_try_takes_two_seconds_for_all_tables_together(
     with other_session() as one, other_session() as other:
         one.execute("LOCK TABLE lock_one")
         other.execute("LOCK TABLE lock_three")
-        freeing = Thread(target=lambda: (time.sleep(0.3), one.rollback()))
+        freeing = Timer(0.3, one.rollback)
         freeing.start()
         began = time.monotonic()
         with pytest.raises(locking.TablesAreHeld, match=f"process {other.info.backend_pid} "):
@@ -162,12 +162,15 @@ def test_its_patience_is_its_own_also_when_the_roll_is_called_first(
             seen.extend((setting("lock_timeout"), setting("statement_timeout")))
         return execute(statement, *args)
 
+    def called() -> None:
+        assert processes.roll_call() is not None
+
     before = setting("statement_timeout")
     with connection.execute_wrapper(watched):
         within = locking.held(
             lambda: tables,
             lambda waiting: (setting("lock_timeout"), setting("statement_timeout")),
-            first=lambda: processes.roll_call() and None,
+            first=called,
         )[0]
     assert seen == ["2s", "2s"]
     assert within == ("2s", before)
