@@ -25,6 +25,7 @@ from rollback.doctor.findings import (
     Finding,
     State,
 )
+from rollback.domain.errors import without_rows
 from rollback.schema import found
 from rollback.schema.found import GROUND, Facts
 
@@ -105,7 +106,7 @@ def _drift(facts: Facts) -> Iterator[Finding]:
     except ProgrammingError as error:
         # Somebody who may read only, or a server that only follows another.
         words = _("Whether tables were changed by hand could not be seen: %(error)s")
-        yield Finding(state=State.DRIFT, words=words % {"error": str(error).strip()}, next=AGAIN)
+        yield Finding(state=State.DRIFT, words=words % {"error": without_rows(error)}, next=AGAIN)
         return
     if tables:
         words = _(
