@@ -49,7 +49,7 @@ def look() -> bool:
     try:
         words = age.sentence(age.on_shelf())
     except BackupFailed as error:
-        words = str(error)
+        words = without_rows(error)
     if words:
         log.error("backups.none_proved", because=words, last_attempt=last)
     return not words

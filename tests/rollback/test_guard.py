@@ -171,6 +171,15 @@ def test_a_receipt_that_is_old_is_refused(receipt: backups.Receipt) -> None:
         migrate()
 
 
+def test_a_receipt_of_later_than_now_is_refused(receipt: backups.Receipt) -> None:
+    permits.write(receipt, plan())
+    with (
+        other_receipt(receipt, as_of=receipt.as_of + timedelta(hours=1)),
+        pytest.raises(CommandError, match="of later than now"),
+    ):
+        migrate()
+
+
 @pytest.mark.parametrize("facts", [{"database": "other"}, {"system": "7000000000000000000"}])
 def test_a_receipt_of_another_database_is_refused(
     facts: dict[str, str], receipt: backups.Receipt
