@@ -45,7 +45,7 @@ class LostDatabase:
 def broken(request: HttpRequest) -> HttpResponseBase:
     """Django's handler500: it is asked about whatever a view or a middleware raised."""
     error = sys.exc_info()[1]
-    if not any(map(is_lost, _chain(error))):
+    if error is None or not any(map(is_lost, _chain(error))):
         return problems.broken(request)
     path = shown_path(request.path, request.resolver_match)
     log.warning("page.database_lost", path=path, error=without_rows(error))

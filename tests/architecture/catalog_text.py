@@ -60,7 +60,7 @@ QUERIES = {
 
 
 def catalog_text(cursor: Any) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for kind, query in QUERIES.items():
         cursor.execute(query)
         found |= {f"{kind} {name}": text for name, text in cursor.fetchall()}

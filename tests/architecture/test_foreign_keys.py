@@ -21,7 +21,7 @@ def test_django_leaves_it_to_the_database(field: "ForeignKey[models.Model]") -> 
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("field", [field for field in KEYS if field.db_constraint], ids=str)
+@pytest.mark.parametrize("field", [field for field in KEYS if field.db_constraint]  # type: ignore[attr-defined], ids=str)
 def test_the_database_does_it(field: "ForeignKey[models.Model]") -> None:
     with connection.cursor() as cursor:
         cursor.execute(

@@ -338,8 +338,10 @@ def _between(were: list[dict[str, Any]], are: list[dict[str, Any]]) -> set[str] 
     if were == are:
         return set()
     key = next((one for one in ("id", "name", "number") if were and one in were[0]), None)
+    if key is None:
+        return GONE
     by_key = {one.get(key): one for one in are}
-    if key is None or any(one[key] not in by_key for one in were):
+    if any(one[key] not in by_key for one in were):
         return GONE
     return {
         column for one in were for column, value in one.items() if by_key[one[key]][column] != value

@@ -39,7 +39,7 @@ def rows(folder: Path) -> Iterator[Row]:
                     f"worker and beat {name}",
                     school,
                     CALENDAR,
-                    lambda b=both, h=how: [_end(one, h) for one in b],
+                    lambda b=both, h=how: _end_all(b, h),
                 )
         with ExitStack() as afterwards:
             yield _row(
@@ -80,6 +80,11 @@ def _asked(school: School, path: str, *, times: int = ASKED) -> list[float]:
     wrong = {answer.status for answer in answers} - {200}
     assert not wrong, f"{path}: {wrong}"
     return [answer.seconds for answer in answers]
+
+
+def _end_all(processes: list[object], how: signal.Signals) -> None:
+    for one in processes:
+        _end(one, how)
 
 
 def _end(process: object, how: signal.Signals) -> None:

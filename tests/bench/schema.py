@@ -369,6 +369,6 @@ def _of_django(operation: object) -> object:
     for ours, plain in ((ArchivingCreateModel, CreateModel), (ArchivingAddField, AddField)):
         if isinstance(operation, ours):
             same = copy.copy(operation)
-            same.__class__ = plain
+            same.__class__ = plain  # type: ignore[assignment]
             return same
     return operation

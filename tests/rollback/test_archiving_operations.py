@@ -12,6 +12,7 @@ from django.db.migrations.state import ProjectState
 
 from rollback import keeping, switchboard
 from rollback.audit import Actor
+from rollback.keeping.purging import too_old
 from rollback.models import LedgerEntry, Orphan
 from rollback.schema import archive, copying, returning
 from rollback.schema.archive import NotThere, PlaceIsTaken, ShapeChanged, TableIsUsed
@@ -427,7 +428,10 @@ def test_what_somebody_put_there_or_took_away_by_hand_is_said(toys: Toys) -> Non
     sql("DROP TABLE archive.toys_toy")
     with pytest.raises(NotThere, match=r"archive\.toys_toy"):
         toys.do(made)
-    keeping.purge(older_than=timedelta(), actor=Actor(name="x"), reason="It was dropped")
+    confirmed = too_old(timedelta())
+    keeping.purge(
+        confirmed=confirmed, older_than=timedelta(), actor=Actor(name="x"), reason="It was dropped"
+    )
     toys.do(made)
     assert newest().report["purged"] is True
 

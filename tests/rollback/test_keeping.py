@@ -20,6 +20,7 @@ from holidays.models import Holiday
 from rollback import incidents, keeping
 from rollback.audit import Actor
 from rollback.keeping import purging, shelf
+from rollback.keeping.purging import too_old
 from rollback.management.archive_words import answer
 from rollback.models import Incident, LedgerEntry, Orphan, PhaseRun
 from rollback.runner import actor_of
@@ -195,7 +196,10 @@ def test_a_copy_that_was_left_behind_and_is_lost_is_told_too(marta: Teacher, roo
         with pytest.raises(personal.OutOfReach, match=f"{kept.schema}.*rollback doctor"):
             attempt()
     resolve_all(root)
-    keeping.purge(older_than=timedelta(), actor=actor_of(root), reason="It was dropped")
+    confirmed = too_old(timedelta())
+    keeping.purge(
+        confirmed=confirmed, older_than=timedelta(), actor=actor_of(root), reason="It was dropped"
+    )
     erase(marta.user, root)
 
 

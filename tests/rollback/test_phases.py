@@ -743,7 +743,6 @@ def test_guarded_it_takes_one_that_is_young_enough_and_none_moves_without(
     assert reverse.present(APPS)
     settings.PG_BIN = ""
     made = backups.make(say=lambda words: None)
-    again = phases.reopen(actor=operator)
-    assert again is not None
+    again = phases.reopen(run=run, actor=operator)
     assert done(again).proof["backup"] == made.name
     assert len(list((guarded / "backups").glob("*.dump"))) == 1
