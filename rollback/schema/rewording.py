@@ -1,12 +1,13 @@
 """What PostgreSQL itself says otherwise when it reads back a definition of its own.
 
-A check `name IN ('a', 'b')` on a varchar is kept as (ARRAY['a'::varchar, 'b'::varchar])::text[]. Read from a
-dump it becomes ARRAY[('a'::varchar)::text, ('b'::varchar)::text]. Nothing else is taken for the same: what is
-within quotes, each cast and each bracket may be what makes the difference.
+A check `name IN ('a', 'b')` on a varchar is kept as (ARRAY['a'::varchar, 'b'::varchar])::text[]. Read from
+a dump it becomes ARRAY[('a'::varchar)::text, ('b'::varchar)::text]. A chain of OR is kept as pairs within
+pairs, and read back as one: ((a OR b) OR c) becomes (a OR b OR c); so is one of AND. Nothing else is taken
+for the same: what is within quotes, each cast and each further bracket may be what makes the difference.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 # Literals, quoted names, words and numbers, casts, and each further sign. Spaces between them say nothing.
 _TOKEN = re.compile(
@@ -17,8 +18,48 @@ _OF_A_TYPE = re.compile(r'["\w.(),]')
 _DEPTH = {"(": 1, "[": 1, ")": -1, "]": -1}
 
 
+Tree = list["str | Tree"]
+
+
 def is_same(one: str, other: str) -> bool:
-    return one == other or _settled(_TOKEN.findall(one)) == _settled(_TOKEN.findall(other))
+    return one == other or _read(one) == _read(other)
+
+
+def _read(definition: str) -> Tree:
+    return _chained(_tree(iter(_settled(_TOKEN.findall(definition)))))
+
+
+def _tree(tokens: Iterator[str]) -> Tree:
+    """What is in round brackets is a branch."""
+    found: Tree = []
+    for one in tokens:
+        if one == ")":
+            break
+        found.append(_tree(tokens) if one == "(" else one)
+    return found
+
+
+def _chained(tree: Tree) -> Tree:
+    """Operands that are chains of the same AND or OR are links of this one."""
+    parts: Tree = [_chained(one) if isinstance(one, list) else one for one in tree]
+    if (word := _chain(parts)) is None:
+        return parts
+    found: Tree = []
+    for number, one in enumerate(parts):
+        alone = (
+            parts[max(number - 1, 0) : number + 2].count(word) == (0 < number < len(parts) - 1) + 1
+        )
+        if isinstance(one, list) and alone and _chain(one) == word:
+            found += one
+        else:
+            found.append(one)
+    return found
+
+
+def _chain(tree: Tree) -> str | None:
+    """AND or OR, if it is all that connects; None also for both, or neither."""
+    words = [word for word in ("AND", "OR") if word in tree]
+    return words[0] if len(words) == 1 else None
 
 
 def _settled(tokens: Sequence[str]) -> list[str]:

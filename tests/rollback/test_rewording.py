@@ -93,3 +93,19 @@ def shape(check: str = "", default: str = "") -> catalog.Shape:
         type="text", notnull=True, identity=False, generated=False, default=default
     )
     return catalog.Shape(columns={"a": column}, constraints={"c": check}, indexes={})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("WHEN ((((a OR b) OR c) OR d))", "WHEN ((a OR b OR c OR d))", True),
+        ("(a AND (b AND c))", "(a AND b AND c)", True),
+        ("((a OR b) AND c)", "(a OR (b AND c))", False),
+        ("((a OR b) AND c)", "(a OR b AND c)", False),
+        ("(NOT (a OR b) OR c)", "(NOT a OR b OR c)", False),
+        ("((a OR b) = c OR d)", "(a OR b = c OR d)", False),
+        ("((a OR b) OR c)", "((a OR b) OR d)", False),
+    ],
+)
+def test_a_chain_is_one_however_it_is_bracketed(one: str, other: str, same: bool) -> None:
+    assert is_same(one, other) is is_same(other, one) is same
