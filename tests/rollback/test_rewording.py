@@ -108,4 +108,4 @@ def shape(check: str = "", default: str = "") -> catalog.Shape:
     ],
 )
 def test_a_chain_is_one_however_it_is_bracketed(one: str, other: str, same: bool) -> None:
-    assert is_same(one, other) is is_same(other, one) is same
+    assert rewording.is_same(one, other) is rewording.is_same(other, one) is same
