@@ -1,5 +1,5 @@
 """Who asks for a phase and who approves it stays so, and processes say what they are in the middle of. Undoing
-keeps the runs, and guards them no more.
+keeps the runs, loses whether a machine asked for them, and guards them no more; processes list themselves anew.
 """
 
 import django.contrib.postgres.fields
