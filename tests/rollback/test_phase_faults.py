@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import psycopg
@@ -97,19 +98,23 @@ def asked(home_again: None, monkeypatch: pytest.MonkeyPatch) -> PhaseRun:
 @contextmanager
 def carrying(where: str, address: str) -> Iterator["subprocess.Popen[str]"]:
     env = {**os.environ, "DATABASE_URL": address, "LOG_LEVEL": "ERROR"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", CARRIES, where],
-        env={**env, "PYTHONPATH": str(BASE_DIR)},
-        cwd=BASE_DIR,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    # Into a file: what nobody reads meanwhile would hold it up as soon as a pipe is full.
+    with TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CARRIES, where],
+            env={**env, "PYTHONPATH": str(BASE_DIR)},
+            cwd=BASE_DIR,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+            errors.seek(0)
+            print(errors.read()[-2000:], file=sys.stderr)
 
 
 def said(process: "subprocess.Popen[str]") -> str:
@@ -118,8 +123,7 @@ def said(process: "subprocess.Popen[str]") -> str:
     for line in process.stdout:
         if not line.startswith("#"):
             return line.strip()
-    assert process.stderr is not None
-    pytest.fail(f"It ended without a word: {process.stderr.read()[-2000:]}")
+    pytest.fail("It ended without a word; what it wrote is below.")
 
 
 def places(address: str) -> tuple[int, int, int]:

@@ -399,7 +399,7 @@ def test_a_backup_of_another_schema_or_of_tomorrow_is_none(
         sql("DELETE FROM django_migrations WHERE app = 'x'")
     tomorrow = _of(made, timezone.now() + timedelta(days=1))
     assert backups.newest_verified(within=timedelta(minutes=30)) == made
-    with pytest.raises(permits.PermitRefused, match="yet to come"):
+    with pytest.raises(permits.PermitRefused, match="is of later than now"):
         permits.check(tomorrow)
 
 
