@@ -114,7 +114,7 @@ def carrying(where: str, address: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
             process.communicate()
             errors.seek(0)
-            print(errors.read()[-2000:], file=sys.stderr)
+            sys.stderr.write(errors.read()[-2000:])
 
 
 def said(process: "subprocess.Popen[str]") -> str:
