@@ -15,7 +15,7 @@ from rollback import registry, sessions, switchboard, timings, trips, watch
 from rollback.console import engine
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
-from tests import emptying
+from tests import emptying, pristine
 from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
@@ -61,11 +61,16 @@ def switches(request: pytest.FixtureRequest) -> Iterator[Switches | None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Transactional tests end with TRUNCATE, which the audit's tables else refuse."""
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        name = connection.ops.quote_name(connection.settings_dict["NAME"])
-        cursor.execute(f"ALTER DATABASE {name} SET rollback.may_forget = 'on'")
-        cursor.execute("SET rollback.may_forget = 'on'")
+    """Transactional tests end with TRUNCATE, which the audit's tables else refuse. Before any has: a copy of
+    what the migrations have made and filled, for the test that undoes them.
+    """
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            name = connection.ops.quote_name(connection.settings_dict["NAME"])
+            cursor.execute(f"ALTER DATABASE {name} SET rollback.may_forget = 'on'")
+        # The sessions to come say so too; and what is copied is used by nobody.
+        connection.close()
+        pristine.keep(connection.settings_dict["NAME"])
     TransactionTestCase._fixture_teardown = emptying.empty  # type: ignore[attr-defined]
 
 

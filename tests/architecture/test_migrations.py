@@ -13,7 +13,6 @@ from importlib import import_module
 from inspect import getdoc
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.core.management import call_command
@@ -28,6 +27,7 @@ from django.db.migrations.writer import MigrationWriter, OperationWriter
 from psycopg import sql
 
 from rollback.schema.operations import ArchivingAddField, ArchivingCreateModel
+from tests import pristine
 from tests.architecture.catalog_text import catalog_text
 from tests.architecture.filling import fill
 
@@ -216,23 +216,16 @@ class Walk:
 def copied(django_db_setup: None, django_db_blocker: Any) -> Iterator[BaseDatabaseWrapper]:
     name = f"{settings.DATABASES['default']['NAME']}_migrations"
     with django_db_blocker.unblock():
-        of = connection.settings_dict["NAME"]
-        connections.close_all()
-        _server(sql.SQL("DROP DATABASE IF EXISTS {}"), name)
-        _server(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, of)
+        of = pristine.name_of(connection.settings_dict["NAME"])
+        pristine.server("DROP DATABASE IF EXISTS {}", name)
+        pristine.server("CREATE DATABASE {} TEMPLATE {}", name, of)
         copy = connection.copy("default")
         copy.settings_dict["NAME"] = name
         try:
             yield copy
         finally:
             copy.close()
-            _server(sql.SQL("DROP DATABASE {}"), name)
-
-
-def _server(statement: sql.SQL, *names: str) -> None:
-    address = psycopg.conninfo.make_conninfo(settings.DATABASE_URL, dbname="postgres")
-    with psycopg.connect(address, autocommit=True) as server:
-        server.execute(statement.format(*map(sql.Identifier, names)))
+            pristine.server("DROP DATABASE {}", name)
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,13 @@
 """What closures do to the slots: parts of days, swapped days, for whom; off, and with the tables away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-import time_machine
-from django.db import connection, transaction
-from django.test import Client
+from django.db import connection
 
-from config.roles import give_permissions
-from enrollment.models import Course, Student, Teacher, User
-from enrollment.operations.conflicts import find_conflicts
-from enrollment.operations.erase import erase_person
+from enrollment.models import Course, Teacher
 from holidays.models import Holiday, Region, TeacherRegion
 from scheduling import sockets
 from scheduling.domain.reasons import Why
@@ -28,15 +21,6 @@ pytestmark = pytest.mark.django_db
 
 MONDAY = date(2026, 1, 19)
 BERLIN = ZoneInfo("Europe/Berlin")
-TABLES = (
-    "holidays_holiday",
-    "holidays_holiday_teachers",
-    "holidays_holiday_courses",
-    "holidays_region",
-    "holidays_teacherregion",
-    "holidays_holidaysource",
-    "holidays_holidayimport",
-)
 
 
 @pytest.fixture
@@ -227,68 +211,6 @@ def test_what_was_entered_closes_while_holidays_are_off(
     switches.kill("ENABLE_HOLIDAY_MANAGEMENT")
     assert on(MONDAY, teacher, course) == ALL_DAY[:4]
     assert on(saturday, teacher, course) == ALL_DAY
-
-
-# ------------------------------------------------------------ with the tables taken away
-@contextmanager
-def archived(way: str) -> Iterator[None]:
-    """For the rest of this test's transaction."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        if way == "schema":
-            cursor.execute("CREATE SCHEMA archive")
-        for table in TABLES:
-            if way == "schema":
-                cursor.execute(f"ALTER TABLE {table} SET SCHEMA archive")
-            else:
-                cursor.execute(f"ALTER TABLE {table} RENAME TO archived_{table}")
-        yield
-        transaction.set_rollback(True)
-
-
-@pytest.mark.parametrize("way", ["schema", "name"])
-@pytest.mark.usefixtures("hours")
-def test_without_its_tables_nothing_is_closed_and_nothing_breaks(
-    way: str,
-    client: Client,
-    teacher: Teacher,
-    course: Course,
-    student: Student,
-    admin: User,
-    switches: Switches,
-) -> None:
-    give_permissions()
-    other = make_teacher("other@school.example")
-    choir = Course.objects.create(title="Choir", slug="choir")
-    region = Region.objects.create(country="DE", is_school=True)
-    for one in (teacher, other):
-        TeacherRegion.objects.create(teacher=one, region=region)
-    close()
-    close(name="Theirs", scope="teachers").teachers.add(teacher, other)
-    close(name="Choir", scope="courses").courses.add(choir)
-    assert on(MONDAY, teacher, course) == []
-    switches.kill("ENABLE_HOLIDAY_MANAGEMENT")
-    with archived(way), time_machine.travel(NOW, tick=False):
-        assert on(MONDAY, teacher, course) == ALL_DAY
-        named = {"teachers": [teacher.pk], "courses": [course.pk]}
-        assert list(sockets.named_closures(**named, first=MONDAY, last=MONDAY)) == []
-        find_conflicts(now=NOW)
-        for user, pages in (
-            (student.user, (f"/courses/{course.slug}/", "/calendar/2026/1/", "/my/courses/")),
-            (teacher.user, ("/schedule/my/week/", "/calendar/", "/my/lessons/", "/my/data/copy/")),
-            (admin, ("/admin/", "/admin/enrollment/teacher/", "/admin/enrollment/course/")),
-        ):
-            client.force_login(user)
-            for page in pages:
-                assert client.get(page).status_code == 200, page
-            assert client.get("/holidays/").status_code == 303
-        for row in (other, choir):
-            delete = f"/admin/enrollment/{row._meta.model_name}/{row.pk}/delete/"
-            assert client.get(delete).status_code == 200
-            assert client.post(delete, {"post": "yes"}).status_code == 302
-            assert not type(row)._default_manager.filter(pk=row.pk).exists()
-        erase_person(user=teacher.user, by=admin, now=NOW)
-        # What pointed to who is gone went along, wherever it lay.
-        connection.check_constraints()
 
 
 def test_whoever_is_deleted_takes_the_links_along(teacher: Teacher, course: Course) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from rollback.runner import Actor
 from tests.conftest import make_user
 from tests.rollback import paths
 from tests.rollback.paths import FLAG, MASTER, OTHER, World, facts
+from tests.rollback.undoing import undone
 
 ACTOR = Actor(name="a test")
 
@@ -199,14 +199,10 @@ def test_migrations_can_be_undone_and_done_again(world: World) -> None:
     """Data of both directions: explained and unexplained rows, a flag changed in between."""
     Flag.objects.filter(name=FLAG).update(percent=40)
     rows = FlagChange.objects.count()
-    try:
-        call_command("migrate", "rollback", "0003", verbosity=0)
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE rollback_flag SET percent = 30 WHERE name = %s", [FLAG])
-            cursor.execute("SELECT count(*) FROM rollback_flagchange WHERE reason = ''")
-            assert cursor.fetchone() == (0,)
-    finally:
-        call_command("migrate", "rollback", verbosity=0)
+    with undone("0003"), connection.cursor() as cursor:
+        cursor.execute("UPDATE rollback_flag SET percent = 30 WHERE name = %s", [FLAG])
+        cursor.execute("SELECT count(*) FROM rollback_flagchange WHERE reason = ''")
+        assert cursor.fetchone() == (0,)
     assert FlagChange.objects.count() == rows + 1
     newest = FlagChange.objects.filter(flag_name=FLAG).order_by("-pk")[0]
     assert (newest.actor_name, newest.before["share"]) == ("migration", "40.00")

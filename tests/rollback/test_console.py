@@ -36,7 +36,7 @@ def test_staff_see_share_state_and_how_many_are_on(
 ) -> None:
     client.force_login(staff)
     # Three of them guard what was measured: a savepoint and its own patience.
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         page = client.get(reverse("admin:rollback_flag_changelist"))
     text = page.content.decode()
     assert text.count("1 of 1 users") == 4

@@ -97,7 +97,7 @@ def test_the_flags_pages_say_latched_and_what_was_last(
     client: Client, staff: User, incident: Incident, django_assert_max_num_queries: Any
 ) -> None:
     client.force_login(staff)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(20):
         shown = client.get(reverse("admin:rollback_flag_changelist")).content.decode()
     assert f"Incident {incident.pk}: Wrong times" in shown
     shown = client.get(page("change")).content.decode()

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.utils import DataError
 from django.test import Client
@@ -22,6 +21,7 @@ from tests.conftest import Switches, make_teacher
 from tests.enrollment.crowd import at_once
 from tests.rollback.poison import NOW, poison, the_live_one
 from tests.rollback.test_reading import almost_asides, almost_changes, any_json
+from tests.rollback.undoing import undone
 
 PAGES = ("calendar:choose", "scheduling:details", "scheduling:confirm", "enrollment:enroll")
 MEGABYTES = 10 * 1024 * 1024
@@ -314,14 +314,9 @@ def test_the_migrations_can_be_undone_while_drafts_are_set_aside(
     """Two drafts of one student and course, of which the old rule allows one."""
     bad = poison(student, course, '{"note": 5}')
     fresh = the_live_one(student, course)
-    try:
-        call_command("migrate", "rollback", "0012_expand_draft_reminders", verbosity=0)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT id, answers::text, finished_at IS NULL FROM rollback_enrollmentdraft"
-                " ORDER BY id"
-            )
-            assert cursor.fetchall() == [(bad.pk, '{"note": 5}', False), (fresh.pk, "{}", True)]
-    finally:
-        call_command("migrate", "rollback", verbosity=0)
+    with undone("0012_expand_draft_reminders"), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, answers::text, finished_at IS NULL FROM rollback_enrollmentdraft ORDER BY id"
+        )
+        assert cursor.fetchall() == [(bad.pk, '{"note": 5}', False), (fresh.pk, "{}", True)]
     assert the_live_one(student, course).pk == fresh.pk
