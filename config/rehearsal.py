@@ -96,8 +96,11 @@ class InProcess:
     def begin(self) -> str:
         self.wanted = wanted = somebody()
         self.browser = Browser(Handler(), wanted.student.user)
-        chosen = {"teacher": str(wanted.teacher.pk), "slot": wanted.slot}
-        answer = self.browser.post(wanted.path("calendar:choose"), chosen)
+        choose = wanted.path("calendar:choose")
+        # With what else the page sends along, the token above all.
+        chosen = self.browser.page(choose).form(with_field="teacher")
+        chosen |= {"teacher": str(wanted.teacher.pk), "slot": wanted.slot}
+        answer = self.browser.post(choose, chosen)
         details = wanted.path("scheduling:details")
         _expect(answer.location == details, _("the time was not held"))
         self.typed = self.browser.page(details).form(with_field="note")

@@ -115,6 +115,10 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
+            # As browsers do: what is written begins after the first end of a line.
+            if self._area:
+                form = self.forms[-1]
+                form[self._area] = form[self._area].removeprefix("\r").removeprefix("\n")
             self._area = ""
         elif tag == "select":
             self._select = ""

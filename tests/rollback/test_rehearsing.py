@@ -17,6 +17,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from config import rehearsal
 from config.local.place import BASE_DIR
 from enrollment.models import User
 from enrollment.models.tokens import ApiToken
@@ -40,6 +41,7 @@ from rollback.rehearsing.surroundings import NotTheCopy
 from rollback.schema import graph
 from rollback.schema.digest import Digest
 from rollback.schema.fingerprint import Fingerprint
+from tests.conftest import Switches
 from tests.rollback.others import address_of_this_test
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -398,3 +400,12 @@ def test_every_step_has_a_limit_that_grows_with_patience() -> None:
         assert 0 < short < one.seconds(rows=0, patience=1)
         assert one.seconds(rows=10_000_000, patience=1) >= one.limit
     assert helper.START_SECONDS >= 60
+
+
+@pytest.mark.django_db
+def test_without_a_browser_the_student_goes_the_same_way(switches: Switches) -> None:
+    student = rehearsal.InProcess()
+    student.prepare()
+    assert "no Chromium" in student.begin()
+    switches.kill()
+    assert "teacher, time, wishes and note" in student.go_on()
