@@ -22,6 +22,7 @@ from rollback import incidents, plans, runner, stepping, switchboard
 from rollback.domain.shares import bucket_of
 from rollback.management.plan_runner import Runner
 from rollback.models import EnrollmentDraft, Flag, Plan
+from rollback.processes import RUNNER
 from rollback.runner import Actor
 from tests.conftest import make_student, make_user
 from tests.rollback.others import START, address_of_this_test, eventually
@@ -205,7 +206,7 @@ def test_as_a_process_it_survives_its_database_and_ends_when_told(school: None) 
         told = iter(running.stdout.readline, "")
         assert [next(told), next(told)] == ["1 step taken.\n"] * 2
         assert Plan.objects.get(pk=plan.pk).state == "done"
-        assert eventually(lambda: end_sessions_of_others() > 0, within=5)
+        assert eventually(lambda: end_sessions_of_the_runner() > 0, within=5)
         assert next(told).startswith("The database was lost (")
         assert next(told) == "The database is back.\n"
         running.send_signal(signal.SIGTERM)
@@ -247,11 +248,12 @@ def is_stopped(pid: int) -> bool:
         return file.read().rpartition(")")[2].split()[0] == "T"
 
 
-def end_sessions_of_others() -> int:
+def end_sessions_of_the_runner() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid() "
-            "AND application_name <> 'switchboard' AND query LIKE '%rollback_plan%'"
+            "AND application_name = %s",
+            [RUNNER],
         )
         return int(cursor.fetchone()[0])
