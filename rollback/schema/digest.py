@@ -20,6 +20,8 @@ SETTINGS = {
     "bytea_output": "hex",
     "search_path": "pg_catalog, public",
 }
+# Whole tables are read, for which a second process is worth its start; anything else of ours wants none.
+PARALLEL = {"max_parallel_workers_per_gather": "2"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def digest(
         sql.Identifier(sides[name], name) + types.get(name, sql.SQL("")) for name in sorted(sides)
     )
     query = sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)::numeric), 0)"
+        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)), 0)"
         " FROM {source}"
     ).format(row=row, source=sql.SQL(" ").join(source))
     with settled(cursor):
@@ -91,11 +93,12 @@ def settled(cursor: CursorWrapper) -> Iterator[None]:
 
 
 def _settled(cursor: CursorWrapper) -> Iterator[None]:
+    wanted = SETTINGS | PARALLEL
     cursor.execute(
-        "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name", [list(SETTINGS)]
+        "SELECT name, current_setting(name) FROM unnest(%s::text[]) AS name", [list(wanted)]
     )
     before = dict(cursor.fetchall())
-    _set(cursor, SETTINGS)
+    _set(cursor, wanted)
     yield
     _set(cursor, before)
 
