@@ -43,7 +43,7 @@ TABLES = """
 """
 LARGE_OBJECTS = "large objects"
 READ_LARGE_OBJECTS = """
-    SELECT count(*), coalesce(sum(hashtextextended(row(oid, lo_get(oid))::text, 0)::numeric), 0)
+    SELECT count(*), coalesce(sum(hashtextextended(row(oid, lo_get(oid))::text, 0)), 0)
       FROM pg_largeobject_metadata
 """
 
@@ -190,7 +190,7 @@ def _query(
         limits.append(sql.SQL("t.ctid < {}::tid").format(sql.Literal(f"({end},0)")))
     row = sql.SQL(", ").join(sql.Identifier("t", name) for name in columns)
     return sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)::numeric), 0)"
+        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)), 0)"
         " FROM ONLY {table} t{where}"
     ).format(
         row=row,
