@@ -2,6 +2,7 @@ from django.urls import path
 
 from rollback.complaints import pages
 from rollback.health import views
+from rollback.public import pages as public
 
 app_name = "watch"
 
@@ -9,5 +10,6 @@ app_name = "watch"
 urlpatterns = [
     *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
     path("report/", pages.report, name="report"),
+    path("status/", public.status, name="status"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]

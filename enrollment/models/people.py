@@ -47,6 +47,8 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True, validators=[validate_address])
+    # In which mails are written to them. Empty: they have never chosen one; then it is the school's.
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
     # Erased at their own wish: the row stays for the school's books, and names nobody.
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)
 

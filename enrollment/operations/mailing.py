@@ -122,7 +122,7 @@ def send_next(mailing: Mailing[Row], *, now: datetime) -> Outcome:
     # A header or an address that cannot be written is a ValueError; SMTP's errors are OSErrors.
     except (OSError, ValueError) as error:
         _failed(mailing, row, error, now=now)
-        return Outcome.SERVER_AWAY if _is_away(error) else Outcome.FAILED
+        return Outcome.SERVER_AWAY if is_away(error) else Outcome.FAILED
     mailing.done(row, now=now, sent=mail is not None)
     return Outcome.NOT_NEEDED if mail is None else Outcome.SENT
 
@@ -147,7 +147,7 @@ def tell_office(enrollment_id: int, note: str) -> None:
 
 
 def _failed(mailing: Mailing[Row], row: Row, error: OSError | ValueError, *, now: datetime) -> None:
-    tries, words = mailing.tries(row), _in_words(error)
+    tries, words = mailing.tries(row), in_words(error)
     log.warning(f"{mailing.name}.failed", row=row.pk, tries=tries, error=words)
     if tries >= MAX_TRIES:
         _give_up(mailing, row, reason=words)
@@ -160,13 +160,13 @@ def _give_up(mailing: Mailing[Row], row: Row, *, reason: str) -> None:
     log.error(f"{mailing.name}.given_up", row=row.pk, reason=reason)
 
 
-def _is_away(error: OSError | ValueError) -> bool:
+def is_away(error: OSError | ValueError) -> bool:
     if isinstance(error, smtplib.SMTPException):
         return isinstance(error, AWAY)
     return isinstance(error, OSError)
 
 
-def _in_words(error: OSError | ValueError) -> str:
+def in_words(error: OSError | ValueError) -> str:
     """What the server answered, without Python's brackets around it."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         answers = error.recipients.values()

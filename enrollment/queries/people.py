@@ -3,6 +3,7 @@ answers (`enrollment/known.py`), and of everybody else Django remembers them."""
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -35,6 +36,12 @@ def zone_of(user: Any) -> str:
     """The clock somebody lives by; the school's own for everybody else."""
     person = student_of(user) or teacher_of(user)
     return person.zone if person else timezone.get_default_timezone_name()
+
+
+def language_of(user: User) -> str:
+    """In which mails are written to them; the school's own where they have never chosen one."""
+    known = {code for code, _name in settings.LANGUAGES}
+    return user.language if user.language in known else settings.LANGUAGE_CODE
 
 
 def shown_name(user: User) -> str:

@@ -11,22 +11,35 @@ from rollback.models.incidents import (
     IncidentEvent,
     Latch,
 )
+from rollback.models.oncall import Channel, OnCallPolicy, OnCallShift, Page, PageCall
 from rollback.models.phases import PhaseRun
 from rollback.models.plans import Draining, Plan, PlanStep
 from rollback.models.processes import Process
+from rollback.models.public import Banner, Maintenance, PublicUpdate
 from rollback.models.rehearsals import Rehearsal
 from rollback.models.schema_changes import SchemaChange
 from rollback.models.timings import TimingMinute
 from rollback.models.triggers import Judgment, Trigger, TriggerVersion
 from rollback.models.verification import Baseline, ProbeResult, Verification
 from rollback.models.watch import Complaint, EnrollmentSession, Heartbeat, LocalTrip, Sample
+from rollback.models.words import (
+    DeafAddress,
+    MessageTemplate,
+    NoNews,
+    Notification,
+    Sending,
+    Stakeholder,
+)
 
 __all__ = [
     "ALL_FLAGS",
     "AffectedPerson",
     "Backup",
+    "Banner",
     "Baseline",
+    "Channel",
     "Complaint",
+    "DeafAddress",
     "DoorCount",
     "Draining",
     "EnrollmentDraft",
@@ -41,16 +54,27 @@ __all__ = [
     "Latch",
     "LedgerEntry",
     "LocalTrip",
+    "Maintenance",
+    "MessageTemplate",
+    "NoNews",
     "NoReminders",
+    "Notification",
+    "OnCallPolicy",
+    "OnCallShift",
     "Orphan",
+    "Page",
+    "PageCall",
     "PhaseRun",
     "Plan",
     "PlanStep",
     "ProbeResult",
     "Process",
+    "PublicUpdate",
     "Rehearsal",
     "Sample",
     "SchemaChange",
+    "Sending",
+    "Stakeholder",
     "Switchboard",
     "TimingMinute",
     "Trigger",

@@ -166,6 +166,8 @@ class IncidentEvent(models.Model):
         NOTE = "note", _("note")
         TRIP = "trip", _("a process lost the database")
         MAILED = "mailed", _("people were told")
+        PAGED = "paged", _("somebody was called")
+        PUBLISHED = "published", _("the public was told")
         RESOLVED = "resolved", _("resolved")
         REVIEWED = "reviewed", _("reviewed")
 

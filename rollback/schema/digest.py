@@ -76,8 +76,7 @@ def digest(
         sql.Identifier(sides[name], name) + types.get(name, sql.SQL("")) for name in sorted(sides)
     )
     query = sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)), 0)"
-        " FROM {source}"
+        "SELECT count(*), coalesce(sum(hashtextextended(row({row})::text, 0)), 0) FROM {source}"
     ).format(row=row, source=sql.SQL(" ").join(source))
     with settled(cursor):
         cursor.execute(query)

@@ -1,0 +1,1 @@
+"""Who is called, until somebody says that they are at it."""

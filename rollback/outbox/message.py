@@ -1,0 +1,59 @@
+"""A row of the outbox as a mail: the letter in the person's language, with what concerns them now."""
+
+from dataclasses import dataclass
+from email.utils import parseaddr
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+
+from enrollment.queries.people import language_of
+from rollback.domain.letters import BY_KEY
+from rollback.models import DeafAddress, NoNews, Notification
+from rollback.outbox import values
+from rollback.words import render
+
+
+class NotNeeded(Exception):
+    """By now there is nobody to be told, or nothing to tell; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    mail: EmailMultiAlternatives
+    message_id: str
+    version: int
+
+
+def build(row: Notification) -> Built:
+    """:raises NotNeeded: :raises rollback.words.Gap:"""
+    letter = BY_KEY[row.sending.letter]
+    address = _address(row)
+    if letter.is_news and row.user_id and NoNews.objects.filter(user=row.user_id).exists():
+        raise NotNeeded("They want no news.")
+    language = language_of(row.user) if row.user else row.language or settings.LANGUAGE_CODE
+    rendered = render(letter.key, language=language, values=values.of(row, language=language))
+    message_id = message_id_of(row)
+    mail = EmailMultiAlternatives(
+        subject=rendered.subject,
+        body=rendered.text,
+        to=[address],
+        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+    )
+    mail.attach_alternative(rendered.html, "text/html")
+    return Built(mail=mail, message_id=message_id, version=rendered.version)
+
+
+def message_id_of(row: Notification) -> str:
+    """The same for each try, so that a mail program shows a mail that came twice once."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    return f"<{row.sending.letter}.{row.sending_id}.{row.pk}@{domain}>"
+
+
+def _address(row: Notification) -> str:
+    """:raises NotNeeded:"""
+    if row.user and (row.user.deleted_at or not row.user.is_active):
+        raise NotNeeded("This person is not with the school any more.")
+    address = row.user.email if row.user else row.email
+    if DeafAddress.objects.filter(email__iexact=address).exists():
+        raise NotNeeded("No mail reaches this address.")
+    return address

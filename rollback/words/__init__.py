@@ -1,0 +1,6 @@
+"""The school's letters: their words, edited in the admin or the house's own, filled in for a person."""
+
+from rollback.words.checking import WordsRefused, check
+from rollback.words.rendering import Gap, Rendered, render, render_words
+
+__all__ = ["Gap", "Rendered", "WordsRefused", "check", "render", "render_words"]
