@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from django.template import Engine, NodeList, Template
@@ -18,6 +19,8 @@ PLAIN = LetterEngine(autoescape=False)
 MARKUP = LetterEngine(autoescape=True)
 
 
+# A letter to ten thousand people is read once.
+@lru_cache(maxsize=200)
 def compiled(text: str, *, markup: bool = False) -> Template:
     """:raises django.template.TemplateSyntaxError:"""
     return (MARKUP if markup else PLAIN).from_string(text)
