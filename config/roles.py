@@ -58,6 +58,11 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
+        # What was given up is sent again; an address is written to again by taking it off the list.
+        ("rollback", "view_notification"),
+        ("rollback", "change_notification"),
+        ("rollback", "view_deafaddress"),
+        ("rollback", "delete_deafaddress"),
         # Where holidays come from. To import is to add an import; to take one back is to change it.
         ("holidays", "view_holidaysource"),
         ("holidays", "change_holidaysource"),

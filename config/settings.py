@@ -17,7 +17,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from config import environment
+from config import environment, providers
 from config.local import database as embedded
 from config.local import place
 from enrollment.api.words import ABOUT
@@ -167,6 +167,12 @@ CELERY_BEAT_SCHEDULE = {
 EMAIL_URL = environment.text(env, "EMAIL_URL", "") or "smtp://127.0.0.1:8025"
 vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
+# Instead of by SMTP: through a provider. vars() is these settings.
+EMAIL_PROVIDER = providers.name(env)
+if EMAIL_PROVIDER:
+    vars().update(providers.settings_of(EMAIL_PROVIDER, env, timeout=EMAIL_TIMEOUT))
+# Signs what is told of mails that came back (/hooks/mail/). Without there is no such page.
+MAIL_WEBHOOK_SECRET = environment.signing_key(env, "MAIL_WEBHOOK_SECRET")
 DEFAULT_FROM_EMAIL = environment.text(
     env, "DEFAULT_FROM_EMAIL", "Riverside School <office@school.example>"
 )
@@ -202,6 +208,9 @@ INSTALLED_APPS = [
     # Last: after a migrate it gives the groups permissions that the other apps have just made.
     "config.apps.SitePlanConfig",
 ]
+
+if EMAIL_PROVIDER:
+    INSTALLED_APPS.append("anymail")
 
 MIDDLEWARE = [
     # First on purpose: what machines ask must not depend on anything below.
@@ -477,7 +486,7 @@ if PRODUCTION:
         allowed_hosts=ALLOWED_HOSTS,
         site_url=SITE_URL,
         database_named=bool(environment.text(env, "DATABASE_URL", "")),
-        email_named=bool(environment.text(env, "EMAIL_URL", "")),
+        email_named=bool(environment.text(env, "EMAIL_URL", "") or EMAIL_PROVIDER),
         backups_named=bool(environment.text(env, "BACKUP_DIR", "")),
         guarded=SCHEMA_GUARD or TESTING,
     )

@@ -1,8 +1,10 @@
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from config import providers
 from config.api import ApiPage
 
 urlpatterns = [
@@ -20,6 +22,9 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
 ]
+
+if settings.EMAIL_PROVIDER and settings.ANYMAIL["WEBHOOK_SECRET"]:
+    urlpatterns.append(path("hooks/anymail/", include(providers.urls(settings.EMAIL_PROVIDER))))
 
 # Programs get problem+json, people a page.
 handler400 = "enrollment.api.problems.bad_request"

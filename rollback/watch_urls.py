@@ -1,5 +1,6 @@
 from django.urls import path
 
+from rollback import hooks
 from rollback.complaints import pages
 from rollback.health import views
 from rollback.public import pages as public
@@ -11,5 +12,6 @@ urlpatterns = [
     *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
     path("report/", pages.report, name="report"),
     path("status/", public.status, name="status"),
+    path("hooks/mail/", hooks.mail, name="mail_hook"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]

@@ -35,18 +35,21 @@ from rollback.models import (
     AffectedPerson,
     Backup,
     Complaint,
+    DeafAddress,
     EnrollmentDraft,
     Flag,
     FlagChange,
     IncidentAction,
     Judgment,
     LedgerEntry,
+    Notification,
     Orphan,
     PhaseRun,
     Plan,
     PlanStep,
     Rehearsal,
     SchemaChange,
+    Sending,
     Trigger,
     Verification,
 )
@@ -243,6 +246,9 @@ def build() -> School:
         trigger_name=trigger.name, version=1, verdict="OK", words="x", evidence={}
     )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
+    sending = Sending.objects.create(incident=incident, letter="enrollment", number=1)
+    told = Notification.objects.create(sending=sending, user=student.user)
+    deaf = DeafAddress.objects.create(email=student.user.email, why="bounced")
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(
         name="Summer", first_on=date(2026, 7, 1), last_on=date(2026, 7, 2)
@@ -259,7 +265,7 @@ def build() -> School:
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, told, deaf)
     }
     return School(
         people=people,

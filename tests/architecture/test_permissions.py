@@ -97,6 +97,10 @@ PAGES = [
     Row("watch:report", POST, anonymous=422, student=422),
     Row("watch:report", POST, anonymous="/report/thanks/", student="/report/thanks/", data={"kind": "slow", "text": "x"}),
     Row("watch:thanks", GET, anonymous=200, student=200),
+    # ------------------------------------------------------------ what mail servers tell
+    # Nothing is named that they sign with.
+    Row("watch:mail_hook", GET, anonymous=405, student=405),
+    Row("watch:mail_hook", POST, anonymous=404, student=404),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
@@ -398,6 +402,8 @@ MODELS = {
     "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
     "rollback_affectedperson":  ("l",    "l",    "l"),
     "rollback_incidentaction":  ("lc",   "lc",   "lc"),
+    "rollback_deafaddress":     ("ld",   "ld",   "ld"),    # told by mail servers; off the list: written to again
+    "rollback_notification":    ("l",    "l",    "l"),     # sent again by an action
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),

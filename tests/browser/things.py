@@ -54,6 +54,16 @@ MADE: tuple[LiteralString, ...] = (
               ('orphans', false, 'Rows whose other half is gone.', '{"compared": true}')
               ) AS p (probe, passed, words, facts)
         WHERE NOT EXISTS (SELECT FROM rollback_proberesult) GROUP BY 2, 3, 4, 7""",
+    """INSERT INTO rollback_sending (incident_id, letter, number, prepared_by_name, state, released_by_name,
+                                     reasons, news)
+       SELECT min(id), 'enrollment', 1, 'A watch', 'stopped', '', '{}', '{}' FROM rollback_incident
+        WHERE NOT EXISTS (SELECT FROM rollback_sending)""",
+    """INSERT INTO rollback_notification (sending_id, user_id, state, tries, error)
+       SELECT (SELECT min(id) FROM rollback_sending), id, 'dead', 12, '550 no such mailbox'
+         FROM enrollment_user WHERE email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_deafaddress (email, why, said)
+       SELECT 'student@elsewhere.example', 'complained', '' ON CONFLICT DO NOTHING""",
     # Over long ago, so that nobody goes on with it.
     """INSERT INTO rollback_plan (direction, mode, flags, drain_seconds, state, note, actor_name, actor_kind,
                                   reason, ended_at, lease_owner)
@@ -207,6 +217,8 @@ FIRST: dict[str, LiteralString] = {
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
     "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
+    "rollback.deafaddress": "SELECT min(id) FROM rollback_deafaddress",
+    "rollback.notification": "SELECT min(id) FROM rollback_notification",
     "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
     "rollback.backup": "SELECT min(id) FROM rollback_backup",
     "rollback.ledgerentry": "SELECT min(id) FROM rollback_ledgerentry",
