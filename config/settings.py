@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from config import environment
 from config.local import database as embedded
 from config.local import place
+from config.logged import without_rows
 from enrollment.api.words import ABOUT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -435,6 +436,7 @@ LOGGING = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
+                without_rows,
                 structlog.processors.JSONRenderer(ensure_ascii=False)
                 if PRODUCTION
                 else structlog.dev.ConsoleRenderer(colors=False),
