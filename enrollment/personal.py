@@ -80,6 +80,7 @@ class Contributor:
     own_only: left out of the office's copy.
     unsaid: columns that are in no copy, wherever a row has come to lie: keys, and what is about others.
     concerns: whom the pages tell about it; copied and erased is it for everybody.
+    by_address: finds rows by mail address or name too, and so is erased before the account is emptied.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Contributor:
     own_only: bool = False
     unsaid: frozenset[str] = frozenset()
     concerns: Concerns = everybody
+    by_address: bool = False
 
 
 _contributors: dict[str, Contributor] = {}
@@ -128,6 +130,11 @@ def register(contributor: Contributor) -> None:
 def registered() -> tuple[Contributor, ...]:
     """The ground floor's first. Apps are made ready from the top floor down."""
     return tuple(reversed(_contributors.values()))
+
+
+def to_erase() -> tuple[Contributor, ...]:
+    """In the order in which they are asked to erase."""
+    return tuple(sorted(registered(), key=lambda part: not part.by_address))
 
 
 def concerning(user: User) -> tuple[Contributor, ...]:

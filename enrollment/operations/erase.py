@@ -70,7 +70,7 @@ def erase_person(*, user: User, by: User, now: datetime) -> None:
     check_can_erase(user=person, by=by, now=now)
     address = person.email
     with personal.within_reach(erasing=True):
-        for part in personal.registered():
+        for part in personal.to_erase():
             part.erase(user=person, now=now)
     log.info("person.erased", person=person.pk, by=by.pk)
     # Robust and after the commit: whatever the mail server says, the person is erased by then.
