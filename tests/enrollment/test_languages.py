@@ -177,6 +177,7 @@ def test_the_office_enters_somebody_with_it(client: Client, admin: User) -> None
 
 
 def confirmed(enrollment: Enrollment) -> None:
+    assert enrollment.teacher is not None
     starts = datetime(2026, 3, 9, 15, tzinfo=UTC)
     Lesson.objects.create(
         student=enrollment.student,

@@ -74,7 +74,7 @@ def test_what_is_needed_comes_all_the_same_and_offers_no_way_out(student: Studen
     for sent in mail.outbox:
         assert "List-Unsubscribe" not in sent.extra_headers
         assert "want no more" not in sent.body
-        assert "mails/off" not in str(sent.alternatives)
+        assert "mails/off" not in str(sent.message())
 
 
 def test_only_news_are_news() -> None:
