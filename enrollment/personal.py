@@ -85,6 +85,7 @@ class Contributor:
     unsaid: columns that are in no copy, wherever a row has come to lie: keys, and what is about others.
     concerns: whom the pages tell about it; copied and erased is it for everybody.
     revoke: makes worthless the keys by which somebody gets in without a login; by the users' numbers.
+    by_address: finds rows by mail address or name too, and so is erased before the account is emptied.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Contributor:
     unsaid: frozenset[str] = frozenset()
     concerns: Concerns = everybody
     revoke: Revoke | None = None
+    by_address: bool = False
 
 
 _contributors: dict[str, Contributor] = {}
@@ -134,6 +136,11 @@ def register(contributor: Contributor) -> None:
 def registered() -> tuple[Contributor, ...]:
     """The ground floor's first. Apps are made ready from the top floor down."""
     return tuple(reversed(_contributors.values()))
+
+
+def to_erase() -> tuple[Contributor, ...]:
+    """In the order in which they are asked to erase."""
+    return tuple(sorted(registered(), key=lambda part: not part.by_address))
 
 
 def concerning(user: User) -> tuple[Contributor, ...]:

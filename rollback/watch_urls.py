@@ -1,5 +1,6 @@
 from django.urls import path
 
+from rollback import pages as mails
 from rollback.complaints import pages
 from rollback.health import views
 from rollback.public import pages as public
@@ -9,6 +10,8 @@ app_name = "watch"
 # Answered by the middleware `Probes` before any URL is looked up; here so that they have names.
 urlpatterns = [
     *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
+    path("mails/", mails.mails, name="mails"),
+    path("mails/off/<str:news_token>/", mails.no_news, name="no_news"),
     path("report/", pages.report, name="report"),
     path("status/", public.status, name="status"),
     path("report/thanks/", pages.thanks, name="thanks"),

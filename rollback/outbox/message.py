@@ -8,8 +8,8 @@ from django.core.mail import EmailMultiAlternatives
 
 from enrollment.queries.people import language_of
 from rollback.domain.letters import BY_KEY
-from rollback.models import DeafAddress, NoNews, Notification
-from rollback.outbox import values
+from rollback.models import DeafAddress, Notification
+from rollback.outbox import news, values
 from rollback.words import render
 
 
@@ -28,16 +28,22 @@ def build(row: Notification) -> Built:
     """:raises NotNeeded: :raises rollback.words.Gap:"""
     letter = BY_KEY[row.sending.letter]
     address = _address(row)
-    if letter.is_news and row.user_id and NoNews.objects.filter(user=row.user_id).exists():
+    if letter.is_news and row.user and not news.wants_news(row.user):
         raise NotNeeded("They want no news.")
     language = language_of(row.user) if row.user else row.language or settings.LANGUAGE_CODE
-    rendered = render(letter.key, language=language, values=values.of(row, language=language))
+    off_url = news.off_url(row.user) if letter.is_news and row.user else ""
+    given = values.of(row, language=language)
+    rendered = render(letter.key, language=language, values=given, off_url=off_url)
     message_id = message_id_of(row)
     mail = EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
         to=[address],
-        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+        headers={
+            "Message-ID": message_id,
+            "Auto-Submitted": "auto-generated",
+            **news.headers(off_url),
+        },
     )
     mail.attach_alternative(rendered.html, "text/html")
     return Built(mail=mail, message_id=message_id, version=rendered.version)
