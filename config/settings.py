@@ -107,6 +107,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9.0},
     },
+    # As above: the rows wait, not the tasks.
+    "send-notifications": {
+        "task": "rollback.tasks.send_notifications",
+        "schedule": 10.0,
+        "options": {"expires": 9.0},
+    },
     "delete-old-judgments": {
         "task": "rollback.tasks.delete_old_judgments",
         "schedule": crontab(minute="50", hour="3"),

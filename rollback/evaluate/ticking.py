@@ -20,6 +20,7 @@ from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
 from rollback.domain.verdicts import Facts, facts_of
+from rollback.evaluate import urgent
 from rollback.evaluate.acting import Deed, act, actor_of
 from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
@@ -121,6 +122,7 @@ def _follow_up_elsewhere(*, by: str) -> None:
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
     _on_its_own(aftermath.look, by=by)
+    _on_its_own(urgent.send_elsewhere, by=by)
 
 
 def _after_fork() -> None:

@@ -15,6 +15,7 @@ from rollback.management import (
     archive_words,
     doctor_words,
     incident_words,
+    outbox_words,
     phase_words,
     plan_runner,
     plan_words,
@@ -54,6 +55,7 @@ class Command(BaseCommand):
         for changing in (share, kill, restore):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
         incident_words.add_arguments(commands)
+        outbox_words.add_arguments(commands)
         verify_words.add_arguments(commands)
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
@@ -70,6 +72,8 @@ class Command(BaseCommand):
             "who": lambda: self._who(options["who"]),
             "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
             "verify": lambda: self._verify(options["incident"]),
+            "send": lambda: self._send(options),
+            "outbox": lambda: self._outbox(options),
             "run": lambda: self._run(once=options["once"], plan=options["plan"]),
             "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
             **dict.fromkeys(
@@ -151,6 +155,18 @@ class Command(BaseCommand):
             )
         self._print(table)
         self._write_processes(found, word=f"Version {found.version}" if found else "")
+
+    def _send(self, options: dict[str, Any]) -> None:
+        self._lines(outbox_words.send(options, is_terminal=self.stdout.isatty()))
+
+    def _outbox(self, options: dict[str, Any]) -> None:
+        try:
+            tables, lines = outbox_words.answer(options)
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+        for table in tables:
+            self._print(table)
+        self._lines(lines)
 
     def _verify(self, incident: int | None) -> None:
         try:
