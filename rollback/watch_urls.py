@@ -2,6 +2,7 @@ from django.urls import path
 
 from rollback.complaints import pages
 from rollback.health import views
+from rollback.public import closed
 from rollback.public import pages as public
 
 app_name = "watch"
@@ -11,5 +12,6 @@ urlpatterns = [
     *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
     path("report/", pages.report, name="report"),
     path("status/", public.status, name="status"),
+    path("notices/close/", closed.close, name="close_notice"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]

@@ -96,7 +96,7 @@ def _check(
     seen: int | None,
 ) -> None:
     newest = newest_of(incident)
-    errors = dict(_faults_of_words(texts))
+    errors = dict(faults_of_words(texts))
     before = newest.state if newest else PublicState.UNSAID
     if state not in may_follow(before, is_open=incident.is_open):
         errors["state"] = _not_now(incident)
@@ -129,7 +129,7 @@ def _overtaken(newest: PublicUpdate | None) -> str:
     }
 
 
-def _faults_of_words(texts: Mapping[str, Words]) -> Iterator[tuple[str, str]]:
+def faults_of_words(texts: Mapping[str, Words]) -> Iterator[tuple[str, str]]:
     for language, name in languages():
         told = texts.get(language, Words(heading="", text=""))
         for field, text, most in (
