@@ -60,7 +60,7 @@ def plan(
     """
     before = _to_be_changed(maintenance)
     errors = dict(updates.faults_of_words(texts))
-    errors |= dict(_faults_of_times(announced_from, starts_at, ends_at, now=now))
+    errors |= dict(faults_of_times(announced_from, starts_at, ends_at, now=now))
     if not components or set(components) - set(dict(updates.component_choices())):
         errors["components"] = _("Choose at least one part of the school.")
     if before is not None and (before.cancelled_at or before.ends_at <= now):
@@ -84,7 +84,7 @@ def _to_be_changed(number: int | None) -> Maintenance | None:
     return Maintenance.objects.select_for_update().get(pk=number)
 
 
-def _faults_of_times(
+def faults_of_times(
     announced_from: datetime, starts_at: datetime, ends_at: datetime, *, now: datetime
 ) -> Iterator[tuple[str, str]]:
     if announced_from > starts_at:

@@ -1,6 +1,6 @@
 """What the public is told about an incident: prefilled in every language, published with a timeline line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -155,11 +155,14 @@ def prefilled(
     *,
     next_at: datetime | None = None,
     news: Mapping[str, str] | None = None,
+    languages: Iterable[str] | None = None,
 ) -> dict[str, Words]:
-    """By language: what the letter of that state says now."""
+    """By language, None: all of the school's: what the letter of that state says now."""
     zone = settings.TIME_ZONE
     found = {}
-    for language, _name in settings.LANGUAGES:
+    for language in (
+        [code for code, _name in settings.LANGUAGES] if languages is None else languages
+    ):
         with translation.override(language):
             given = {
                 "school": values.school(),
