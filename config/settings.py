@@ -240,6 +240,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "rollback.doors.context.features",
+                "rollback.doors.banner.site_notices",
                 "config.context.site",
             ],
         },
@@ -404,6 +405,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("rollback/admin.css"),
         lambda request: static("enrollment/office.css"),
+        lambda request: static("rollback/notices.css"),
     ],
     "SCRIPTS": [
         lambda request: static("rollback/admin.js"),

@@ -3,6 +3,7 @@ from django.urls import path
 from rollback import pages as mails
 from rollback.complaints import pages
 from rollback.health import views
+from rollback.public import closed
 from rollback.public import pages as public
 
 app_name = "watch"
@@ -14,5 +15,6 @@ urlpatterns = [
     path("mails/off/<str:news_token>/", mails.no_news, name="no_news"),
     path("report/", pages.report, name="report"),
     path("status/", public.status, name="status"),
+    path("notices/close/", closed.close, name="close_notice"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]
