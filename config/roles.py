@@ -45,6 +45,16 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "add_incident"),
         # Acknowledging, deciding, noting, reviewing; resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
+        # What the public is told: of incidents, of planned work, and above every page.
+        ("rollback", "view_publicupdate"),
+        ("rollback", "add_publicupdate"),
+        ("rollback", "view_maintenance"),
+        ("rollback", "add_maintenance"),
+        ("rollback", "change_maintenance"),
+        ("rollback", "view_banner"),
+        ("rollback", "add_banner"),
+        ("rollback", "change_banner"),
+        ("rollback", "delete_banner"),
         ("rollback", "view_affectedperson"),
         ("rollback", "view_incidentaction"),
         ("rollback", "change_incidentaction"),

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from config import environment, providers
 from config.local import database as embedded
 from config.local import place
+from config.logged import without_rows
 from enrollment.api.words import ABOUT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -248,6 +249,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "rollback.doors.context.features",
+                "rollback.doors.banner.site_notices",
                 "config.context.site",
             ],
         },
@@ -412,6 +414,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("rollback/admin.css"),
         lambda request: static("enrollment/office.css"),
+        lambda request: static("rollback/notices.css"),
     ],
     "SCRIPTS": [
         lambda request: static("rollback/admin.js"),
@@ -450,6 +453,7 @@ LOGGING = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
+                without_rows,
                 structlog.processors.JSONRenderer(ensure_ascii=False)
                 if PRODUCTION
                 else structlog.dev.ConsoleRenderer(colors=False),

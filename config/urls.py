@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from config import providers
 from config.api import ApiPage
+from enrollment.views.language import set_language
 
 urlpatterns = [
     path("", include("enrollment.urls")),
@@ -19,7 +20,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", login_required(ApiPage.as_view()), name="api-docs"),
     path("accounts/", include("allauth.urls")),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]
 

@@ -21,6 +21,7 @@ class RollbackConfig(AppConfig):
         from rollback.doors.context import actions_for, links_for
         from rollback.doors.ground import DraftKeeper
         from rollback.personal import CONTRIBUTORS
+        from rollback.public import board as notices
         from rollback.rehearsing import surroundings
 
         # First: nothing of a rehearsal's process may come to the school's own database.
@@ -38,6 +39,8 @@ class RollbackConfig(AppConfig):
         registry.plug_away(keeping.is_away)
         for chart in CHARTS:
             drawing.add(chart)
+        if notices.board.look not in switchboard.also_read:
+            switchboard.also_read.append(notices.board.look)
         if sessions.write not in watch.also_write:
             watch.also_write.append(sessions.write)
         # When beat or its worker is gone, whoever writes samples evaluates as well.

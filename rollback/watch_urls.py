@@ -1,8 +1,10 @@
 from django.urls import path
 
 from rollback import hooks
+from rollback import pages as mails
 from rollback.complaints import pages
 from rollback.health import views
+from rollback.public import closed
 from rollback.public import pages as public
 
 app_name = "watch"
@@ -10,8 +12,11 @@ app_name = "watch"
 # Answered by the middleware `Probes` before any URL is looked up; here so that they have names.
 urlpatterns = [
     *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
+    path("mails/", mails.mails, name="mails"),
+    path("mails/off/<str:news_token>/", mails.no_news, name="no_news"),
     path("report/", pages.report, name="report"),
     path("status/", public.status, name="status"),
     path("hooks/mail/", hooks.mail, name="mail_hook"),
+    path("notices/close/", closed.close, name="close_notice"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]

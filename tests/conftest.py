@@ -15,6 +15,7 @@ from rollback import registry, sessions, switchboard, timings, trips, watch
 from rollback.console import engine
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
+from rollback.public import board
 from tests import emptying, pristine
 from tests.rollback.flag_rows import seed_flags
 
@@ -102,6 +103,7 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     trips.forget()
     sessions.forget_told()
     engine._kept.clear()
+    board.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Incidents in the admin: what is open for how long, whom it concerns, what was done, how it ended."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from rollback.console import markdown, story
+from rollback.console import cadence, markdown, publishing, story
 from rollback.console.incident_steps import IncidentSteps
 from rollback.domain.incidents import IncidentState
 from rollback.models import Incident, IncidentEvent
@@ -80,6 +81,7 @@ class IncidentAdmin(IncidentSteps):
             "buttons": list(self.buttons(request, incident)),
             "may_change_actions": request.user.has_perm("rollback.change_incidentaction"),
             "may_see_people": request.user.has_perm("rollback.view_affectedperson"),
+            "word": _word(request, incident),
             "back": reverse("admin:rollback_incident_changelist"),
         }
         return TemplateResponse(request, "admin/rollback/incident/page.html", context)
@@ -110,3 +112,10 @@ class IncidentAdmin(IncidentSteps):
             "gaps": [] if incident.is_open else list(story.post_mortem_gaps(told)),
             "matrix": story.matrix(),
         }
+
+
+def _word(request: HttpRequest, incident: Incident) -> Mapping[str, Any] | None:
+    """When the public has to hear of it next."""
+    due = cadence.due_of(incident)
+    may = publishing.may_publish(request)
+    return due and cadence.shown(due, now=timezone.now(), may_publish=may, ahead=True)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rollback import exposure, processes, registry
 from rollback.backups import age
+from rollback.console.cadence import Word, all_due
 from rollback.domain.errors import without_rows
 from rollback.domain.plans import LIVE
 from rollback.domain.processes import RollCall
@@ -93,6 +94,7 @@ class Readings:
     flags: Sequence[Flag] | None = None
     on: tuple[int, Mapping[str, int]] | None = None
     incidents: Sequence[Incident] | None = None
+    words: Sequence[Word] | None = None
     watch: Watch | None = None
     traffic: Traffic | None = None
     plans: Sequence[Plan] | None = None
@@ -210,6 +212,7 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
     "incidents": _incidents,
+    "words": all_due,
     "watch": _watch,
     "traffic": _traffic,
     "plans": _plans,
@@ -222,6 +225,7 @@ NAMES = {
     "flags": _("what is on"),
     "on": _("for how many it is on"),
     "incidents": _("incidents"),
+    "words": _("what the public was told"),
     "watch": _("verdicts"),
     "traffic": _("the last hour"),
     "plans": _("plans"),

@@ -271,6 +271,9 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
         "is_watched": measured.is_watched(found),
         "action": saying.next_action(found, may=may),
         "incidents": shown.incidents(found),
+        "public_words": shown.public_words(found, may_publish=may.publish)
+        if may.see_incidents
+        else [],
         "features": shown.features(found),
         "measures": measured.measures(found),
         "plans": shown.plans(found),

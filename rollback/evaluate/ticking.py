@@ -26,6 +26,7 @@ from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
 from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
+from rollback.public import first
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +122,8 @@ def _follow_up_elsewhere(*, by: str) -> None:
 
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
+    # Before what may take minutes: the public's first word has its time.
+    _on_its_own(first.look, by=by)
     _on_its_own(aftermath.look, by=by)
     _on_its_own(urgent.send_elsewhere, by=by)
 

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Lower
 from enrollment.queries.people import language_of
 from rollback.domain.letters import BY_KEY
 from rollback.models import DeafAddress, NoNews, Notification
-from rollback.outbox import values
+from rollback.outbox import news, values
 from rollback.outbox.providers import METADATA
 from rollback.outbox.remembering import remembered
 from rollback.words import render_words
@@ -49,15 +49,20 @@ def build(row: Notification) -> Built:
     if letter.is_news and row.user_id and _wants_no_news(row):
         raise NotNeeded("They want no news.")
     language = language_of(row.user) if row.user else row.language or settings.LANGUAGE_CODE
+    off_url = news.off_url(row.user) if letter.is_news and row.user else ""
     words = remembered(("words", letter.key, language), lambda: words_of(letter.key, language))
     given = values.of(row, language=language)
-    rendered = render_words(words, letter, language=language, values=given)
+    rendered = render_words(words, letter, language=language, values=given, off_url=off_url)
     message_id = message_id_of(row)
     mail = EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
         to=[address],
-        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+        headers={
+            "Message-ID": message_id,
+            "Auto-Submitted": "auto-generated",
+            **news.headers(off_url),
+        },
     )
     mail.attach_alternative(rendered.html, "text/html")
     if settings.EMAIL_PROVIDER:  # which has Message-IDs of its own

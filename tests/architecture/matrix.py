@@ -53,6 +53,7 @@ from rollback.models import (
     Trigger,
     Verification,
 )
+from rollback.outbox import news
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -297,6 +298,7 @@ def build() -> School:
             "run": str(phase.pk),
             "unit": str(unit.pk),
             "token": off_token(student),
+            "news_token": news.off_token(student.user),
             "key": token.token_key,
             "digest": token.pk,
             "feed": str(feed.pk),

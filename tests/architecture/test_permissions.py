@@ -81,6 +81,11 @@ PAGES = [
     Row("drafts:delete", POST, anonymous=LOGIN, student="/drafts/", other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:save", GET, anonymous=405, student=405),
     Row("drafts:save", POST, anonymous=401, student=200, teacher=401, staff=401, data={"note": "x"}),
+    # ------------------------------------------------------------ which mails somebody wants
+    Row("watch:mails", GET, anonymous=LOGIN, student=200, teacher=200, staff=200),
+    Row("watch:mails", POST, anonymous=LOGIN, student="/mails/", teacher="/mails/", staff="/mails/", data={"news": "no"}),
+    Row("watch:no_news", GET, anonymous=200, student=200),
+    Row("watch:no_news", POST, anonymous=200, student=200),
     # ------------------------------------------------------------ what open pages ask and tell
     Row("live:features", GET, anonymous=200, student=200),
     Row("live:timings", POST, anonymous=204, student=204, data={"feature": "calendar", "ms": "120"}),
@@ -492,6 +497,7 @@ WITHOUT_CSRF = {
     "watch:readyz": "Answered before anything else, and only reading.",
     "watch:metrics": "Answered before anything else, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
+    "watch:no_news": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }
 
 
