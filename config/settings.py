@@ -170,6 +170,7 @@ vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
 # Instead of by SMTP: through a provider. vars() is these settings.
 EMAIL_PROVIDER = providers.name(env)
+ANYMAIL: dict[str, object] = {}
 if EMAIL_PROVIDER:
     vars().update(providers.settings_of(EMAIL_PROVIDER, env, timeout=EMAIL_TIMEOUT))
 # Signs what is told of mails that came back (/hooks/mail/). Without there is no such page.

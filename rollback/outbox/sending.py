@@ -111,11 +111,13 @@ def _handle(row: Notification | None, line: Line) -> str:
     except NotNeeded as why:
         _rest(row, State.NOT_NEEDED, str(why))
         return "not needed"
-    # A header, an address, a gap or a program's refusal is a ValueError, servers' errors are OSErrors. A
-    # letter of another release may be unknown or unreadable here.
-    except (OSError, ValueError, LookupError, TemplateSyntaxError) as error:
+    # A header, an address, a gap or a program's refusal is a ValueError; servers' errors are OSErrors.
+    except (OSError, ValueError) as error:
         line.close()  # it may be what is broken; the next mail gets a new one
         return _failed(row, error)
+    # A letter of another release, unknown or unreadable here.
+    except (LookupError, TemplateSyntaxError) as error:
+        return _failed(row, ValueError(f"{type(error).__name__}: {error}"))
 
 
 def _sent(row: Notification, line: Line, *, since: float) -> str:
@@ -150,11 +152,10 @@ def _note_sent(row: Notification, *, message_id: str = "", version: int = 0) -> 
             time.sleep(pause)
 
 
-def _failed(row: Notification, error: Exception) -> str:
-    is_ours = not isinstance(error, OSError | ValueError)
-    words = (f"{type(error).__name__}: {error}" if is_ours else in_words(error))[:2000]
+def _failed(row: Notification, error: OSError | ValueError) -> str:
+    words = in_words(error)[:2000]
     log.warning("outbox.failed", notification=row.pk, tries=row.tries, error=words)
-    if row.channel is None and not is_ours and nobody_there(error):
+    if row.channel is None and nobody_there(error):
         _again(row, words, after=AWAY, tries=Greatest(F("tries") - 1, 0))
         return "away"
     if row.tries >= MAX_TRIES:

@@ -21,6 +21,7 @@ from config.celery import app
 from enrollment.operations.mailing import MAX_TRIES
 from rollback import evaluate, outbox
 from rollback.evaluate import urgent
+from rollback.management import outbox_words
 from rollback.models import DeafAddress, NoNews, Notification, Sending
 from rollback.outbox import ahead, message, remembering, sending, waking
 from rollback.outbox.line import Line, hangs_up
@@ -377,6 +378,13 @@ def test_send_says_what_became_of_it() -> None:
     page("call@school.example")
     assert said("send", "--pages") == "1 sent.\n"
     assert said("send") == "2 sent.\n"
+
+
+def test_who_looks_sees_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    released(2)
+    options = {"pages": False, "seconds": None}
+    assert outbox_words.send(options, is_terminal=True) == ["2 sent."]
+    assert "2/2" in capsys.readouterr().err
 
 
 def test_send_says_that_the_server_is_away(settings: Any) -> None:
