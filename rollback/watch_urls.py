@@ -8,7 +8,10 @@ app_name = "watch"
 
 # Answered by the middleware `Probes` before any URL is looked up; here so that they have names.
 urlpatterns = [
-    *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
+    *(
+        path(probe.removeprefix("/"), view, name=probe[1:].replace("/", "_"))
+        for probe, view in views.PROBES.items()
+    ),
     path("report/", pages.report, name="report"),
     path("status/", public.status, name="status"),
     path("report/thanks/", pages.thanks, name="thanks"),

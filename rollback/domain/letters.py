@@ -28,6 +28,8 @@ class LetterKey(StrEnum):
     NEXT_STEPS = "next_steps"
     PAGE = "page"
     PAGE_TEST = "page_test"
+    TEST_UNANSWERED = "test_unanswered"
+    PAGE_SILENT = "page_silent"
     HAND_OVER = "hand_over"
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -430,6 +432,39 @@ LETTERS: Sequence[Letter] = (
         ),
         variables=(SCHOOL, NAME, ESCALATES, ACKNOWLEDGE),
         required=("acknowledge_link",),
+    ),
+    Letter(
+        key=LetterKey.TEST_UNANSWERED,
+        title=_("Weekly test page, unanswered"),
+        about=_("To everybody on call, when nobody has acknowledged the weekly test within a day."),
+        audience=Audience.STAFF,
+        subject=_("On call: nobody has answered the weekly test"),
+        text=_(
+            "{{ name }},\n\n"
+            "the weekly test page of {{ since }} was acknowledged by nobody. In an emergency nobody would "
+            "have come. Find out why, and say that this one has arrived.\n\n"
+            "It has arrived:\n{{ acknowledge_link }}"
+        ),
+        variables=(SCHOOL, NAME, SINCE, ACKNOWLEDGE),
+        required=("acknowledge_link",),
+    ),
+    Letter(
+        key=LetterKey.PAGE_SILENT,
+        title=_("On-call page: the watch is silent"),
+        about=_("To whoever is on call, when nobody judges any more how the school fares."),
+        audience=Audience.STAFF,
+        subject=_("On call: the watch is silent"),
+        text=_(
+            "{{ name }},\n\n"
+            "nobody judges how the school fares; this was noticed at {{ since }}. Until somebody does, "
+            "nothing is switched off by itself, whatever breaks.\n\n"
+            "I am at it:\n{{ acknowledge_link }}\n\n"
+            "{% if escalates %}If nobody acknowledges by {{ escalates }}, the next one is called.\n\n"
+            "{% endif %}"
+            "Look whether the workers and beat are running. The console: {{ console_link }}"
+        ),
+        variables=(SCHOOL, NAME, SINCE, ESCALATES, ACKNOWLEDGE, CONSOLE),
+        required=("acknowledge_link", "console_link"),
     ),
     Letter(
         key=LetterKey.HAND_OVER,

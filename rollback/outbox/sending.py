@@ -21,7 +21,7 @@ from rollback.audit import Actor
 from rollback.models import Notification
 from rollback.outbox import going
 from rollback.outbox.message import NotNeeded, build
-from rollback.outbox.programs import post
+from rollback.outbox.programs import ProgramRefused, post
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +119,8 @@ def _failed(row: Notification, error: OSError | ValueError) -> str:
     if row.channel is None and is_away(error):
         _again(row, words, after=AWAY, tries=Greatest(F("tries") - 1, 0))
         return "away"
-    if row.tries >= MAX_TRIES:
+    # A program that refuses would do so the next time as well.
+    if row.tries >= MAX_TRIES or isinstance(error, ProgramRefused):
         return _give_up(row, words)
     _again(row, words, after=timedelta(minutes=WAITS[row.tries - 1]), tries=F("tries"))
     return "failed"
