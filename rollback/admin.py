@@ -7,9 +7,11 @@ from rollback.console import (
     flags,
     incident_rows,
     incidents,
+    oncall,
     phases,
     proofs,
     records,
+    roster,
     triggers,
     verifications,
 )
@@ -21,9 +23,11 @@ __all__ = [
     "flags",
     "incident_rows",
     "incidents",
+    "oncall",
     "phases",
     "proofs",
     "records",
+    "roster",
     "triggers",
     "verifications",
 ]

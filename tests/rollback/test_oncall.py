@@ -98,7 +98,9 @@ def test_whoever_is_at_it_ends_the_calling(mira: User, jon: User, how: str) -> N
     if how == "acknowledge":
         incidents.acknowledge(incident=incident.pk, actor=actor)
     elif how == "decide":
-        incidents.decide(incident=incident.pk, actor=actor, field=next(iter(decisions.BY_KEY)), reason="x")
+        incidents.decide(
+            incident=incident.pk, actor=actor, field=next(iter(decisions.BY_KEY)), reason="x"
+        )
     else:
         incidents.resolve(incident=incident.pk, actor=actor, reason="x")
     look(60 * MINUTE)

@@ -15,6 +15,7 @@ from rollback.management import (
     archive_words,
     doctor_words,
     incident_words,
+    oncall_words,
     phase_words,
     plan_runner,
     plan_words,
@@ -63,12 +64,14 @@ class Command(BaseCommand):
         archive_words.add_arguments(commands)
         doctor_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
+        oncall_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         answers: dict[str, Callable[[], object]] = {
             "status": self._status,
             "who": lambda: self._who(options["who"]),
             "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
+            "oncall": lambda: self._lines(oncall_words.answer()),
             "verify": lambda: self._verify(options["incident"]),
             "run": lambda: self._run(once=options["once"], plan=options["plan"]),
             "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
