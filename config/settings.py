@@ -48,6 +48,8 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 # Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
 METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
 METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
+# Asked for each minute by whoever judges the triggers: a service outside misses it when nobody does.
+HEARTBEAT_URL = environment.ping_address(env, "HEARTBEAT_URL", https_only=PRODUCTION)
 
 # ---------------------------------------------------------------- database, queue, mail
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
@@ -112,6 +114,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.send_notifications",
         "schedule": 10.0,
         "options": {"expires": 9.0},
+    },
+    "call-on-call": {
+        "task": "rollback.tasks.call_on_call",
+        "schedule": 15.0,
+        "options": {"expires": 14.0},
     },
     "delete-old-judgments": {
         "task": "rollback.tasks.delete_old_judgments",

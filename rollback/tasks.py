@@ -6,7 +6,17 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import baselines, complaints, expiry, outbox, reminders, rollup, sessions, timings
+from rollback import (
+    baselines,
+    complaints,
+    expiry,
+    oncall,
+    outbox,
+    reminders,
+    rollup,
+    sessions,
+    timings,
+)
 from rollback import evaluate as evaluation
 from rollback.backups import nightly
 from rollback.domain.verification import ProbeFailed
@@ -72,6 +82,12 @@ def forget_old_reports() -> int:
 def evaluate() -> bool:
     """:returns: whether this process evaluated the triggers; else another one was at it."""
     return evaluation.tick(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def call_on_call() -> None:
+    """A second leg: whoever evaluates looks as well, but may be in the middle of what follows a rollback."""
+    oncall.look(by=f"worker, {socket.gethostname()}, {os.getpid()}")
 
 
 @shared_task

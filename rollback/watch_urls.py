@@ -10,7 +10,10 @@ app_name = "watch"
 
 # Answered by the middleware `Probes` before any URL is looked up; here so that they have names.
 urlpatterns = [
-    *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
+    *(
+        path(probe.removeprefix("/"), view, name=probe[1:].replace("/", "_"))
+        for probe, view in views.PROBES.items()
+    ),
     path("mails/", mails.mails, name="mails"),
     path("mails/off/<str:news_token>/", mails.no_news, name="no_news"),
     path("report/", pages.report, name="report"),

@@ -15,6 +15,7 @@ from rollback import registry, sessions, switchboard, timings, trips, watch
 from rollback.console import engine
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
+from rollback.oncall import delivering
 from rollback.public import board
 from tests import emptying, pristine
 from tests.rollback.flag_rows import seed_flags
@@ -96,6 +97,7 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is written behind a test's back; `counting.write()` does it when it is asked for."""
     monkeypatch.setattr(counting, "_write_soon", lambda: None)
     monkeypatch.setattr(timings, "_write_soon", lambda: None)
+    monkeypatch.setattr(delivering, "soon", lambda: None)
     yield
     counting._counts.clear()
     timings._counts.clear()

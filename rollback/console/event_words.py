@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 
 from rollback.console import words
 from rollback.domain import decisions
+from rollback.domain.oncall import EVERYBODY
 from rollback.models import FlagChange, Incident, IncidentEvent, PhaseRun, Plan
 
 # Told by other lines, or only for machines.
@@ -16,7 +17,7 @@ UNTOLD = frozenset(
     {
         "before", "turned_away", "changes", "flags", "recommendation", "field", "words", "severity",
         "phases", "counts", "text", "reason", "resolution", "root_cause", "lessons", "actions",
-        "trigger", "first_bad_at", "is_not_the_feature", "people",
+        "trigger", "first_bad_at", "is_not_the_feature", "people", "page", "level", "user",
     }
 )  # fmt: skip
 
@@ -41,7 +42,17 @@ def details(event: IncidentEvent, changes: Mapping[int, FlagChange]) -> list[str
         found.append(in_words(decisions.BY_KEY[payload["field"]]))
     elif payload.get("words"):
         found.append(str(payload["words"]))
+    if event.kind == IncidentEvent.Kind.PAGED:
+        found.append(_called(payload))
     return found + _others(payload)
+
+
+def _called(payload: Mapping[str, Any]) -> str:
+    """Whom, is to be read at the page: a name may have to be forgotten."""
+    if payload.get("level") != EVERYBODY:
+        return _("Called as number %(level)s.") % {"level": payload.get("level")}
+    people = _people(payload.get("people") or 0)
+    return _("Everybody was called who may switch features off: %s.") % people
 
 
 def _others(payload: Mapping[str, Any]) -> list[str]:

@@ -32,6 +32,7 @@ from rollback.models import (
     Trigger,
     Verification,
 )
+from rollback.oncall import warnings
 from rollback.schema import standing
 from rollback.schema.standing import Away
 
@@ -102,6 +103,7 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
+    oncall: Sequence[str] | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -208,6 +210,11 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
+def _oncall(now: datetime) -> list[str]:
+    """What is wrong with being on call."""
+    return warnings.sentences(now=now)
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -220,6 +227,7 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "processes": _processes,
     "events": _events,
     "backups": _backups,
+    "oncall": _oncall,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -233,4 +241,5 @@ NAMES = {
     "processes": _("processes"),
     "events": _("what has happened"),
     "backups": _("backups"),
+    "oncall": _("who is on call"),
 }

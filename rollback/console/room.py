@@ -266,6 +266,7 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
     return {
         "headline": saying.headline(found),
         "unwatched": saying.unwatched(found),
+        "oncall": found.oncall or (),
         "is_well": saying.is_well(found),
         "unread": [str(readings.NAMES[name]) for name in found.unread],
         "is_watched": measured.is_watched(found),

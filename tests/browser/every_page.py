@@ -35,6 +35,8 @@ NO_PAGE = {
     "watch:healthz": "for machines",
     "watch:readyz": "for machines",
     "watch:metrics": "for machines",
+    "watch:watch_alive": "for machines",
+    "admin:rollback_oncallpolicy_changelist": "leads on, to the one row",
     "scheduling:delete_hours": "a button; without it it leads back",
     "scheduling:delete_date": "a button; without it it leads back",
     "scheduling:delete_time_off": "a button; without it it leads back",

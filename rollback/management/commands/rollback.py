@@ -15,6 +15,7 @@ from rollback.management import (
     archive_words,
     doctor_words,
     incident_words,
+    oncall_words,
     outbox_words,
     phase_words,
     plan_runner,
@@ -65,12 +66,14 @@ class Command(BaseCommand):
         archive_words.add_arguments(commands)
         doctor_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
+        oncall_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         answers: dict[str, Callable[[], object]] = {
             "status": self._status,
             "who": lambda: self._who(options["who"]),
             "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
+            "oncall": lambda: self._lines(oncall_words.answer()),
             "verify": lambda: self._verify(options["incident"]),
             "send": lambda: self._send(options),
             "outbox": lambda: self._outbox(options),
