@@ -6,7 +6,7 @@ drafts and lessons from how they stood at `opened_at`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -197,11 +197,18 @@ def figures(incident: Incident) -> dict[str, Any]:
     return found
 
 
-def count(incident: Incident) -> None:
-    """Its people are frozen if they are not yet, its figures counted again every two minutes."""
+def count(
+    incident: Incident, *, with_them: Callable[[Incident], object] = lambda incident: None
+) -> None:
+    """Its people are frozen if they are not yet, its figures counted again every two minutes.
+
+    with_them: done in the transaction that freezes, or in one of its own where they are frozen already.
+    """
     is_new = not is_frozen(incident)
-    if is_new:
-        freeze(incident)
+    with limited(statement="20s"):
+        if is_new:
+            freeze(incident)
+        with_them(incident)
     if is_new or _is_old(incident):
         refresh(incident)
 

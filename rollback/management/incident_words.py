@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.timesince import timesince
 
-from rollback import affected, incidents, runner
+from rollback import affected, incidents, runner, sendings
 from rollback.audit import Actor, ChangeRefused
 from rollback.console import markdown, story
 from rollback.domain import decisions
@@ -144,7 +144,7 @@ def _decide(number: int, options: Mapping[str, Any], actor: Actor) -> list[str]:
 
 
 def _resolve(number: int, options: Mapping[str, Any], actor: Actor) -> list[str]:
-    resolved = incidents.resolve(incident=number, actor=actor, reason=options["reason"])
+    resolved = sendings.resolve(incident=number, actor=actor, reason=options["reason"])
     affected.refresh(resolved)
     return [f"Incident {resolved.pk} is resolved. Its features may be raised again."]
 
