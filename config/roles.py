@@ -46,6 +46,8 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         # Acknowledging, deciding, noting, reviewing; resolving: after it, features may be raised again.
         ("rollback", "change_incident"),
         ("rollback", "view_affectedperson"),
+        # What is written to them: to release it, pause and stop it, write again.
+        ("rollback", "send"),
         ("rollback", "view_incidentaction"),
         ("rollback", "change_incidentaction"),
         # The phases: to ask for one takes the right to change flags, to approve one is not for all.

@@ -95,7 +95,7 @@ def facts_of(incident: Incident) -> rules.Facts:
 
 
 def _read(incident: Incident) -> tuple[Any, ...]:
-    asked = {
+    asked: dict[str, Any] = {
         "incident": incident.pk,
         "letters": list(rules.TO_PEOPLE),
         "off": list(rules.OFF),
@@ -116,7 +116,7 @@ def _is_simplified(incident: Incident, held: Collection[str]) -> bool:
 
 
 def _are_back(incident: Incident, held: Collection[str]) -> bool:
-    flags = {flag.name: flag for flag in Flag.objects.select_related("requires__requires")}
+    flags = {flag.name: flag for flag in Flag.objects.select_related("requires__requires")}  # type: ignore[misc]
     rising = _rising()
     before = _before(incident)
     return all(

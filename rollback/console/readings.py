@@ -15,7 +15,7 @@ from django.db import Error, connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from rollback import exposure, processes, registry
+from rollback import exposure, processes, registry, sendings
 from rollback.backups import age
 from rollback.domain.errors import without_rows
 from rollback.domain.plans import LIVE
@@ -100,6 +100,7 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
+    letters: Mapping[int, int] | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -206,6 +207,11 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
+def _letters(now: datetime) -> Mapping[int, int]:
+    """Incident → how many letters to its people wait for somebody to release them."""
+    return sendings.held()
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -217,6 +223,7 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "processes": _processes,
     "events": _events,
     "backups": _backups,
+    "letters": _letters,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -229,4 +236,5 @@ NAMES = {
     "processes": _("processes"),
     "events": _("what has happened"),
     "backups": _("backups"),
+    "letters": _("letters that wait"),
 }

@@ -278,10 +278,10 @@ def test_many_at_once_prepare_one_and_release_it_once(
     assert sum(isinstance(one, Sending) for one in answers) == 1
     assert sum(isinstance(one, ChangeRefused) for one in answers) == 19
     assert outbox.send_due() == {"sent": 1}
-    answers = at_once(
+    resolved = at_once(
         *[lambda: sendings.resolve(incident=incident.pk, actor=PERSON, reason="x")] * 20
     )
-    assert sum(isinstance(one, Incident) for one in answers) == 1
+    assert sum(isinstance(one, Incident) for one in resolved) == 1
     at_once(*[look] * 20)
     assert [one[:2] for one in prepared(incident)] == [("enrollment", 1), ("all_clear", 1)]
     assert incidents.check_chain(incident) is None
