@@ -56,6 +56,8 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_banner"),
         ("rollback", "delete_banner"),
         ("rollback", "view_affectedperson"),
+        # What is written to them: to release it, pause and stop it, write again.
+        ("rollback", "send"),
         ("rollback", "view_incidentaction"),
         ("rollback", "change_incidentaction"),
         # The phases: to ask for one takes the right to change flags, to approve one is not for all.

@@ -15,7 +15,7 @@ from django.db import Error, connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from rollback import exposure, processes, registry
+from rollback import exposure, processes, registry, sendings
 from rollback.backups import age
 from rollback.console.cadence import Word, all_due
 from rollback.domain.errors import without_rows
@@ -104,6 +104,7 @@ class Readings:
     events: Events | None = None
     backups: age.Age | None = None
     oncall: Sequence[str] | None = None
+    letters: Mapping[int, int] | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -215,6 +216,11 @@ def _oncall(now: datetime) -> list[str]:
     return warnings.sentences(now=now)
 
 
+def _letters(now: datetime) -> Mapping[int, int]:
+    """Incident → how many letters to its people wait for somebody to release them."""
+    return sendings.held()
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -228,6 +234,7 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "events": _events,
     "backups": _backups,
     "oncall": _oncall,
+    "letters": _letters,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -242,4 +249,5 @@ NAMES = {
     "events": _("what has happened"),
     "backups": _("backups"),
     "oncall": _("who is on call"),
+    "letters": _("letters that wait"),
 }

@@ -14,6 +14,7 @@ from rollback.domain.letter_variables import (
     OPEN,
     PREVIOUS,
     SCHOOL,
+    SINCE,
     STAFF,
     UNTIL,
 )

@@ -42,6 +42,7 @@ from rollback.models import (
     IncidentAction,
     Judgment,
     LedgerEntry,
+    Notification,
     OnCallPolicy,
     OnCallShift,
     Orphan,
@@ -51,6 +52,7 @@ from rollback.models import (
     PlanStep,
     Rehearsal,
     SchemaChange,
+    Sending,
     Trigger,
     Verification,
 )
@@ -207,6 +209,10 @@ def build() -> School:
     concerned = AffectedPerson.objects.create(
         incident=incident, user=student.user, reasons=["lesson"]
     )
+    letter = Sending.objects.create(
+        incident=incident, letter="enrollment", number=1, reasons=["lesson"], prepared_by_name="x"
+    )
+    Notification.objects.create(sending=letter, user=student.user, reasons=["lesson"], state="held")
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
     # Upwards, so that some of its steps are only for who may raise.
@@ -303,6 +309,7 @@ def build() -> School:
             "url": "nothing-here",
             "root": str(root.pk),
             "incident": str(incident.pk),
+            "sending": str(letter.pk),
             "plan": str(plan.pk),
             "step": "pause",
             "run": str(phase.pk),

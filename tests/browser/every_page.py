@@ -69,6 +69,7 @@ NO_PAGE = {
     "admin:enrollment_enrollment_plan_lesson": "leads on, to the lesson's form",
     "admin:enrollment_teacher_week": "leads on, to the week",
     "admin:rollback_incident_export": "a file",
+    "admin:rollback_incident_words": "part of the incident's page",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
     "admin:rollback_flag_acknowledge": "a button",
     "admin:rollback_rehearsal_picture": "a picture; the rehearsal's page shows it",

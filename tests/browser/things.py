@@ -73,6 +73,15 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
        SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_sending (incident_id, letter, number, reasons, news, prepared_by_name,
+                                     released_by_name)
+       SELECT min(id), 'enrollment', 1, '{lesson}', '{}', 'A watch', '' FROM rollback_incident
+        WHERE resolved_at IS NULL
+       HAVING NOT EXISTS (SELECT FROM rollback_sending WHERE letter = 'enrollment')""",
+    """INSERT INTO rollback_notification (sending_id, user_id, reasons, state)
+       SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'), id, '{lesson,exposed}',
+              'held'
+         FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_incidentaction (incident_id, text, who_name)
        SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
        HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
@@ -238,6 +247,7 @@ FIRST: dict[str, LiteralString] = {
     "rollback.verification": "SELECT min(id) FROM rollback_verification",
     "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
     "plan": "SELECT min(id) FROM rollback_plan",
+    "sending": "SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
