@@ -10,6 +10,7 @@ from rollback import baselines, complaints, expiry, reminders, rollup, sessions,
 from rollback import evaluate as evaluation
 from rollback.backups import nightly
 from rollback.domain.verification import ProbeFailed
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,11 @@ def forget_old_reports() -> int:
 def evaluate() -> bool:
     """:returns: whether this process evaluated the triggers; else another one was at it."""
     return evaluation.tick(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def make_status() -> bool:
+    return kept.look(by="beat")
 
 
 @shared_task

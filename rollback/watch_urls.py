@@ -10,6 +10,10 @@ app_name = "watch"
 urlpatterns = [
     *(path(probe.removeprefix("/"), view, name=probe[1:]) for probe, view in views.PROBES.items()),
     path("report/", pages.report, name="report"),
+    # Answered by the middleware `StatusPage`.
     path("status/", public.status, name="status"),
+    path("status/feed.rss", public.status_rss, name="status-rss"),
+    path("status/feed.atom", public.status_atom, name="status-atom"),
+    path("status/index.json", public.status_json, name="status-json"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]

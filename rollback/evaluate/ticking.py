@@ -25,6 +25,7 @@ from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
 from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +122,7 @@ def _follow_up_elsewhere(*, by: str) -> None:
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
     _on_its_own(aftermath.look, by=by)
+    _on_its_own(kept.look, by=by)
 
 
 def _after_fork() -> None:
