@@ -120,6 +120,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 14.0},
     },
+    # Whoever asks makes it as well; so it is young where nobody asks.
+    "make-status": {
+        "task": "rollback.tasks.make_status",
+        "schedule": 30.0,
+        "options": {"expires": 29.0},
+    },
     "delete-old-judgments": {
         "task": "rollback.tasks.delete_old_judgments",
         "schedule": crontab(minute="50", hour="3"),
@@ -218,6 +224,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "rollback.doors.logged.RequestLog",
     "config.security.ContentSecurity",
+    # Before whatever asks the database.
+    "rollback.public.middleware.StatusPage",
     "rollback.doors.lost.LostDatabase",
     "config.fragments.Fragments",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -328,6 +336,8 @@ STORAGES = {
     },
 }
 MEDIA_ROOT = VAR / "media"
+# The status page as files, of this machine.
+STATUS_DIR = VAR / "status"
 
 # ---------------------------------------------------------------- security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"

@@ -17,7 +17,11 @@ urlpatterns = [
     path("mails/", mails.mails, name="mails"),
     path("mails/off/<str:news_token>/", mails.no_news, name="no_news"),
     path("report/", pages.report, name="report"),
+    # Answered by the middleware `StatusPage`.
     path("status/", public.status, name="status"),
     path("notices/close/", closed.close, name="close_notice"),
+    path("status/feed.rss", public.status_rss, name="status-rss"),
+    path("status/feed.atom", public.status_atom, name="status-atom"),
+    path("status/index.json", public.status_json, name="status-json"),
     path("report/thanks/", pages.thanks, name="thanks"),
 ]

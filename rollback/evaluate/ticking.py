@@ -28,6 +28,7 @@ from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
 from rollback.oncall import pinging
 from rollback.public import first
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -129,8 +130,9 @@ def _all_that_follows(*, by: str) -> None:
     # takes them, the worker's own task calls people.
     _on_its_own(first.look, by=by)
     _on_its_own(oncall.look, by=by)
-    _on_its_own(aftermath.look, by=by)
     _on_its_own(urgent.send_elsewhere, by=by)
+    _on_its_own(aftermath.look, by=by)
+    _on_its_own(kept.look, by=by)
 
 
 def _after_fork() -> None:

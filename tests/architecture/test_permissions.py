@@ -109,6 +109,11 @@ PAGES = [
     Row("watch:report", POST, anonymous=422, student=422),
     Row("watch:report", POST, anonymous="/report/thanks/", student="/report/thanks/", data={"kind": "slow", "text": "x"}),
     Row("watch:thanks", GET, anonymous=200, student=200),
+    Row("watch:status", GET, anonymous=200, student=200),
+    Row("watch:status", POST, anonymous=405, student=405),
+    Row("watch:status-rss", GET, anonymous=200, student=200),
+    Row("watch:status-atom", GET, anonymous=200, student=200),
+    Row("watch:status-json", GET, anonymous=200, student=200),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
@@ -536,6 +541,7 @@ WITHOUT_CSRF = {
     "watch:readyz": "Answered before anything else, and only reading.",
     "watch:metrics": "Answered before anything else, and only reading.",
     "watch:watch_alive": "Answered before anything else, and only reading.",
+    "watch:status": "Answered before whoever asks is known, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
     "watch:no_news": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }

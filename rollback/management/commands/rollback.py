@@ -23,6 +23,7 @@ from rollback.management import (
     preserving_words,
     rehearse_words,
     replay_words,
+    status_words,
     verify_words,
 )
 from rollback.models import Flag, FlagChange
@@ -67,6 +68,7 @@ class Command(BaseCommand):
         doctor_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
         oncall_words.add_arguments(commands)
+        status_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         answers: dict[str, Callable[[], object]] = {
@@ -78,6 +80,7 @@ class Command(BaseCommand):
             "send": lambda: self._send(options),
             "outbox": lambda: self._outbox(options),
             "run": lambda: self._run(once=options["once"], plan=options["plan"]),
+            "status-page": lambda: self._lines(status_words.answer(options["folder"])),
             "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
             **dict.fromkeys(
                 doctor_words.WHAT, lambda: self._lines(doctor_words.answer(what, options))
