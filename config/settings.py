@@ -48,6 +48,8 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 # Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
 METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
 METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
+# Asked for each minute by whoever judges the triggers: a service outside misses it when nobody does.
+HEARTBEAT_URL = environment.ping_address(env, "HEARTBEAT_URL", https_only=PRODUCTION)
 
 # ---------------------------------------------------------------- database, queue, mail
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
@@ -112,6 +114,17 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.send_notifications",
         "schedule": 10.0,
         "options": {"expires": 9.0},
+    },
+    "call-on-call": {
+        "task": "rollback.tasks.call_on_call",
+        "schedule": 15.0,
+        "options": {"expires": 14.0},
+    },
+    # Whoever asks makes it as well; so it is young where nobody asks.
+    "make-status": {
+        "task": "rollback.tasks.make_status",
+        "schedule": 30.0,
+        "options": {"expires": 29.0},
     },
     "delete-old-judgments": {
         "task": "rollback.tasks.delete_old_judgments",
@@ -221,6 +234,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "rollback.doors.logged.RequestLog",
     "config.security.ContentSecurity",
+    # Before whatever asks the database.
+    "rollback.public.middleware.StatusPage",
     "rollback.doors.lost.LostDatabase",
     "config.fragments.Fragments",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -331,6 +346,8 @@ STORAGES = {
     },
 }
 MEDIA_ROOT = VAR / "media"
+# The status page as files, of this machine.
+STATUS_DIR = VAR / "status"
 
 # ---------------------------------------------------------------- security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"

@@ -13,6 +13,7 @@ urlpatterns = [
     path("drafts/", include("rollback.urls")),
     path("", include("rollback.watch_urls")),
     path("live/", include("rollback.live_urls")),
+    path("on-call/", include("rollback.oncall_urls")),
     path("schedule/", include("scheduling.urls")),
     path("calendar/", include("scheduling.calendar_urls")),
     path("holidays/", include("holidays.urls")),

@@ -14,7 +14,7 @@ class RollbackConfig(AppConfig):
         from enrollment import personal, sockets
         from enrollment.domain import drawing
         from enrollment.importing import registry
-        from rollback import evaluate, keeping, safely, sessions, switchboard, trips, watch
+        from rollback import evaluate, keeping, oncall, safely, sessions, switchboard, trips, watch
         from rollback.database import base as database
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
@@ -46,6 +46,9 @@ class RollbackConfig(AppConfig):
         # When beat or its worker is gone, whoever writes samples evaluates as well.
         if evaluate.take_over not in watch.after_write:
             watch.after_write.append(evaluate.take_over)
+        # After it: what it has judged just now is not silent.
+        if oncall.notice not in watch.after_write:
+            watch.after_write.append(oncall.notice)
         watch.plug_patience(partial(database.answers_expected, trips.gives_up))
         # An import or a migration at some terminal says nothing about how pages fare, and is not to
         # evaluate anything meanwhile.

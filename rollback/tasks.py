@@ -6,10 +6,21 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import baselines, complaints, expiry, outbox, reminders, rollup, sessions, timings
+from rollback import (
+    baselines,
+    complaints,
+    expiry,
+    oncall,
+    outbox,
+    reminders,
+    rollup,
+    sessions,
+    timings,
+)
 from rollback import evaluate as evaluation
 from rollback.backups import nightly
 from rollback.domain.verification import ProbeFailed
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +83,17 @@ def forget_old_reports() -> int:
 def evaluate() -> bool:
     """:returns: whether this process evaluated the triggers; else another one was at it."""
     return evaluation.tick(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def call_on_call() -> None:
+    """A second leg: whoever evaluates looks as well, but may be in the middle of what follows a rollback."""
+    oncall.look(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def make_status() -> bool:
+    return kept.look(by="beat")
 
 
 @shared_task

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from rollback.console import cadence, markdown, publishing, story
-from rollback.console.incident_steps import IncidentSteps
+from rollback.console import cadence, living, markdown, publishing, story
+from rollback.console.sending_steps import SendingSteps
 from rollback.domain.incidents import IncidentState
 from rollback.models import Incident, IncidentEvent
 
@@ -39,7 +39,7 @@ LABELS = {
 
 
 @admin.register(Incident)
-class IncidentAdmin(IncidentSteps):
+class IncidentAdmin(SendingSteps):
     list_display = (
         "title", "state", "severity", "duration", "features", "opened_at", "opened_by_name",
     )  # fmt: skip
@@ -76,11 +76,15 @@ class IncidentAdmin(IncidentSteps):
         incident = self.found(request, object_id)
         if request.method == "POST":
             raise PermissionDenied
+        words = self.words_of(request, incident)
         context = {
             **self._told(request, incident),
+            "words": words,
+            "etag": living.etag_of(words),
+            "at": living.time_now(),
             "buttons": list(self.buttons(request, incident)),
             "may_change_actions": request.user.has_perm("rollback.change_incidentaction"),
-            "may_see_people": request.user.has_perm("rollback.view_affectedperson"),
+            "may_see_people": self.may_see_people(request),
             "word": _word(request, incident),
             "back": reverse("admin:rollback_incident_changelist"),
         }

@@ -15,7 +15,7 @@ from django.db import Error, connection, transaction
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from rollback import exposure, processes, registry
+from rollback import exposure, processes, registry, sendings
 from rollback.backups import age
 from rollback.console.cadence import Word, all_due
 from rollback.domain.errors import without_rows
@@ -32,6 +32,7 @@ from rollback.models import (
     Trigger,
     Verification,
 )
+from rollback.oncall import warnings
 from rollback.schema import standing
 from rollback.schema.standing import Away
 
@@ -102,6 +103,8 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
+    oncall: Sequence[str] | None = None
+    letters: Mapping[int, int] | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -208,6 +211,16 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
+def _oncall(now: datetime) -> list[str]:
+    """What is wrong with being on call."""
+    return warnings.sentences(now=now)
+
+
+def _letters(now: datetime) -> Mapping[int, int]:
+    """Incident → how many letters to its people wait for somebody to release them."""
+    return sendings.held()
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -220,6 +233,8 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "processes": _processes,
     "events": _events,
     "backups": _backups,
+    "oncall": _oncall,
+    "letters": _letters,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -233,4 +248,6 @@ NAMES = {
     "processes": _("processes"),
     "events": _("what has happened"),
     "backups": _("backups"),
+    "oncall": _("who is on call"),
+    "letters": _("letters that wait"),
 }

@@ -24,7 +24,7 @@ from rollback.outbox import going
 from rollback.outbox.ahead import Ahead
 from rollback.outbox.line import Line, nobody_there
 from rollback.outbox.message import NotNeeded, build
-from rollback.outbox.programs import post
+from rollback.outbox.programs import ProgramRefused, post
 from rollback.outbox.remembering import remembering
 from rollback.outbox.waking import wake
 
@@ -158,7 +158,8 @@ def _failed(row: Notification, error: OSError | ValueError) -> str:
     if row.channel is None and nobody_there(error):
         _again(row, words, after=AWAY, tries=Greatest(F("tries") - 1, 0))
         return "away"
-    if row.tries >= MAX_TRIES:
+    # A program that refuses would do so the next time as well.
+    if row.tries >= MAX_TRIES or isinstance(error, ProgramRefused):
         return _give_up(row, words)
     _again(row, words, after=timedelta(minutes=WAITS[row.tries - 1]), tries=F("tries"))
     return "failed"

@@ -15,6 +15,7 @@ from rollback.management import (
     archive_words,
     doctor_words,
     incident_words,
+    oncall_words,
     outbox_words,
     phase_words,
     plan_runner,
@@ -22,6 +23,7 @@ from rollback.management import (
     preserving_words,
     rehearse_words,
     replay_words,
+    status_words,
     verify_words,
 )
 from rollback.models import Flag, FlagChange
@@ -65,16 +67,20 @@ class Command(BaseCommand):
         archive_words.add_arguments(commands)
         doctor_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
+        oncall_words.add_arguments(commands)
+        status_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         answers: dict[str, Callable[[], object]] = {
             "status": self._status,
             "who": lambda: self._who(options["who"]),
             "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
+            "oncall": lambda: self._lines(oncall_words.answer()),
             "verify": lambda: self._verify(options["incident"]),
             "send": lambda: self._send(options),
             "outbox": lambda: self._outbox(options),
             "run": lambda: self._run(once=options["once"], plan=options["plan"]),
+            "status-page": lambda: self._lines(status_words.answer(options["folder"])),
             "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
             **dict.fromkeys(
                 doctor_words.WHAT, lambda: self._lines(doctor_words.answer(what, options))
