@@ -55,6 +55,9 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_backup"),
         ("rollback", "view_rehearsal"),
         ("rollback", "view_schemachange"),
+        # What the school writes to people; each version says who has saved it.
+        ("rollback", "view_messagetemplate"),
+        ("rollback", "change_messagetemplate"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
