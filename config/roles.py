@@ -71,6 +71,9 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_oncallshift"),
         ("rollback", "view_page"),
         ("rollback", "view_oncallpolicy"),
+        # What the school writes to people; each version says who has saved it.
+        ("rollback", "view_messagetemplate"),
+        ("rollback", "change_messagetemplate"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),

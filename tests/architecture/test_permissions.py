@@ -42,6 +42,7 @@ HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/calendar/choose/course-2/"
 WAITLIST = "/schedule/my/waitlist/"
+LETTER = {"letter": "enrollment", "language": "de"}
 SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 
 # fmt: off
@@ -408,6 +409,12 @@ OFFICE_PAGES = [
     office("admin:rollback_phaserun_retry", GET, staff=403),
     office("admin:rollback_phaserun_retry", POST, staff=403),
     office("admin:rollback_rehearsal_picture", GET, staff=200),
+    office("admin:rollback_messagetemplate_changelist", GET, staff=200),
+    office("admin:rollback_messagetemplate_letter", GET, staff=200, things=LETTER),
+    office("admin:rollback_messagetemplate_letter", POST, staff=422, things=LETTER),
+    office("admin:rollback_messagetemplate_letter", POST, staff="/admin/rollback/messagetemplate/", things=LETTER, data={"seen": "0", "subject": "x", "text": "{{ saved }} {{ link }}"}),
+    office("admin:rollback_messagetemplate_preview", GET, staff=200, things=LETTER),
+    office("admin:rollback_messagetemplate_preview", POST, staff=200, things=LETTER),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
