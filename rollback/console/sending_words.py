@@ -220,7 +220,8 @@ def samples(sending: Sending) -> list[Sample]:
         for pk, row in rows.items()
         if (user := row.user) is not None
     ]
-    return sorted(made, key=lambda one: (one.code, order.index(one.reasons[0])))
+    codes = [code for code, _name in settings.LANGUAGES]
+    return sorted(made, key=lambda one: (codes.index(one.code), order.index(one.reasons[0])))
 
 
 def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
