@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from rollback.console import words
 from rollback.domain import decisions
 from rollback.domain.letters import BY_KEY
+from rollback.domain.oncall import EVERYBODY
 from rollback.models import FlagChange, Incident, IncidentEvent, PhaseRun, Plan, PublicUpdate
 
 # Told by other lines, or only for machines.
@@ -78,16 +79,11 @@ def _went_wrong(counts: Mapping[str, int]) -> list[str]:
 
 
 def _paged(payload: Mapping[str, Any]) -> list[str]:
-    """level: whom, by their number on the roster."""
-    level = int(payload.get("level", 0))
-    if level > LAST_ON_THE_ROSTER:
-        called = _("Everybody was called who may switch off.")
-    elif payload.get("user") is None:
-        called = _("Nobody was on call as number %s: the office was told.") % level
-    else:
-        called = _("Whoever is on call as number %s was called.") % level
-    people = payload.get("people")
-    return [called, *([_people(people)] if isinstance(people, int) and people != 1 else [])]
+    """Whom, is to be read at the page: a name may have to be forgotten."""
+    if payload.get("level") != EVERYBODY:
+        return [_("Called as number %(level)s.") % {"level": payload.get("level")}]
+    people = _people(payload.get("people") or 0)
+    return [_("Everybody was called who may switch features off: %s.") % people]
 
 
 def _published(payload: Mapping[str, Any]) -> list[str]:
@@ -95,7 +91,6 @@ def _published(payload: Mapping[str, Any]) -> list[str]:
     return [_("The public reads: %s") % dict(PublicUpdate.State.choices).get(state, state)]
 
 
-LAST_ON_THE_ROSTER = 9
 # What has sentences of its own.
 TOLD: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
     IncidentEvent.Kind.MAILED: _mailed,

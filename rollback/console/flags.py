@@ -21,6 +21,7 @@ from rollback.console import processes, words
 from rollback.console.forms import EarlyForm, KillForm, ShareForm
 from rollback.console.room import RoomPage
 from rollback.console.room_forms import KillEverythingForm
+from rollback.console.runbook_pages import RunbookPages
 from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
@@ -29,7 +30,7 @@ Change = Callable[[dict[str, Any]], list[FlagChange]]
 
 
 @admin.register(Flag)
-class FlagAdmin(RoomPage, WhoPage):
+class FlagAdmin(RoomPage, WhoPage, RunbookPages):
     form = EarlyForm
     list_display = ("title", "state", "share", "on_now", "turned_away", "load", "master", "latch")
     list_display_links = ("title",)

@@ -1,5 +1,6 @@
 """Incidents in the admin: what is open for how long, whom it concerns, what was done, how it ended."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from rollback.console import living, markdown, story
+from rollback.console import cadence, living, markdown, publishing, story
 from rollback.console.sending_steps import SendingSteps
 from rollback.domain.incidents import IncidentState
 from rollback.models import Incident, IncidentEvent
@@ -84,6 +85,7 @@ class IncidentAdmin(SendingSteps):
             "buttons": list(self.buttons(request, incident)),
             "may_change_actions": request.user.has_perm("rollback.change_incidentaction"),
             "may_see_people": self.may_see_people(request),
+            "word": _word(request, incident),
             "back": reverse("admin:rollback_incident_changelist"),
         }
         return TemplateResponse(request, "admin/rollback/incident/page.html", context)
@@ -114,3 +116,10 @@ class IncidentAdmin(SendingSteps):
             "gaps": [] if incident.is_open else list(story.post_mortem_gaps(told)),
             "matrix": story.matrix(),
         }
+
+
+def _word(request: HttpRequest, incident: Incident) -> Mapping[str, Any] | None:
+    """When the public has to hear of it next."""
+    due = cadence.due_of(incident)
+    may = publishing.may_publish(request)
+    return due and cadence.shown(due, now=timezone.now(), may_publish=may, ahead=True)

@@ -267,12 +267,16 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
     return {
         "headline": saying.headline(found),
         "unwatched": saying.unwatched(found),
+        "oncall": found.oncall or (),
         "is_well": saying.is_well(found),
         "unread": [str(readings.NAMES[name]) for name in found.unread],
         "is_watched": measured.is_watched(found),
         "letters": waiting.letters(found),
         "action": saying.next_action(found, may=may),
         "incidents": shown.incidents(found),
+        "public_words": shown.public_words(found, may_publish=may.publish)
+        if may.see_incidents
+        else [],
         "features": shown.features(found),
         "measures": measured.measures(found),
         "plans": shown.plans(found),

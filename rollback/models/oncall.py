@@ -175,6 +175,10 @@ class Page(models.Model):
     acknowledged_by_name = models.CharField(_("acknowledged by"), max_length=150, blank=True)
     # Nobody needs to answer any more: the incident is resolved, the watch is back.
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    # The last that the channels were told: "trigger", "acknowledge" or "resolve".
+    channels_told = models.CharField(
+        _("channels were told"), max_length=12, blank=True, default="", db_default=""
+    )
 
     class Meta:
         verbose_name = _("page")

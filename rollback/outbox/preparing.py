@@ -11,6 +11,7 @@ from django.db.models import Max
 from rollback import incidents
 from rollback.audit import Actor
 from rollback.models import Channel, Incident, IncidentEvent, Notification, Sending
+from rollback.outbox.waking import wake
 
 REASONS = ("draft", "lesson", "teacher", "exposed")
 # One statement, so that nobody is forgotten who was frozen before it, however many there are. Each person
@@ -131,6 +132,7 @@ def tell(
         ],
         ignore_conflicts=True,
     )
+    wake()
     return sending
 
 

@@ -34,6 +34,7 @@ from rollback import incidents
 from rollback.models import (
     AffectedPerson,
     Backup,
+    Channel,
     Complaint,
     EnrollmentDraft,
     Flag,
@@ -42,7 +43,10 @@ from rollback.models import (
     Judgment,
     LedgerEntry,
     Notification,
+    OnCallPolicy,
+    OnCallShift,
     Orphan,
+    Page,
     PhaseRun,
     Plan,
     PlanStep,
@@ -52,6 +56,8 @@ from rollback.models import (
     Trigger,
     Verification,
 )
+from rollback.oncall.acknowledging import token_for
+from rollback.outbox import news
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -221,6 +227,16 @@ def build() -> School:
     backup = Backup.objects.create(name="x", status="verified", as_of=day)
     rehearsal = Rehearsal.objects.create(graph="x", backup="x", report="# x", picture="<svg/>")
     altered = SchemaChange.objects.create(plan=[], plan_hash="x", actor_name="x")
+    hour = timedelta(hours=1)
+    now = datetime.now(UTC)
+    shift = OnCallShift.objects.create(
+        user=people["admin"], starts_at=now - hour, ends_at=now + hour, handed_over_at=now
+    )
+    channel = Channel.objects.create(
+        name="x", kind="generic", url="http://127.0.0.1:9/", secret="x", is_active=False
+    )
+    page = Page.objects.create(kind="test")
+    patience = OnCallPolicy.objects.create()
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -261,11 +277,12 @@ def build() -> School:
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
+    on_call = (shift, channel, page, patience)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call)
     }
     return School(
         people=people,
@@ -296,8 +313,10 @@ def build() -> School:
             "plan": str(plan.pk),
             "step": "pause",
             "run": str(phase.pk),
+            "call": token_for(page=page.pk, user=root.pk),
             "unit": str(unit.pk),
             "token": off_token(student),
+            "news_token": news.off_token(student.user),
             "key": token.token_key,
             "digest": token.pk,
             "feed": str(feed.pk),
