@@ -30,7 +30,6 @@ from rollback.public import notices, updates
 from rollback.public.updates import UpdateRefused, Words
 
 PAGE = "admin/rollback/words/page.html"
-WRONG_INPUT = 422
 STATES = {"open": "info", "now": "warning", "over": "", "cancelled": "danger"}
 
 
@@ -168,8 +167,7 @@ class WordedAdmin(ModelAdmin):
             "back": self._list(),
             "more": list(self.more_of(row)),
         }
-        status = WRONG_INPUT if form.is_bound and form.errors else 200
-        return TemplateResponse(request, PAGE, context, status=status)
+        return TemplateResponse(request, PAGE, context)
 
     def _save(self, request: HttpRequest, row: Any, form: WordedForm) -> bool:
         try:

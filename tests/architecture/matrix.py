@@ -34,6 +34,7 @@ from rollback import incidents
 from rollback.models import (
     AffectedPerson,
     Backup,
+    Banner,
     Complaint,
     EnrollmentDraft,
     Flag,
@@ -41,6 +42,7 @@ from rollback.models import (
     IncidentAction,
     Judgment,
     LedgerEntry,
+    Maintenance,
     Orphan,
     PhaseRun,
     Plan,
@@ -215,6 +217,11 @@ def build() -> School:
     backup = Backup.objects.create(name="x", status="verified", as_of=day)
     rehearsal = Rehearsal.objects.create(graph="x", backup="x", report="# x", picture="<svg/>")
     altered = SchemaChange.objects.create(plan=[], plan_hash="x", actor_name="x")
+    later = {"starts_at": day, "ends_at": day + timedelta(hours=1)}
+    banner = Banner.objects.create(texts={"en": "x"}, written_by_name="x", **later)
+    work = Maintenance.objects.create(
+        headings={"en": "x"}, texts={"en": "x"}, announced_from=day, planned_by_name="x", **later
+    )
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -255,11 +262,12 @@ def build() -> School:
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
+    public = (banner, work)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, *public)
     }
     return School(
         people=people,
