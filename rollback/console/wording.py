@@ -15,7 +15,7 @@ from django.http import QueryDict
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from unfold.widgets import (
-    DATETIME_CLASSES,
+    INPUT_CLASSES,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -29,7 +29,7 @@ class MomentField(forms.DateTimeField):
     """The browser's own calendar and clock; where it has none, 2026-04-01T18:30 is typed."""
 
     def __init__(self, **options: Any) -> None:
-        attrs = {"type": "datetime-local", "class": " ".join(DATETIME_CLASSES)}
+        attrs = {"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
         options.setdefault("widget", forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs=attrs))
         super().__init__(**options)
 
