@@ -34,6 +34,7 @@ from rollback import incidents
 from rollback.models import (
     AffectedPerson,
     Backup,
+    Banner,
     Channel,
     Complaint,
     DeafAddress,
@@ -43,6 +44,7 @@ from rollback.models import (
     IncidentAction,
     Judgment,
     LedgerEntry,
+    Maintenance,
     Notification,
     OnCallPolicy,
     OnCallShift,
@@ -238,6 +240,11 @@ def build() -> School:
     )
     page = Page.objects.create(kind="test")
     patience = OnCallPolicy.objects.create()
+    later = {"starts_at": day, "ends_at": day + timedelta(hours=1)}
+    banner = Banner.objects.create(texts={"en": "x"}, written_by_name="x", **later)
+    work = Maintenance.objects.create(
+        headings={"en": "x"}, texts={"en": "x"}, announced_from=day, planned_by_name="x", **later
+    )
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -282,11 +289,12 @@ def build() -> School:
     engine = (verification, complaint, concerned, to_do)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
     on_call = (shift, channel, page, patience)
+    public = (banner, work)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call, told, deaf)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call, told, deaf, *public)
     }
     return School(
         people=people,

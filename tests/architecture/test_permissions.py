@@ -44,6 +44,7 @@ CHOOSE = "/calendar/choose/course-2/"
 WAITLIST = "/schedule/my/waitlist/"
 LETTER = {"letter": "enrollment", "language": "de"}
 SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
+TOLD = {f"{part}_{code}": "x" for part in ("heading", "text") for code in ("en", "de", "es")}
 
 # fmt: off
 PAGES = [
@@ -109,6 +110,9 @@ PAGES = [
     Row("watch:report", GET, anonymous=200, student=200),
     Row("watch:report", POST, anonymous=422, student=422),
     Row("watch:report", POST, anonymous="/report/thanks/", student="/report/thanks/", data={"kind": "slow", "text": "x"}),
+    # What somebody has closed stands in a cookie.
+    Row("watch:close_notice", GET, anonymous=405, student=405),
+    Row("watch:close_notice", POST, anonymous="/", student="/", data={"notice": "i1-1"}),
     Row("watch:thanks", GET, anonymous=200, student=200),
     # ------------------------------------------------------------ what mail servers tell
     # Nothing is named that they sign with.
@@ -364,6 +368,11 @@ OFFICE_PAGES = [
     office("admin:rollback_incident_take_away", POST, staff="/admin/rollback/incident/", data={"flags": "ENABLE_CALENDAR_DISPLAY", "reason": "x"}),
     office("admin:rollback_incident_review", GET, staff=200),
     office("admin:rollback_incident_review", POST, staff=200, data={"root_cause": "x", "lessons": "x"}),
+    office("admin:rollback_incident_publish", GET, staff=200),
+    office("admin:rollback_incident_publish", POST, staff=422),
+    office("admin:rollback_incident_publish", POST, staff="/admin/rollback/incident/", data={"publish": "", "basis": "identified|", "state": "identified", "components": "school", **TOLD}),
+    office("admin:rollback_maintenance_cancel", GET, staff=200),
+    office("admin:rollback_maintenance_cancel", POST, staff="/admin/rollback/maintenance/"),
     office("admin:rollback_incident_print", GET, staff=200),
     office("admin:rollback_incident_export", GET, staff=200),
     # Words to its people.
@@ -466,6 +475,8 @@ MODELS = {
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
     "rollback_incident":        ("l",    "l",    "l"),
+    "rollback_banner":          ("lacd", "lacd", "lacd"),
+    "rollback_maintenance":     ("lac",  "lac",  "lac"),   # cancelled, never deleted
     "rollback_judgment":        ("l",    "l",    "l"),     # written by the evaluation
     "rollback_trigger":         ("l",    "lc",   "lc"),    # switched off, never deleted
     "rollback_verification":    ("l",    "l",    "l"),     # made by the engine and by the command

@@ -40,6 +40,16 @@ MADE: tuple[LiteralString, ...] = (
        SELECT 1 WHERE NOT EXISTS (SELECT FROM rollback_oncallpolicy)""",
     """INSERT INTO rollback_page (kind, acknowledged_by_name) SELECT 'test', ''
         WHERE NOT EXISTS (SELECT FROM rollback_page WHERE kind = 'test')""",
+    """INSERT INTO rollback_maintenance (headings, texts, components, announced_from, starts_at, ends_at,
+                                        planned_by_name)
+       SELECT '{"en": "Planned maintenance"}', '{"en": "We work on it."}', '{school}',
+              now() + interval '20 days', now() + interval '30 days', now() + interval '31 days', 'office'
+        WHERE NOT EXISTS (SELECT FROM rollback_maintenance)""",
+    """INSERT INTO rollback_banner (level, audience, texts, is_dismissible, starts_at, ends_at,
+                                   written_by_name)
+       SELECT 'info', 'everybody', '{"en": "The school is closed on Monday."}', true,
+              now() + interval '30 days', now() + interval '31 days', 'office'
+        WHERE NOT EXISTS (SELECT FROM rollback_banner)""",
     """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,
                                      is_shadow, judged_at)
        SELECT 'complaints', 1, 'OK', '0, not more than 5.', '{"rule": {"name": "complaints", "version": 1,
@@ -255,6 +265,8 @@ FIRST: dict[str, LiteralString] = {
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "rollback.maintenance": "SELECT min(id) FROM rollback_maintenance",
+    "rollback.banner": "SELECT min(id) FROM rollback_banner",
     "rollback.judgment": "SELECT max(id) FROM rollback_judgment",
     "rollback.trigger": "SELECT min(id) FROM rollback_trigger",
     "rollback.verification": "SELECT min(id) FROM rollback_verification",
