@@ -347,7 +347,7 @@ STORAGES = {
 }
 MEDIA_ROOT = VAR / "media"
 # The status page as files, of this machine.
-STATUS_DIR = VAR / "status"
+STATUS_DIR = environment.folder(env, "STATUS_DIR", VAR / "status")
 
 # ---------------------------------------------------------------- security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"

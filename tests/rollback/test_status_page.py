@@ -17,7 +17,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from rollback import incidents, registry
+from rollback import audit, incidents, registry
 from rollback.audit import Actor
 from rollback.domain.metrics import Metric
 from rollback.models import (
@@ -29,6 +29,7 @@ from rollback.models import (
     UptimeDay,
 )
 from rollback.public.status import days, facts, kept
+from tests.rollback.others import behind_everybodys_back
 from tests.rollback.trigger_rows import samples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("flag_rows")]
@@ -41,7 +42,11 @@ SECRET = "Zorniger Hund"  # what stands in rows that nobody may read here
 
 
 def all_on() -> None:
+    """For an hour: what lasts no time was not there."""
     Flag.objects.update(percent=100)
+    audit.write_now()
+    with behind_everybodys_back() as cursor:
+        cursor.execute("UPDATE rollback_flagchange SET changed_at = changed_at - interval '1 hour'")
 
 
 def an_incident(**fields: Any) -> Incident:
@@ -116,6 +121,12 @@ def test_what_is_switched_off_is_told_without_its_share(
     assert "40" not in re.sub(
         r"<svg.*?</svg>|\d\d:\d\d", "", client.get(PAGE).content.decode(), flags=re.S
     )
+
+
+def test_what_nobody_has_had_yet_is_no_trouble(client: Client) -> None:
+    found = programs(client)
+    assert {part["state"] for part in found["parts"]} == {"operational", "not yet"}
+    assert "Everything works that there is yet." in client.get(PAGE).content.decode()
 
 
 def test_a_master_takes_its_features_along_but_not_the_school(client: Client) -> None:

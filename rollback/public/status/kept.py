@@ -119,10 +119,14 @@ def look(*, by: str) -> bool:
     if kept is not None and _is_fresh(kept):
         return False
     with _alone(_here) as is_alone:
-        if is_alone:
+        if not is_alone:
+            return False
+        try:
             _make(storing=True)
-            log.debug("status.made", by=by)
-    return is_alone
+        except Error as error:  # whoever asks for the page sees how old it is
+            log.warning("status.not_made", by=by, error=without_rows(error))
+            return False
+    return True
 
 
 def _make(*, storing: bool) -> None:
