@@ -36,7 +36,6 @@ class OnCallShiftAdmin(ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("user__first_name", "user__last_name", "user__email")
     ordering = ("-starts_at", "level")
-    date_hierarchy = "starts_at"
     list_before_template = "admin/rollback/oncall/roster.html"
     actions_detail = ("hand_over",)
 

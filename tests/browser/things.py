@@ -36,7 +36,8 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_channel (name, kind, url, secret, is_active)
        SELECT 'Chat', 'slack', 'https://hooks.example/services/x', '', false
         WHERE NOT EXISTS (SELECT FROM rollback_channel)""",
-    """INSERT INTO rollback_oncallpolicy (id) SELECT 1 WHERE NOT EXISTS (SELECT FROM rollback_oncallpolicy)""",
+    """INSERT INTO rollback_oncallpolicy (id) SELECT 1
+        WHERE NOT EXISTS (SELECT FROM rollback_oncallpolicy)""",
     """INSERT INTO rollback_page (kind, acknowledged_by_name) SELECT 'test', ''
         WHERE NOT EXISTS (SELECT FROM rollback_page WHERE kind = 'test')""",
     """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,

@@ -28,7 +28,7 @@ def hooks() -> Iterator[Hooks]:
     said = Hooks()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  the standard library wants that name
+        def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             said.got.append((self.path, dict(self.headers), self.rfile.read(length)))
             time.sleep(said.wait)

@@ -19,7 +19,7 @@ from rollback.health import alive
 from rollback.models import Channel, Heartbeat, Incident, OnCallPolicy, OnCallShift, Page
 from rollback.oncall import pages, warnings
 from rollback.oncall.acknowledging import token_for
-from rollback.oncall.paging import clock
+from rollback.oncall.policy import clock
 from rollback.reminders import off_token
 from tests.conftest import make_student
 from tests.rollback.hooks import hooks
