@@ -115,6 +115,7 @@ class Calls(TabularInline):
     model = PageCall
     extra = 0
     can_delete = False
+    hide_title = True
     fields = ("called_at", "number", "person", "outcome")
     readonly_fields = fields
     verbose_name_plural = gettext_lazy("who was called")

@@ -101,7 +101,7 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
-    oncall: Sequence[str] | None = None
+    oncall: Sequence[warnings.Alarm] | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -208,9 +208,8 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
-def _oncall(now: datetime) -> list[str]:
-    """What is wrong with being on call."""
-    return warnings.sentences(now=now)
+def _oncall(now: datetime) -> list[warnings.Alarm]:
+    return warnings.found(now=now)
 
 
 PARTS: Mapping[str, Callable[[datetime], Any]] = {

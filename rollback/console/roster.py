@@ -115,7 +115,7 @@ def _calendar(now: datetime, *, today: date) -> dict[str, Any]:
     levels = sorted({1, *(one.level for one in shifts)})
     return {
         "zone": zone.key,
-        "warnings": warnings.sentences(now=now),
+        "warnings": warnings.found(now=now),
         "levels": levels,
         "weeks": _weeks([_day(day, span, shifts, levels, now) for day, span in days]),
         "today": today,

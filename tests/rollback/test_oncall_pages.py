@@ -334,7 +334,7 @@ def test_a_page_is_acknowledged_in_the_console(
 
 
 def said() -> list[str]:
-    return warnings.sentences(now=clock())
+    return [one.words for one in warnings.found(now=clock())]
 
 
 def test_what_is_wrong_is_said_while_it_is() -> None:
