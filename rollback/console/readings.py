@@ -103,7 +103,7 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
-    oncall: Sequence[str] | None = None
+    oncall: Sequence[warnings.Alarm] | None = None
     letters: Mapping[int, int] | None = None
     unread: list[str] = field(default_factory=list)
 
@@ -211,9 +211,8 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
-def _oncall(now: datetime) -> list[str]:
-    """What is wrong with being on call."""
-    return warnings.sentences(now=now)
+def _oncall(now: datetime) -> list[warnings.Alarm]:
+    return warnings.found(now=now)
 
 
 def _letters(now: datetime) -> Mapping[int, int]:
