@@ -10,6 +10,7 @@ from rollback.console import (
     phases,
     proofs,
     records,
+    stakeholders,
     triggers,
     verifications,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "phases",
     "proofs",
     "records",
+    "stakeholders",
     "triggers",
     "verifications",
 ]

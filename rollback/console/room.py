@@ -23,6 +23,7 @@ from unfold.decorators import action
 
 from rollback import exposure, incidents, runner
 from rollback.console import (
+    deciding,
     engine,
     living,
     measured,
@@ -271,6 +272,7 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
         "is_watched": measured.is_watched(found),
         "action": saying.next_action(found, may=may),
         "incidents": shown.incidents(found),
+        "matrix": deciding.matrix(found) if may.see_incidents else None,
         "features": shown.features(found),
         "measures": measured.measures(found),
         "plans": shown.plans(found),

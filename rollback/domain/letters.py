@@ -164,6 +164,13 @@ NEXT = Variable(
     meaning=_("what happens next, in a sentence"),
     sample="Verification runs again in two minutes.",
 )
+# Whoever is on the list has no login and has not asked for it.
+ON_THE_LIST = Variable(
+    name="on_the_list",
+    meaning=_("who put the reader on the list, and how they come off it"),
+    sample="Marta Rossi put you on the management's list on 3 January 2030. Answer this mail to be "
+    "taken off it.",
+)
 STAFF = (
     SCHOOL,
     NUMBER,
@@ -177,6 +184,7 @@ STAFF = (
     NEXT,
     CONSOLE,
     STATUS,
+    ON_THE_LIST,
 )
 RUNBOOK = Variable(
     name="runbook_link",
@@ -363,10 +371,11 @@ LETTERS: Sequence[Letter] = (
             "{{ figures }}\n\n"
             "Next: {{ next_step }}\n\n"
             "The incident:\n{{ console_link }}\n\n"
-            "What the public reads: {{ status_link }}"
+            "What the public reads: {{ status_link }}\n\n"
+            "{{ on_the_list }}"
         ),
         variables=STAFF,
-        required=("state", "since", "who", "next_step"),
+        required=("state", "since", "who", "next_step", "on_the_list"),
     ),
     Letter(
         key=LetterKey.NEXT_STEPS,
@@ -380,7 +389,8 @@ LETTERS: Sequence[Letter] = (
             "Cause: {{ cause }}\n\n"
             "What we learned: {{ lessons }}\n\n"
             "What is to be done:\n{{ actions }}\n\n"
-            "The whole report:\n{{ console_link }}"
+            "The whole report:\n{{ console_link }}\n\n"
+            "{{ on_the_list }}"
         ),
         variables=(
             *STAFF,
@@ -396,7 +406,7 @@ LETTERS: Sequence[Letter] = (
                 sample="- Load test with holidays (Marta Rossi, until 20 January)",
             ),
         ),
-        required=("cause", "actions"),
+        required=("cause", "actions", "on_the_list"),
     ),
     Letter(
         key=LetterKey.PAGE,

@@ -14,7 +14,7 @@ from django.db import Error, connection
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
-from rollback import aftermath, incidents, plans, triggers
+from rollback import aftermath, briefing, incidents, plans, triggers
 from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
@@ -121,6 +121,8 @@ def _follow_up_elsewhere(*, by: str) -> None:
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
     _on_its_own(aftermath.look, by=by)
+    # After the counting: the page says whom it concerns.
+    _on_its_own(briefing.look, by=by)
 
 
 def _after_fork() -> None:

@@ -47,6 +47,7 @@ from rollback.models import (
     PlanStep,
     Rehearsal,
     SchemaChange,
+    Stakeholder,
     Trigger,
     Verification,
 )
@@ -203,6 +204,7 @@ def build() -> School:
     )
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
+    told = Stakeholder.objects.create(name="x", email="board@school.example", language="en")
     # Upwards, so that some of its steps are only for who may raise.
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     PlanStep.objects.create(plan=plan, number=1, percent=5)
@@ -253,7 +255,7 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    engine = (verification, complaint, concerned, to_do)
+    engine = (verification, complaint, concerned, to_do, told)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import load_command_class
+from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand, CommandError
-from django.core.management import get_commands
 from django.test import Client
 
 from rollback import registry, runbooks
@@ -17,7 +16,13 @@ from rollback.console import report
 LINK = re.compile(r"\]\(([^)]+)\)")
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 INLINE = re.compile(r"`(manage\.py [^`]+)`")
-NEEDED = ("database-lost", "mails-not-going-out", "nobody-on-call", "restore-from-backup", "privacy-leak")  # fmt: skip
+NEEDED = (
+    "database-lost",
+    "mails-not-going-out",
+    "nobody-on-call",
+    "restore-from-backup",
+    "privacy-leak",
+)
 
 
 def commands() -> list[tuple[str, str]]:
@@ -101,7 +106,10 @@ def test_addresses_by_flag_and_phase(settings: Any) -> None:
 
 
 def test_only_links_to_other_runbooks_become_links() -> None:
-    text = "[a](calendar.md) [b](../x.md) [c](javascript:alert(1)) [d](https://x.example) <b>e</b> ![f](g.png)"
+    text = (
+        "[a](calendar.md) [b](../x.md) [c](javascript:alert(1)) [d](https://x.example) "
+        "<b>e</b> ![f](g.png)"
+    )
     page = report.html(text, leads=lambda address: "/there/" if address == "calendar.md" else None)
     assert page.count("<a ") == 1
     assert '<a href="/there/">a</a>' in page
