@@ -158,7 +158,7 @@ def _field(payload: Mapping[str, Any]) -> Recommendation | None:
 
 
 def _rows(incident: Incident, now: datetime) -> tuple[Any, ...]:
-    asked = {
+    asked: dict[str, Any] = {
         "incident": incident.pk,
         "now": now,
         "zone": settings.TIME_ZONE,

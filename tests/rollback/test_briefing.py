@@ -1,7 +1,7 @@
 """The management's page: figures against rows counted by hand, each change told once, in each language."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -10,13 +10,13 @@ from django.core import mail
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from config.roles import give_permissions
 from enrollment.models import Course, Enrollment, Student, Teacher, User
 from enrollment.operations.office import plan_by_hand
 from rollback import affected, briefing, incidents, outbox, runner, triggers
 from rollback.briefing import facts as briefing_facts
-from rollback.briefing import wording
 from rollback.domain.decisions import Harm, recommend
 from rollback.domain.incidents import IncidentState
 from rollback.models import (
@@ -118,7 +118,7 @@ def test_each_change_after_that_is_told_and_nothing_twice(
     briefing.look(by="x")
     states = ["Open"]
     incidents.acknowledge(incident=incident.pk, actor=PERSON)
-    steps = [
+    steps: list[Callable[[], object]] = [
         lambda: None,
         lambda: incidents.decide(
             incident=incident.pk, actor=PERSON, field="some-lost", reason="rows are gone"
@@ -506,7 +506,7 @@ def test_one_that_breaks_keeps_nobody_from_hearing_of_the_others(
 
 
 @pytest.fixture
-def office(client: Client, staff: User) -> Iterator[Client]:
+def office(client: Client, staff: User) -> Client:
     give_permissions()
     client.force_login(staff)
     return client
@@ -586,6 +586,6 @@ def test_a_test_says_that_it_is_one_in_their_language(
     assert (row.email, row.language) == ("jan@school.example", "de")
     built = build(row).mail
     with translation.override("de"):
-        assert wording._("This is a test: nothing has happened") in built.subject
+        assert gettext("This is a test: nothing has happened") in built.subject
     assert Notification.objects.get().sending.incident is None
     assert not IncidentEvent.objects.exists()
