@@ -155,7 +155,7 @@ def _figures(facts: Facts) -> Iterator[tuple[str, str]]:
     elif "minutes" in impact:
         yield _("Minutes it lasts"), _number(impact["minutes"])
     yield (
-        _("Lessons of these people in the next 7 days, which all take place"),
+        _("Lessons of these people in the next 7 days"),
         _number(facts.lessons),
     )
     yield _("Unfinished enrollments saved since"), _number(impact.get("drafts_saved", 0))
@@ -174,11 +174,14 @@ def _paces(pace: Pace) -> Iterator[tuple[str, str]]:
         pace.weeks,
     )
     yield words % {"count": pace.weeks}, _with_rate(round(pace.usual, 1), pace.hours)
-    missing = {"count": _number(pace.missing or 0)}
-    yield (
-        _("Enrollments missing"),
-        _("about %(count)s (courses have no prices here, so no sum can be named)") % missing,
-    )
+    yield _("Enrollments missing"), _missing(pace.missing or 0)
+
+
+def _missing(count: int) -> str:
+    if not count:
+        return _("none")
+    words = _("about %(count)s (courses have no prices here, so no sum can be named)")
+    return words % {"count": _number(count)}
 
 
 def _with_rate(count: float, hours: float) -> str:

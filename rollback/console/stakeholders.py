@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -19,11 +20,17 @@ from rollback import briefing, runner
 from rollback.models import DeafAddress, Stakeholder
 
 
+def language_name(code: str) -> str:
+    """In the reader's language; of one that is not offered any more its code."""
+    known = code in dict(settings.LANGUAGES)
+    return str(translation.get_language_info(code)["name_translated"]) if known else code
+
+
 class StakeholderForm(forms.ModelForm):  # type: ignore[type-arg]
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
         help_text=gettext_lazy("In which they get the briefings."),
-        choices=lambda: settings.LANGUAGES,
+        choices=lambda: [(code, language_name(code)) for code, _name in settings.LANGUAGES],
         widget=UnfoldAdminSelectWidget,
     )
 
@@ -72,7 +79,7 @@ class StakeholderAdmin(ModelAdmin):
 
     @admin.display(description=gettext_lazy("language"), ordering="language")
     def in_words(self, one: Stakeholder) -> str:
-        return dict(settings.LANGUAGES).get(one.language, one.language)
+        return language_name(one.language)
 
     @display(
         description=gettext_lazy("state"),

@@ -309,6 +309,8 @@ def test_more_than_usual_is_none_missing_and_a_long_one_is_compared_by_its_first
     assert (
         briefing.gather(opened_at(incident, week), now=week + timedelta(hours=2)).pace.missing == 0
     )
+    more = briefing.gather(opened_at(incident, week), now=week + timedelta(hours=2))
+    assert dict(briefing.page(more).figures)["Enrollments missing"] == "none"
     found = briefing.gather(opened_at(incident, week), now=week + timedelta(days=30))
     assert found.pace.hours == 7 * 24
 
