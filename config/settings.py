@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from config import environment
 from config.local import database as embedded
 from config.local import place
+from config.logged import without_rows
 from enrollment.api.words import ABOUT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -47,6 +48,8 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 # Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
 METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
 METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
+# Asked for each minute by whoever judges the triggers: a service outside misses it when nobody does.
+HEARTBEAT_URL = environment.ping_address(env, "HEARTBEAT_URL", https_only=PRODUCTION)
 
 # ---------------------------------------------------------------- database, queue, mail
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
@@ -105,6 +108,23 @@ CELERY_BEAT_SCHEDULE = {
         "task": "rollback.tasks.evaluate",
         "schedule": 10.0,
         "options": {"expires": 9.0},
+    },
+    # As above: the rows wait, not the tasks.
+    "send-notifications": {
+        "task": "rollback.tasks.send_notifications",
+        "schedule": 10.0,
+        "options": {"expires": 9.0},
+    },
+    "call-on-call": {
+        "task": "rollback.tasks.call_on_call",
+        "schedule": 15.0,
+        "options": {"expires": 14.0},
+    },
+    # Whoever asks makes it as well; so it is young where nobody asks.
+    "make-status": {
+        "task": "rollback.tasks.make_status",
+        "schedule": 30.0,
+        "options": {"expires": 29.0},
     },
     "delete-old-judgments": {
         "task": "rollback.tasks.delete_old_judgments",
@@ -204,6 +224,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "rollback.doors.logged.RequestLog",
     "config.security.ContentSecurity",
+    # Before whatever asks the database.
+    "rollback.public.middleware.StatusPage",
     "rollback.doors.lost.LostDatabase",
     "config.fragments.Fragments",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -233,6 +255,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "rollback.doors.context.features",
+                "rollback.doors.banner.site_notices",
                 "config.context.site",
             ],
         },
@@ -313,6 +336,8 @@ STORAGES = {
     },
 }
 MEDIA_ROOT = VAR / "media"
+# The status page as files, of this machine.
+STATUS_DIR = VAR / "status"
 
 # ---------------------------------------------------------------- security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"
@@ -397,6 +422,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("rollback/admin.css"),
         lambda request: static("enrollment/office.css"),
+        lambda request: static("rollback/notices.css"),
     ],
     "SCRIPTS": [
         lambda request: static("rollback/admin.js"),
@@ -435,6 +461,7 @@ LOGGING = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
+                without_rows,
                 structlog.processors.JSONRenderer(ensure_ascii=False)
                 if PRODUCTION
                 else structlog.dev.ConsoleRenderer(colors=False),

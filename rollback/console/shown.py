@@ -1,6 +1,6 @@
 """What was read, as the console's templates show it: rows of plain values, each in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from rollback import exposure, runbooks
-from rollback.console import words
+from rollback.console import cadence, words
 from rollback.console.readings import NEWEST, Readings
 from rollback.domain.advice import RECOVERY
 from rollback.domain.incidents import IncidentState
@@ -126,6 +126,12 @@ def _incident(incident: Incident, now: datetime) -> dict[str, Any]:
         "spent": min(100, max(0, round(100 * (lasted / RECOVERY)))) if flags else None,
         "url": reverse("admin:rollback_incident_change", args=[incident.pk]),
     }
+
+
+def public_words(found: Readings, *, may_publish: bool) -> list[Mapping[str, Any]]:
+    return [
+        cadence.shown(word, now=found.now, may_publish=may_publish) for word in found.words or ()
+    ]
 
 
 def state_words(incident: Incident) -> str:

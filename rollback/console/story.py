@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from enrollment.models import User
 from rollback import affected, incidents, runbooks
-from rollback.console import event_words, phase_shown, words
+from rollback.console import event_words, phase_shown, sending_words, words
 from rollback.domain import decisions
 from rollback.domain.decisions import Recommendation
 from rollback.domain.incidents import RTO, Recovery, recovery
@@ -64,6 +64,7 @@ class Story:
     everybody: int
     is_frozen: bool
     impact: Sequence[tuple[str, str]]
+    sendings: Sequence[sending_words.Shown]
     plans: Sequence[Plan]
     phases: Sequence[Mapping[str, Any]]
     verifications: Sequence[Verification]
@@ -110,9 +111,8 @@ def tell(incident: Incident, *, now: datetime) -> Story:
         people=event_words.reasons(counts),
         everybody=counts["all"],
         is_frozen=any(event.kind == IncidentEvent.Kind.PEOPLE for event in events),
-        impact=event_words.impact(
-            affected.figures(incident) if incident.is_open else incident.impact
-        ),
+        impact=event_words.impact(_figures(incident)),
+        sendings=sending_words.shown(incident),
         plans=list(incident.plans.order_by("pk").prefetch_related("steps")),
         phases=[phase_shown.run(run) for run in incident.phase_runs.order_by("pk")],
         verifications=list(incident.verifications.prefetch_related("results")[:MOST]),
@@ -124,6 +124,13 @@ def tell(incident: Incident, *, now: datetime) -> Story:
         broken=incidents.check_chain(incident),
         last_hash=events[-1].hash if events else "",
     )
+
+
+def _figures(incident: Incident) -> Mapping[str, Any]:
+    """Those of its end stay as they are; but whoever was told of the end was told after it."""
+    if incident.is_open:
+        return affected.figures(incident)
+    return {**incident.impact, "mails": affected.mails(incident)}
 
 
 def features_of(incident: Incident) -> list[str]:

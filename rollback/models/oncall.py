@@ -3,12 +3,14 @@
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from rollback.domain.sendings import TO_PEOPLE, not_by_itself
 from rollback.models.incidents import Incident
 from rollback.models.words import Sending
 
@@ -130,6 +132,14 @@ class OnCallPolicy(models.Model):
     def __str__(self) -> str:
         return str(_("On-call policy"))
 
+    def clean(self) -> None:
+        """Only letters that are prepared by themselves."""
+        unknown = not_by_itself(self.by_itself)
+        if unknown:
+            words = _("Not a letter that goes out by itself: %(letters)s. There are: %(known)s.")
+            facts = {"letters": ", ".join(unknown), "known": ", ".join(TO_PEOPLE)}
+            raise ValidationError({"by_itself": words % facts})
+
 
 class Page(models.Model):
     """Somebody is called, and has to say that they are at it. Without an incident: a test, or the watch
@@ -165,6 +175,10 @@ class Page(models.Model):
     acknowledged_by_name = models.CharField(_("acknowledged by"), max_length=150, blank=True)
     # Nobody needs to answer any more: the incident is resolved, the watch is back.
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    # The last that the channels were told: "trigger", "acknowledge" or "resolve".
+    channels_told = models.CharField(
+        _("channels were told"), max_length=12, blank=True, default="", db_default=""
+    )
 
     class Meta:
         verbose_name = _("page")

@@ -16,6 +16,7 @@ from enrollment.models import User
 from enrollment.queries.people import shown_name, student_of, zone_of
 from rollback import quarantine, registry
 from rollback.models import EnrollmentDraft, Incident, IncidentEvent, Notification, Sending
+from rollback.outbox.remembering import remembered
 
 
 def of(row: Notification, *, language: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def _of_affected(
     zone = zone_of(user)
     draft = _draft(user)
     return {
-        "feature": features_of(incident),
+        "feature": remembered(("features", incident.pk, language), lambda: features_of(incident)),
         "since": moment(incident.opened_at, zone=zone),
         "expected": moment(sending.next_news_at, zone=zone) if sending.next_news_at else "",
         "news": str(sending.news.get(language, "")),

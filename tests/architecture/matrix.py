@@ -34,6 +34,7 @@ from rollback import incidents
 from rollback.models import (
     AffectedPerson,
     Backup,
+    Channel,
     Complaint,
     EnrollmentDraft,
     Flag,
@@ -41,16 +42,23 @@ from rollback.models import (
     IncidentAction,
     Judgment,
     LedgerEntry,
+    Notification,
+    OnCallPolicy,
+    OnCallShift,
     Orphan,
+    Page,
     PhaseRun,
     Plan,
     PlanStep,
     Rehearsal,
     SchemaChange,
+    Sending,
     Stakeholder,
     Trigger,
     Verification,
 )
+from rollback.oncall.acknowledging import token_for
+from rollback.outbox import news
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -202,6 +210,10 @@ def build() -> School:
     concerned = AffectedPerson.objects.create(
         incident=incident, user=student.user, reasons=["lesson"]
     )
+    letter = Sending.objects.create(
+        incident=incident, letter="enrollment", number=1, reasons=["lesson"], prepared_by_name="x"
+    )
+    Notification.objects.create(sending=letter, user=student.user, reasons=["lesson"], state="held")
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
     told = Stakeholder.objects.create(name="x", email="board@school.example", language="en")
@@ -217,6 +229,16 @@ def build() -> School:
     backup = Backup.objects.create(name="x", status="verified", as_of=day)
     rehearsal = Rehearsal.objects.create(graph="x", backup="x", report="# x", picture="<svg/>")
     altered = SchemaChange.objects.create(plan=[], plan_hash="x", actor_name="x")
+    hour = timedelta(hours=1)
+    now = datetime.now(UTC)
+    shift = OnCallShift.objects.create(
+        user=people["admin"], starts_at=now - hour, ends_at=now + hour, handed_over_at=now
+    )
+    channel = Channel.objects.create(
+        name="x", kind="generic", url="http://127.0.0.1:9/", secret="x", is_active=False
+    )
+    page = Page.objects.create(kind="test")
+    patience = OnCallPolicy.objects.create()
     unit = CourseUnit.objects.create(course=enrolled, title="Scales")
     ticked = UnitDone.objects.create(
         enrollment=enrollment, unit=CourseUnit.objects.create(course=enrolled, title="Coda")
@@ -257,11 +279,12 @@ def build() -> School:
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
     engine = (verification, complaint, concerned, to_do, told)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
+    on_call = (shift, channel, page, patience)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call)
     }
     return School(
         people=people,
@@ -288,11 +311,14 @@ def build() -> School:
             "url": "nothing-here",
             "root": str(root.pk),
             "incident": str(incident.pk),
+            "sending": str(letter.pk),
             "plan": str(plan.pk),
             "step": "pause",
             "run": str(phase.pk),
+            "call": token_for(page=page.pk, user=root.pk),
             "unit": str(unit.pk),
             "token": off_token(student),
+            "news_token": news.off_token(student.user),
             "key": token.token_key,
             "digest": token.pk,
             "feed": str(feed.pk),

@@ -29,6 +29,17 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
         WHERE NOT EXISTS (SELECT FROM rollback_incident WHERE resolved_at IS NULL)""",
+    """INSERT INTO rollback_oncallshift (user_id, level, starts_at, ends_at, handed_over_at)
+       SELECT id, 1, now() - interval '1 day', now() + interval '3 days', now() FROM enrollment_user
+        WHERE email = 'admin@school.example' AND NOT EXISTS (SELECT FROM rollback_oncallshift)""",
+    # Not in use: nothing is sent to it.
+    """INSERT INTO rollback_channel (name, kind, url, secret, is_active)
+       SELECT 'Chat', 'slack', 'https://hooks.example/services/x', '', false
+        WHERE NOT EXISTS (SELECT FROM rollback_channel)""",
+    """INSERT INTO rollback_oncallpolicy (id)
+       SELECT 1 WHERE NOT EXISTS (SELECT FROM rollback_oncallpolicy)""",
+    """INSERT INTO rollback_page (kind, acknowledged_by_name) SELECT 'test', ''
+        WHERE NOT EXISTS (SELECT FROM rollback_page WHERE kind = 'test')""",
     """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,
                                      is_shadow, judged_at)
        SELECT 'complaints', 1, 'OK', '0, not more than 5.', '{"rule": {"name": "complaints", "version": 1,
@@ -62,6 +73,15 @@ MADE: tuple[LiteralString, ...] = (
         WHERE NOT EXISTS (SELECT FROM rollback_plan)""",
     """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
        SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
+         FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_sending (incident_id, letter, number, reasons, news, prepared_by_name,
+                                     released_by_name)
+       SELECT min(id), 'enrollment', 1, '{lesson}', '{}', 'A watch', '' FROM rollback_incident
+        WHERE resolved_at IS NULL
+       HAVING NOT EXISTS (SELECT FROM rollback_sending WHERE letter = 'enrollment')""",
+    """INSERT INTO rollback_notification (sending_id, user_id, reasons, state)
+       SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'), id, '{lesson,exposed}',
+              'held'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_stakeholder (name, email, language)
        SELECT 'Marta Rossi', 'board@school.example', 'en'
@@ -209,6 +229,10 @@ FIRST: dict[str, LiteralString] = {
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "rollback.channel": "SELECT min(id) FROM rollback_channel",
+    "rollback.oncallpolicy": "SELECT min(id) FROM rollback_oncallpolicy",
+    "rollback.oncallshift": "SELECT min(id) FROM rollback_oncallshift WHERE ends_at > now()",
+    "rollback.page": "SELECT max(id) FROM rollback_page WHERE kind = 'test'",
     "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
     "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
     "rollback.backup": "SELECT min(id) FROM rollback_backup",
@@ -228,6 +252,7 @@ FIRST: dict[str, LiteralString] = {
     "rollback.verification": "SELECT min(id) FROM rollback_verification",
     "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
     "plan": "SELECT min(id) FROM rollback_plan",
+    "sending": "SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
@@ -271,6 +296,9 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         "rollback.enrollmentdraft": draft,
         "course": slug,
         "token": Signer(salt="rollback.reminders", sep=".").sign(student),
+        "call": Signer(salt="rollback.oncall.acknowledge", sep=".").sign(
+            f"{found['rollback.page']}-{found['root']}"
+        ),
     }
 
 

@@ -1,0 +1,21 @@
+"""What the channels were told of a page. Undoing loses that: they are told once more."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("rollback", "0032_expand_uptime")]
+
+    operations = [
+        migrations.AddField(
+            model_name="page",
+            name="channels_told",
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                max_length=12,
+                verbose_name="channels were told",
+            ),
+        ),
+    ]
