@@ -15,6 +15,7 @@ from rollback.console import (
     public_notices,
     records,
     roster,
+    stakeholders,
     triggers,
     verifications,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "public_notices",
     "records",
     "roster",
+    "stakeholders",
     "triggers",
     "verifications",
 ]

@@ -56,6 +56,7 @@ from rollback.models import (
     Rehearsal,
     SchemaChange,
     Sending,
+    Stakeholder,
     Trigger,
     Verification,
 )
@@ -218,6 +219,7 @@ def build() -> School:
     Notification.objects.create(sending=letter, user=student.user, reasons=["lesson"], state="held")
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
+    told = Stakeholder.objects.create(name="x", email="board@school.example", language="en")
     # Upwards, so that some of its steps are only for who may raise.
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     PlanStep.objects.create(plan=plan, number=1, percent=5)
@@ -286,7 +288,7 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    engine = (verification, complaint, concerned, to_do)
+    engine = (verification, complaint, concerned, to_do, told)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
     on_call = (shift, channel, page, patience)
     public = (banner, work)

@@ -375,6 +375,13 @@ OFFICE_PAGES = [
     office("admin:rollback_maintenance_cancel", POST, staff="/admin/rollback/maintenance/"),
     office("admin:rollback_incident_print", GET, staff=200),
     office("admin:rollback_incident_export", GET, staff=200),
+    office("admin:rollback_incident_briefing", GET, staff=200),
+    office("admin:rollback_incident_briefing_mail", GET, staff=200),
+    office("admin:rollback_incident_briefing_mail", POST, staff="/admin/rollback/incident/"),
+    office("admin:rollback_stakeholder_test", GET, staff=200),
+    office("admin:rollback_stakeholder_test", POST, staff="/admin/rollback/stakeholder/"),
+    office("admin:rollback_flag_runbook", GET, staff=200, things={"name": "calendar"}),
+    office("admin:rollback_flag_runbook", GET, staff=404, things={"name": "nothing"}),
     # Words to its people.
     office("admin:rollback_incident_words", GET, staff="/admin/rollback/incident/"),
     office("admin:rollback_incident_write", GET, staff=200),
@@ -479,6 +486,7 @@ MODELS = {
     "rollback_maintenance":     ("lac",  "lac",  "lac"),   # cancelled, never deleted
     "rollback_judgment":        ("l",    "l",    "l"),     # written by the evaluation
     "rollback_trigger":         ("l",    "lc",   "lc"),    # switched off, never deleted
+    "rollback_stakeholder":     ("lacd", "lacd", "lacd"),  # who gets the briefings
     "rollback_verification":    ("l",    "l",    "l"),     # made by the engine and by the command
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),

@@ -103,6 +103,9 @@ MADE: tuple[LiteralString, ...] = (
        SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'), id, '{lesson,exposed}',
               'held'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_stakeholder (name, email, language)
+       SELECT 'Marta Rossi', 'board@school.example', 'en'
+        WHERE NOT EXISTS (SELECT FROM rollback_stakeholder)""",
     """INSERT INTO rollback_incidentaction (incident_id, text, who_name)
        SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
        HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
@@ -269,6 +272,7 @@ FIRST: dict[str, LiteralString] = {
     "rollback.banner": "SELECT min(id) FROM rollback_banner",
     "rollback.judgment": "SELECT max(id) FROM rollback_judgment",
     "rollback.trigger": "SELECT min(id) FROM rollback_trigger",
+    "rollback.stakeholder": "SELECT min(id) FROM rollback_stakeholder",
     "rollback.verification": "SELECT min(id) FROM rollback_verification",
     "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
     "plan": "SELECT min(id) FROM rollback_plan",
