@@ -276,7 +276,7 @@ def build() -> School:
     )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
     sending = Sending.objects.create(incident=incident, letter="enrollment", number=1)
-    told = Notification.objects.create(sending=sending, user=student.user)
+    mailed = Notification.objects.create(sending=sending, user=student.user)
     deaf = DeafAddress.objects.create(email=student.user.email, why="bounced")
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(
@@ -296,7 +296,7 @@ def build() -> School:
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call, told, deaf, *public)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call, mailed, deaf, *public)
     }
     return School(
         people=people,

@@ -61,7 +61,7 @@ def one_by_one(school: School, *statements: LiteralString) -> None:
     with psycopg.connect(school.database_url) as connection:
         for statement in statements:
             for part in statement.split(";"):
-                connection.execute(part)  # type: ignore[arg-type]
+                connection.execute(part)
 
 
 def notices(person: Person) -> Locator:
