@@ -7,6 +7,7 @@ from rollback.console import (
     flags,
     incident_rows,
     incidents,
+    letters,
     oncall,
     outbox,
     phases,
@@ -14,6 +15,7 @@ from rollback.console import (
     public_notices,
     records,
     roster,
+    stakeholders,
     triggers,
     verifications,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "flags",
     "incident_rows",
     "incidents",
+    "letters",
     "oncall",
     "outbox",
     "phases",
@@ -32,6 +35,7 @@ __all__ = [
     "public_notices",
     "records",
     "roster",
+    "stakeholders",
     "triggers",
     "verifications",
 ]

@@ -37,31 +37,33 @@ PREPARING = Actor(name="preparing of letters", automatic=True)
 REMEMBERED = timedelta(days=30)
 
 # Of an incident's people: why those are there to whom nothing was prepared; which letters somebody lacks
-# whom an earlier one has reached; which there are; and whether earlier ones are still on their way.
+# whom an earlier one has reached; which there are; and whether earlier ones are still on their way. What
+# was written to each is put together first: it is read as often as there are people.
 FACTS = """
-    WITH people AS (
-        SELECT a.user_id, a.reasons FROM rollback_affectedperson a
-          JOIN enrollment_user u ON u.id = a.user_id
-         WHERE a.incident_id = %(incident)s AND u.is_active AND u.deleted_at IS NULL
-    ), written AS (
-        SELECT n.user_id, s.letter, n.state, n.tries FROM rollback_notification n
-          JOIN rollback_sending s ON s.id = n.sending_id
+    WITH written AS (
+        SELECT n.user_id, array_agg(s.letter) AS letters,
+               array_agg(s.letter) FILTER (WHERE n.state = 'sent') AS reached,
+               bool_or(n.state = 'waiting' AND n.tries = 0 AND s.letter = ANY(%(off)s)) AS fresh,
+               bool_or(n.state = 'waiting' AND s.letter = ANY(%(off)s)) AS waiting
+          FROM rollback_notification n JOIN rollback_sending s ON s.id = n.sending_id
          WHERE s.incident_id = %(incident)s AND n.user_id IS NOT NULL AND s.letter = ANY(%(letters)s)
-    ), lacking AS (
-        SELECT pair.letter FROM jsonb_each(%(after)s) AS pair (letter, earlier)
-         WHERE EXISTS (SELECT FROM people p
-                        WHERE EXISTS (SELECT FROM written w WHERE w.user_id = p.user_id
-                                         AND w.state = 'sent' AND pair.earlier ? w.letter)
-                          AND NOT EXISTS (SELECT FROM written w WHERE w.user_id = p.user_id
-                                             AND w.letter = pair.letter))
+         GROUP BY n.user_id
+    ), people AS MATERIALIZED (
+        SELECT a.reasons, w.letters, w.reached FROM rollback_affectedperson a
+          JOIN enrollment_user u ON u.id = a.user_id LEFT JOIN written w ON w.user_id = a.user_id
+         WHERE a.incident_id = %(incident)s AND u.is_active AND u.deleted_at IS NULL
+    ), pairs AS MATERIALIZED (
+        SELECT key AS letter, ARRAY(SELECT jsonb_array_elements_text(value))::varchar[] AS earlier
+          FROM jsonb_each(%(after)s)
     )
     SELECT ARRAY(SELECT DISTINCT reason FROM people p, unnest(p.reasons) AS reason
-                  WHERE NOT EXISTS (SELECT FROM written w WHERE w.user_id = p.user_id
-                                       AND w.letter = ANY(%(off)s))),
-           ARRAY(SELECT letter FROM lacking),
+                  WHERE p.letters IS NULL OR NOT p.letters && %(off)s::varchar[]),
+           ARRAY(SELECT letter FROM pairs WHERE EXISTS (
+                   SELECT FROM people p WHERE p.reached && pairs.earlier
+                      AND NOT pairs.letter = ANY(p.letters))),
            ARRAY(SELECT DISTINCT letter FROM rollback_sending WHERE incident_id = %(incident)s),
-           EXISTS (SELECT FROM written WHERE state = 'waiting' AND tries = 0 AND letter = ANY(%(off)s)),
-           EXISTS (SELECT FROM written WHERE state = 'waiting' AND letter = ANY(%(off)s))
+           coalesce((SELECT bool_or(fresh) FROM written), false),
+           coalesce((SELECT bool_or(waiting) FROM written), false)
 """
 
 

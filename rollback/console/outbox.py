@@ -53,7 +53,8 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_per_page = 50
     show_full_result_count = False
     fields = (
-        "in_words", "letter", "incident", "who", "tries", "when", "message_id", "error", "bounced_at", "bounce",
+        "in_words", "letter", "incident", "who", "tries", "when", "message_id", "error", "bounced_at",
+        "bounce",
     )  # fmt: skip
     readonly_fields = ("in_words", "letter", "incident", "who", "when")
     actions = ("send_again",)

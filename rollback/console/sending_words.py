@@ -220,7 +220,8 @@ def samples(sending: Sending) -> list[Sample]:
         for pk, row in rows.items()
         if (user := row.user) is not None
     ]
-    return sorted(made, key=lambda one: (one.code, order.index(one.reasons[0])))
+    codes = [code for code, _name in settings.LANGUAGES]
+    return sorted(made, key=lambda one: (codes.index(one.code), order.index(one.reasons[0])))
 
 
 def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
@@ -236,7 +237,12 @@ def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
         letter = render(row.sending.letter, language=code, values=values.of(row, language=code))
     except Gap as gap:
         return Sample(**facts, gap=str(gap))
-    return Sample(**facts, subject=letter.subject, text=letter.text)
+    return Sample(**facts, subject=_plain(letter.subject), text=_plain(letter.text))
+
+
+def _plain(rendered: str) -> str:
+    """As a mail it is text, and so was marked as safe by its template; on a page it is not."""
+    return "".join(rendered)
 
 
 def why_in_words(sample: Sample) -> str:

@@ -13,6 +13,8 @@ REASONS = ("draft", "lesson", "teacher", "exposed")
 OFF = (LetterKey.ENROLLMENT, LetterKey.SIMPLIFIED)
 # What a person may write to the affected people: the others are about one lesson.
 TO_PEOPLE = (*OFF, LetterKey.RESTORED, LetterKey.ALL_CLEAR)
+# What a school's policy may let out without anybody pressing a button: also its first public word.
+BY_ITSELF = (*TO_PEOPLE, LetterKey.INVESTIGATING)
 # Whoever got none of these first would hear of a trouble by hearing that it is over.
 AFTER: Mapping[str, tuple[str, ...]] = {
     LetterKey.ALL_CLEAR: (*OFF, LetterKey.RESTORED),
@@ -90,10 +92,10 @@ def is_released(letter: str, *, by_itself: Sequence[str], verified: bool) -> boo
 
 
 def not_by_itself(letters: object) -> list[str]:
-    """What of a policy's list is no letter that is prepared by itself; of no list, all of it."""
+    """What of a policy's list is no letter that may go out by itself; of no list, all of it."""
     if not isinstance(letters, list):
         return [str(letters)]
-    return [str(one) for one in letters if one not in [key.value for key in TO_PEOPLE]]
+    return [str(one) for one in letters if one not in [key.value for key in BY_ITSELF]]
 
 
 def is_on_again(*, on: bool, percent: float, before: float, rising: bool) -> bool:

@@ -10,7 +10,7 @@ from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from rollback.domain.sendings import TO_PEOPLE, not_by_itself
+from rollback.domain.sendings import BY_ITSELF, not_by_itself
 from rollback.models.incidents import Incident
 from rollback.models.words import Sending
 
@@ -82,8 +82,8 @@ class Channel(models.Model):
     is_active = models.BooleanField(_("in use"), default=True)
 
     class Meta:
-        verbose_name = _("channel")
-        verbose_name_plural = _("channels")
+        verbose_name = _("on-call channel")
+        verbose_name_plural = _("on-call channels")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -133,11 +133,11 @@ class OnCallPolicy(models.Model):
         return str(_("On-call policy"))
 
     def clean(self) -> None:
-        """Only letters that are prepared by themselves."""
+        """Only letters that there are, and that may."""
         unknown = not_by_itself(self.by_itself)
         if unknown:
             words = _("Not a letter that goes out by itself: %(letters)s. There are: %(known)s.")
-            facts = {"letters": ", ".join(unknown), "known": ", ".join(TO_PEOPLE)}
+            facts = {"letters": ", ".join(unknown), "known": ", ".join(BY_ITSELF)}
             raise ValidationError({"by_itself": words % facts})
 
 
@@ -181,8 +181,8 @@ class Page(models.Model):
     )
 
     class Meta:
-        verbose_name = _("page")
-        verbose_name_plural = _("pages")
+        verbose_name = _("on-call page")
+        verbose_name_plural = _("on-call pages")
         ordering = ["-opened_at", "-pk"]
         default_permissions = ("view",)
         constraints = [

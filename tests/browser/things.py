@@ -40,6 +40,16 @@ MADE: tuple[LiteralString, ...] = (
        SELECT 1 WHERE NOT EXISTS (SELECT FROM rollback_oncallpolicy)""",
     """INSERT INTO rollback_page (kind, acknowledged_by_name) SELECT 'test', ''
         WHERE NOT EXISTS (SELECT FROM rollback_page WHERE kind = 'test')""",
+    """INSERT INTO rollback_maintenance (headings, texts, components, announced_from, starts_at, ends_at,
+                                        planned_by_name)
+       SELECT '{"en": "Planned maintenance"}', '{"en": "We work on it."}', '{school}',
+              now() + interval '20 days', now() + interval '30 days', now() + interval '31 days', 'office'
+        WHERE NOT EXISTS (SELECT FROM rollback_maintenance)""",
+    """INSERT INTO rollback_banner (level, audience, texts, is_dismissible, starts_at, ends_at,
+                                   written_by_name)
+       SELECT 'info', 'everybody', '{"en": "The school is closed on Monday."}', true,
+              now() + interval '30 days', now() + interval '31 days', 'office'
+        WHERE NOT EXISTS (SELECT FROM rollback_banner)""",
     """INSERT INTO rollback_judgment (trigger_name, version, verdict, words, evidence, action, why_not,
                                      is_shadow, judged_at)
        SELECT 'complaints', 1, 'OK', '0, not more than 5.', '{"rule": {"name": "complaints", "version": 1,
@@ -93,6 +103,9 @@ MADE: tuple[LiteralString, ...] = (
        SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'), id, '{lesson,exposed}',
               'held'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_stakeholder (name, email, language)
+       SELECT 'Marta Rossi', 'board@school.example', 'en'
+        WHERE NOT EXISTS (SELECT FROM rollback_stakeholder)""",
     """INSERT INTO rollback_incidentaction (incident_id, text, who_name)
        SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
        HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
@@ -255,8 +268,11 @@ FIRST: dict[str, LiteralString] = {
     "rollback.flag": "SELECT min(id) FROM rollback_flag",
     "rollback.flagchange": "SELECT min(id) FROM rollback_flagchange",
     "rollback.incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
+    "rollback.maintenance": "SELECT min(id) FROM rollback_maintenance",
+    "rollback.banner": "SELECT min(id) FROM rollback_banner",
     "rollback.judgment": "SELECT max(id) FROM rollback_judgment",
     "rollback.trigger": "SELECT min(id) FROM rollback_trigger",
+    "rollback.stakeholder": "SELECT min(id) FROM rollback_stakeholder",
     "rollback.verification": "SELECT min(id) FROM rollback_verification",
     "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
     "plan": "SELECT min(id) FROM rollback_plan",
