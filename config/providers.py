@@ -15,7 +15,6 @@ KEYS = {
     "brevo": "BREVO_API_KEY",
     "postmark": "POSTMARK_SERVER_TOKEN",
     "resend": "RESEND_API_KEY",
-    "sendgrid": "SENDGRID_API_KEY",
     "sparkpost": "SPARKPOST_API_KEY",
 }
 SHORTEST = 20

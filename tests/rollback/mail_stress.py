@@ -236,7 +236,7 @@ def run(plan: Plan, *, address: str, port: int, file: Path, seed: int) -> Outcom
             for number in range(plan.rounds):
                 _round(plan, number, made, server, dice, outcome)
                 let_time_pass()
-            _drain(made, sending)
+            _drain(made, sending, workers=plan.workers)
         outcome.seconds = time.monotonic() - began
     finally:
         server.stop()
@@ -285,8 +285,9 @@ def let_those_pass_that_found_nobody() -> None:
     Notification.objects.filter(state="waiting").exclude(error="").update(next_at=Now(), error="")
 
 
-def _drain(made: Senders, sending: Sending) -> None:
-    made.one_more()
+def _drain(made: Senders, sending: Sending, *, workers: int) -> None:
+    for _ in range(workers):
+        made.one_more()
     waiting = sending.notifications.filter(state="waiting")
     # On a machine that does much else besides.
     patience = WITHIN + sending.notifications.count() / 4
