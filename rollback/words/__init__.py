@@ -1,6 +1,8 @@
 """The school's letters: their words, edited in the admin or the house's own, filled in for a person."""
 
 from rollback.words.checking import WordsRefused, check
+from rollback.words.grammar import normal
+from rollback.words.plain import plain
 from rollback.words.rendering import (
     Gap,
     Rendered,
@@ -22,6 +24,8 @@ __all__ = [
     "back_to_the_houses",
     "check",
     "house_words",
+    "normal",
+    "plain",
     "render",
     "render_words",
     "samples_of",
