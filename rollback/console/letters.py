@@ -151,7 +151,7 @@ class LetterAdmin(LetterPreview):
         status: int = 200,
     ) -> HttpResponse:
         if meanwhile is not None:  # who saves once more has read what is shown beside it now
-            form.data = {**form.data.dict(), "seen": str(meanwhile.version)}
+            form.data = {**dict(form.data.items()), "seen": str(meanwhile.version)}
         known = words.versions(letter.key, language)
         context = {
             **self.admin_site.each_context(request),
