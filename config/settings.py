@@ -17,7 +17,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from config import environment
+from config import environment, providers
 from config.local import database as embedded
 from config.local import place
 from config.logged import without_rows
@@ -48,6 +48,8 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 # Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
 METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
 METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
+# Whether programs elsewhere are told anything; a copy of the school must not call the real one's people.
+OUTWARD_REQUESTS = environment.boolean(env, "OUTWARD_REQUESTS", default=True)
 # Asked for each minute by whoever judges the triggers: a service outside misses it when nobody does.
 HEARTBEAT_URL = environment.ping_address(env, "HEARTBEAT_URL", https_only=PRODUCTION)
 
@@ -181,6 +183,13 @@ CELERY_BEAT_SCHEDULE = {
 EMAIL_URL = environment.text(env, "EMAIL_URL", "") or "smtp://127.0.0.1:8025"
 vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
+# Instead of by SMTP: through a provider. vars() is these settings.
+EMAIL_PROVIDER = providers.name(env)
+ANYMAIL: dict[str, object] = {}
+if EMAIL_PROVIDER:
+    vars().update(providers.settings_of(EMAIL_PROVIDER, env, timeout=EMAIL_TIMEOUT))
+# Signs what is told of mails that came back (/hooks/mail/). Without there is no such page.
+MAIL_WEBHOOK_SECRET = environment.signing_key(env, "MAIL_WEBHOOK_SECRET")
 DEFAULT_FROM_EMAIL = environment.text(
     env, "DEFAULT_FROM_EMAIL", "Riverside School <office@school.example>"
 )
@@ -216,6 +225,9 @@ INSTALLED_APPS = [
     # Last: after a migrate it gives the groups permissions that the other apps have just made.
     "config.apps.SitePlanConfig",
 ]
+
+if EMAIL_PROVIDER:
+    INSTALLED_APPS.append("anymail")
 
 MIDDLEWARE = [
     # First on purpose: what machines ask must not depend on anything below.
@@ -337,7 +349,7 @@ STORAGES = {
 }
 MEDIA_ROOT = VAR / "media"
 # The status page as files, of this machine.
-STATUS_DIR = VAR / "status"
+STATUS_DIR = environment.folder(env, "STATUS_DIR", VAR / "status")
 
 # ---------------------------------------------------------------- security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"
@@ -498,7 +510,7 @@ if PRODUCTION:
         allowed_hosts=ALLOWED_HOSTS,
         site_url=SITE_URL,
         database_named=bool(environment.text(env, "DATABASE_URL", "")),
-        email_named=bool(environment.text(env, "EMAIL_URL", "")),
+        email_named=bool(environment.text(env, "EMAIL_URL", "") or EMAIL_PROVIDER),
         backups_named=bool(environment.text(env, "BACKUP_DIR", "")),
         guarded=SCHEMA_GUARD or TESTING,
     )

@@ -1,8 +1,10 @@
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from config import providers
 from config.api import ApiPage
 from enrollment.views.language import set_language
 
@@ -22,6 +24,9 @@ urlpatterns = [
     path("i18n/setlang/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]
+
+if settings.EMAIL_PROVIDER and settings.ANYMAIL["WEBHOOK_SECRET"]:
+    urlpatterns.append(path("hooks/anymail/", include(providers.urls(settings.EMAIL_PROVIDER))))
 
 # Programs get problem+json, people a page.
 handler400 = "enrollment.api.problems.bad_request"

@@ -19,7 +19,7 @@ class RollbackConfig(AppConfig):
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
         from rollback.doors.context import actions_for, links_for
-        from rollback.doors.ground import DraftKeeper
+        from rollback.doors.ground import DraftKeeper, wording
         from rollback.personal import CONTRIBUTORS
         from rollback.public import board as notices
         from rollback.rehearsing import surroundings
@@ -33,6 +33,7 @@ class RollbackConfig(AppConfig):
         sockets.plug_keeper(DraftKeeper())
         sockets.plug_links(links_for)
         sockets.plug_actions(actions_for)
+        sockets.plug_wording(wording)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)
         personal.plug_reaching(keeping.within_reach)

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from rollback import hooks
 from rollback import pages as mails
 from rollback.complaints import pages
 from rollback.health import views
@@ -19,6 +20,7 @@ urlpatterns = [
     path("report/", pages.report, name="report"),
     # Answered by the middleware `StatusPage`.
     path("status/", public.status, name="status"),
+    path("hooks/mail/", hooks.mail, name="mail_hook"),
     path("notices/close/", closed.close, name="close_notice"),
     path("status/feed.rss", public.status_rss, name="status-rss"),
     path("status/feed.atom", public.status_atom, name="status-atom"),

@@ -18,7 +18,7 @@ UNTOLD = frozenset(
     {
         "before", "turned_away", "changes", "flags", "recommendation", "field", "words", "severity",
         "phases", "counts", "text", "reason", "resolution", "root_cause", "lessons", "actions",
-        "trigger", "first_bad_at", "is_not_the_feature", "people",
+        "trigger", "first_bad_at", "is_not_the_feature", "people", "through", "standby",
     }
 )  # fmt: skip
 
@@ -147,6 +147,7 @@ def _value(name: str, value: Any) -> Any:
         "what": {
             "started": _("started"),
             "running": _("running"),
+            "told": _("told"),
             "paused": _("paused"),
             "done": _("done"),
             "aborted": _("aborted"),

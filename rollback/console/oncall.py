@@ -115,6 +115,7 @@ class Calls(TabularInline):
     model = PageCall
     extra = 0
     can_delete = False
+    hide_title = True
     fields = ("called_at", "number", "person", "outcome")
     readonly_fields = fields
     verbose_name_plural = gettext_lazy("who was called")
@@ -176,7 +177,7 @@ class PageAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state_in_words(self, page: Page) -> str:
-        return self.state(page)[1]
+        return str(self.state(page)[1])
 
     def has_acknowledge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return request.user.has_perm("rollback.change_incident")

@@ -30,7 +30,6 @@ from rollback.public import notices, updates
 from rollback.public.updates import UpdateRefused, Words
 
 PAGE = "admin/rollback/words/page.html"
-WRONG_INPUT = 422
 STATES = {"open": "info", "now": "warning", "over": "", "cancelled": "danger"}
 
 
@@ -68,10 +67,11 @@ class MaintenanceForm(WordedForm):
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or self.cleaned_data
-        times = [answers.get(name) for name in ("announced_from", "starts_at", "ends_at")]
+        times: list[Any] = [
+            answers.get(name) for name in ("announced_from", "starts_at", "ends_at")
+        ]
         if all(times):
-            announced, starts, ends = times
-            faults = notices.faults_of_times(announced, starts, ends, now=timezone.now())
+            faults = notices.faults_of_times(*times, now=timezone.now())
             for name, sentence in faults:
                 self.add_error(name, sentence)
         return answers
@@ -135,7 +135,10 @@ class WordedAdmin(ModelAdmin):
             else self.has_change_permission(request, row)
         )
         if not may:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            read: HttpResponse = super().changeform_view(
+                request, object_id, form_url, extra_context
+            )
+            return read
         return self._page(request, row)
 
     def _found(self, request: HttpRequest, object_id: str | None) -> Any:
@@ -168,8 +171,7 @@ class WordedAdmin(ModelAdmin):
             "back": self._list(),
             "more": list(self.more_of(row)),
         }
-        status = WRONG_INPUT if form.is_bound and form.errors else 200
-        return TemplateResponse(request, PAGE, context, status=status)
+        return TemplateResponse(request, PAGE, context)
 
     def _save(self, request: HttpRequest, row: Any, form: WordedForm) -> bool:
         try:

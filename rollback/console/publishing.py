@@ -59,8 +59,9 @@ class PublishForm(WordedForm):
         names = dict(PublicUpdate.State.choices)
         before = newest.state if newest else PublicState.UNSAID
         self.allowed = [one.value for one in may_follow(before, is_open=incident.is_open)]
-        self.fields["state"].choices = [(one, names[one]) for one in self.allowed]
-        self.fields["components"].choices = updates.component_choices()
+        choices = [(one, names[one]) for one in self.allowed]
+        self.fields["state"].choices = choices  # type: ignore[attr-defined]
+        self.fields["components"].choices = updates.component_choices()  # type: ignore[attr-defined]
 
     def basis_now(self) -> str | None:
         state, at = str(self.data.get("state", "")), str(self.data.get("next_at", ""))

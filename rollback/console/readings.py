@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error, connection, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Prefetch, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from rollback import exposure, processes, registry, sendings
@@ -103,7 +103,7 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
-    oncall: Sequence[str] | None = None
+    oncall: Sequence[warnings.Alarm] | None = None
     letters: Mapping[int, int] | None = None
     unread: list[str] = field(default_factory=list)
 
@@ -149,13 +149,17 @@ def _on(now: datetime) -> tuple[int, Mapping[str, int]]:
 
 
 def _incidents(now: datetime) -> list[Incident]:
-    """The open ones, the oldest first, each with `passed`: what its newest verification came to."""
+    """The open ones, the oldest first, each with `passed`: what its newest verification came to, and
+    `told`: how it was opened, and what was decided, in order.
+    """
     ended = Verification.objects.filter(incident=OuterRef("pk"), passed__isnull=False)
     newest = Subquery(ended.order_by("-pk").values("passed")[:1])
     found = Incident.objects.filter(resolved_at=None).annotate(passed=newest)
+    kinds = (IncidentEvent.Kind.OPENED, IncidentEvent.Kind.DECIDED)
+    told = IncidentEvent.objects.filter(kind__in=kinds).order_by("number")
     return list(
         found.select_related("acknowledged_by")
-        .prefetch_related("latches")
+        .prefetch_related("latches", Prefetch("events", queryset=told, to_attr="told"))
         .order_by("opened_at", "pk")
     )
 
@@ -211,9 +215,8 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
-def _oncall(now: datetime) -> list[str]:
-    """What is wrong with being on call."""
-    return warnings.sentences(now=now)
+def _oncall(now: datetime) -> list[warnings.Alarm]:
+    return warnings.found(now=now)
 
 
 def _letters(now: datetime) -> Mapping[int, int]:

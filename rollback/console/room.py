@@ -23,6 +23,7 @@ from unfold.decorators import action
 
 from rollback import exposure, incidents, runner
 from rollback.console import (
+    deciding,
     engine,
     living,
     measured,
@@ -274,6 +275,7 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
         "letters": waiting.letters(found),
         "action": saying.next_action(found, may=may),
         "incidents": shown.incidents(found),
+        "matrix": deciding.matrix(found) if may.see_incidents else None,
         "public_words": shown.public_words(found, may_publish=may.publish)
         if may.see_incidents
         else [],

@@ -36,7 +36,6 @@ class OnCallShiftAdmin(ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("user__first_name", "user__last_name", "user__email")
     ordering = ("-starts_at", "level")
-    date_hierarchy = "starts_at"
     list_before_template = "admin/rollback/oncall/roster.html"
     actions_detail = ("hand_over",)
 
@@ -116,7 +115,7 @@ def _calendar(now: datetime, *, today: date) -> dict[str, Any]:
     levels = sorted({1, *(one.level for one in shifts)})
     return {
         "zone": zone.key,
-        "warnings": warnings.sentences(now=now),
+        "warnings": warnings.found(now=now),
         "levels": levels,
         "weeks": _weeks([_day(day, span, shifts, levels, now) for day, span in days]),
         "today": today,

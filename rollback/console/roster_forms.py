@@ -12,7 +12,7 @@ from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminURLInputWidget,
+    UnfoldAdminTextInputWidget,
 )
 
 from enrollment.models import User
@@ -101,7 +101,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=gettext_lazy(
             "Slack: the webhook's address. PagerDuty: https://events.pagerduty.com/v2/enqueue."
         ),
-        widget=UnfoldAdminURLInputWidget,
+        # No link beside it, as Django's own has: some of them are keys.
+        widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "url"}),
     )
     secret = forms.CharField(
         label=gettext_lazy("Key"),

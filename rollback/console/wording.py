@@ -8,13 +8,14 @@ is lost.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from unfold.widgets import (
-    DATETIME_CLASSES,
+    INPUT_CLASSES,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
@@ -28,7 +29,7 @@ class MomentField(forms.DateTimeField):
     """The browser's own calendar and clock; where it has none, 2026-04-01T18:30 is typed."""
 
     def __init__(self, **options: Any) -> None:
-        attrs = {"type": "datetime-local", "class": " ".join(DATETIME_CLASSES)}
+        attrs = {"type": "datetime-local", "class": " ".join(INPUT_CLASSES)}
         options.setdefault("widget", forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs=attrs))
         super().__init__(**options)
 
@@ -126,7 +127,7 @@ class WordedForm(forms.Form):
 
     def refilled(self) -> Self:
         """As it was sent, with the words of what is chosen now. Not judged: nobody has sent that yet."""
-        data, basis = self.data.copy(), self.basis_now() or ""
+        data, basis = self._sent(), self.basis_now() or ""
         for code, told in self.prefilled(basis).items():
             data[f"heading_{code}"], data[f"text_{code}"] = told.heading, told.text
         data["basis"] = basis
@@ -138,7 +139,7 @@ class WordedForm(forms.Form):
 
     def asked_to_be_checked(self) -> Self:
         """The same once more; sent again as it is, it counts."""
-        data = self.data.copy()
+        data = self._sent()
         data["basis"] = self.basis_now() or ""
         form = type(self)(data, **self.own)
         form.is_valid()
@@ -150,6 +151,10 @@ class WordedForm(forms.Form):
             ),
         )
         return form
+
+    def _sent(self) -> QueryDict:
+        """A copy that may be changed."""
+        return cast("QueryDict", self.data).copy()
 
     def refuse(self, refused: UpdateRefused) -> None:
         for name, sentence in refused.errors.items():

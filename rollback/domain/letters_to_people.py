@@ -141,10 +141,7 @@ LETTERS_TO_PEOPLE = (
         paragraphs=(
             HELLO,
             # Translators: course is its title, before a date with an hour.
-            _(
-                "your lesson in {{ course }} on {{ before }}, with {{ teacher }}, is cancelled. We are "
-                "sorry."
-            ),
+            _("your lesson in {{ course }} on {{ before }} is cancelled. We are sorry."),
             NEWS,
             YOUR_LESSONS,
         ),
@@ -161,8 +158,8 @@ LETTERS_TO_PEOPLE = (
             HELLO,
             # Translators: course is its title, before a date with an hour.
             _(
-                "your lesson in {{ course }} on {{ before }} takes place as planned. {{ teacher }} gives "
-                "it this time."
+                "your lesson in {{ course }} on {{ before }} takes place as planned. It will be given by "
+                "{{ teacher }}."
             ),
             NEWS,
             ANSWER,

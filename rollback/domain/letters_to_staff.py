@@ -49,9 +49,10 @@ LETTERS_TO_STAFF = (
             _("To the incident:\n{{ console_link }}"),
             # Translators: status_link is an address.
             _("What the public reads: {{ status_link }}"),
+            "{{ on_the_list }}",
         ),
         variables=STAFF,
-        required=("state", "since", "who", "next_step"),
+        required=("state", "since", "who", "next_step", "on_the_list"),
         states=tuple(State),
     ),
     Letter(
@@ -72,9 +73,10 @@ LETTERS_TO_STAFF = (
             _("What is to be done:\n{{ actions }}"),
             # Translators: console_link is an address; the words before it become a button.
             _("To the whole report:\n{{ console_link }}"),
+            "{{ on_the_list }}",
         ),
         variables=(*STAFF, CAUSE, LESSONS_LEARNED, ACTIONS),
-        required=("cause", "actions"),
+        required=("cause", "actions", "on_the_list"),
         states=(State.REVIEWED,),
     ),
     Letter(

@@ -18,6 +18,7 @@ class Standing(StrEnum):
     """From well to worse."""
 
     OPERATIONAL = "operational"
+    NOT_YET = "not yet"
     PARTLY_OFF = "partly off"
     MAINTENANCE = "maintenance"
     DEGRADED = "degraded"
@@ -36,11 +37,12 @@ def worst(standings: Iterable[Standing]) -> Standing:
 class Now:
     """chain: the flag with its masters; None for what no switch covers, empty for a flag nobody knows.
 
-    is_told: an open incident's newest public word names it. is_worked_on: planned work goes on there.
-    total, bad: its requests of the last minutes.
+    was_there: somebody has had it, now or before. is_told: an open incident's newest public word names it.
+    is_worked_on: planned work goes on there. total, bad: its requests of the last minutes.
     """
 
     chain: Sequence[FlagState] | None
+    was_there: bool = True
     is_told: bool = False
     is_worked_on: bool = False
     total: int = 0
@@ -55,7 +57,7 @@ def standing_of(now: Now) -> Standing:
         if any(state.archived for state in now.chain):
             return Standing.ARCHIVED
         if not now.chain or not all(state.reaches_somebody() for state in now.chain):
-            return Standing.OFF
+            return Standing.OFF if now.was_there else Standing.NOT_YET
     if now.is_told or (now.total >= ENOUGH and is_bad(total=now.total, bad=now.bad)):
         return Standing.DEGRADED
     if now.chain is not None and any(state.share < BUCKETS for state in now.chain):

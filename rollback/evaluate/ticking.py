@@ -14,7 +14,7 @@ from django.db import Error, connection
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
-from rollback import aftermath, incidents, oncall, plans, triggers
+from rollback import aftermath, briefing, incidents, oncall, plans, triggers
 from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
@@ -132,6 +132,8 @@ def _all_that_follows(*, by: str) -> None:
     _on_its_own(oncall.look, by=by)
     _on_its_own(urgent.send_elsewhere, by=by)
     _on_its_own(aftermath.look, by=by)
+    # After the counting: the page says whom it concerns.
+    _on_its_own(briefing.look, by=by)
     _on_its_own(kept.look, by=by)
 
 

@@ -11,6 +11,7 @@ from django.db import Error
 from django.urls import reverse
 
 from rollback.domain.errors import without_rows
+from rollback.domain.standing import Facts
 from rollback.public.status import kept, shown
 
 # Laid beside the pages, so that nothing of them is asked of the school.
@@ -41,7 +42,7 @@ def answer(folder: Path) -> Iterator[str]:
     yield f"{len(texts)} files in {folder}, as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC; begin with index.html."
 
 
-def _texts(found: kept.facts.Facts) -> dict[str, str]:
+def _texts(found: Facts) -> dict[str, str]:
     texts = shown.texts(found, links=_links_beside())
     return texts | {"index.html": texts[shown.page_name(settings.LANGUAGE_CODE)]}
 

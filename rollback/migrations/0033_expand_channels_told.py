@@ -18,4 +18,21 @@ class Migration(migrations.Migration):
                 verbose_name="channels were told",
             ),
         ),
+        migrations.AlterModelOptions(
+            name="channel",
+            options={
+                "ordering": ["name"],
+                "verbose_name": "on-call channel",
+                "verbose_name_plural": "on-call channels",
+            },
+        ),
+        migrations.AlterModelOptions(
+            name="page",
+            options={
+                "default_permissions": ("view",),
+                "ordering": ["-opened_at", "-pk"],
+                "verbose_name": "on-call page",
+                "verbose_name_plural": "on-call pages",
+            },
+        ),
     ]

@@ -82,8 +82,8 @@ class Channel(models.Model):
     is_active = models.BooleanField(_("in use"), default=True)
 
     class Meta:
-        verbose_name = _("channel")
-        verbose_name_plural = _("channels")
+        verbose_name = _("on-call channel")
+        verbose_name_plural = _("on-call channels")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -181,8 +181,8 @@ class Page(models.Model):
     )
 
     class Meta:
-        verbose_name = _("page")
-        verbose_name_plural = _("pages")
+        verbose_name = _("on-call page")
+        verbose_name_plural = _("on-call pages")
         ordering = ["-opened_at", "-pk"]
         default_permissions = ("view",)
         constraints = [

@@ -267,6 +267,16 @@ def _hand_over(rules: OnCallPolicy, now: datetime) -> None:
     with limited():
         numbers = list(begun.values_list("pk", flat=True))
     for number in numbers:
-        with limited():
-            if begun.filter(pk=number).update(handed_over_at=now):
-                telling.hand_over(OnCallShift.objects.select_related("user").get(pk=number))
+        _on_its_own(_hand_over_one, number, now, shift=number)
+
+
+def _hand_over_one(number: int, now: datetime) -> None:
+    with limited():
+        rows = OnCallShift.objects.select_for_update(skip_locked=True, of=("self",))
+        row = rows.select_related("user__student", "user__teacher").filter(pk=number).first()
+        if row is None or not oncall.is_hand_over_due(
+            shift=roster.as_shift(row), told_at=row.handed_over_at, now=now
+        ):
+            return
+        OnCallShift.objects.filter(pk=number).update(handed_over_at=now)
+        telling.hand_over(row)

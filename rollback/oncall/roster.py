@@ -75,7 +75,8 @@ def overlapping(
     with connection.cursor() as cursor:
         cursor.execute(ONE_BY_ONE, [str(level)])
     found = OnCallShift.objects.filter(level=level, starts_at__lt=ends_at, ends_at__gt=starts_at)
-    return found.exclude(pk=but).select_related("user").order_by("starts_at").first()
+    others = found if but is None else found.exclude(pk=but)
+    return others.select_related("user").order_by("starts_at").first()
 
 
 @transaction.atomic

@@ -1,7 +1,10 @@
 """What is wrong with being on call, in sentences for the console, the roster and the terminal."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -11,8 +14,20 @@ from rollback.models import Page
 from rollback.oncall import roster
 
 
-def sentences(*, now: datetime, within: timedelta = roster.SOON) -> list[str]:
-    return [*_of_roster(now, within), *_of_silence(), *_of_test(now)]
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """page: name of the admin's list where something can be done about it."""
+
+    words: str
+    page: str
+
+
+def found(*, now: datetime, within: timedelta = roster.SOON) -> list[Alarm]:
+    shifts, pages = "admin:rollback_oncallshift_changelist", "admin:rollback_page_changelist"
+    return [
+        *(Alarm(words=words, page=shifts) for words in _of_roster(now, within)),
+        *(Alarm(words=words, page=pages) for words in _of_pages(now)),
+    ]
 
 
 def _of_roster(now: datetime, within: timedelta) -> list[str]:
@@ -34,18 +49,18 @@ def _of_roster(now: datetime, within: timedelta) -> list[str]:
     return [_("Nobody is on call until %(until)s.") % {"until": _moment(ends)}]
 
 
-def _of_silence() -> list[str]:
-    if Page.objects.filter(kind=Page.Kind.SILENT, closed_at=None).exists():
-        return [_("The watch has been silent, and somebody was called about it.")]
-    return []
-
-
-def _of_test(now: datetime) -> list[str]:
-    test = Page.objects.filter(kind=Page.Kind.TEST).order_by("-opened_at").first()
-    if test is None or test.acknowledged_at or test.opened_at > now - oncall.TEST_PATIENCE:
-        return []
-    words = _("Nobody has acknowledged the test page of %(at)s: would a real one have arrived?")
-    return [words % {"at": _moment(test.opened_at)}]
+def _of_pages(now: datetime) -> Iterator[str]:
+    """One query: the newest test, and the silence that lasts."""
+    silent = Q(kind=Page.Kind.SILENT, closed_at=None)
+    newest = Page.objects.filter(silent | Q(kind=Page.Kind.TEST)).order_by("kind", "-opened_at")
+    for page in newest.distinct("kind"):
+        if page.kind == Page.Kind.SILENT:
+            yield _("The watch has been silent, and somebody was called about it.")
+        elif not page.acknowledged_at and page.opened_at <= now - oncall.TEST_PATIENCE:
+            words = _(
+                "Nobody has acknowledged the test page of %(at)s: would a real one have arrived?"
+            )
+            yield words % {"at": _moment(page.opened_at)}
 
 
 def _moment(at: datetime) -> str:

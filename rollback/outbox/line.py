@@ -3,10 +3,12 @@
 import smtplib
 
 import structlog
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
 from enrollment.operations.mailing import is_away
+from rollback.outbox.providers import in_our_words
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +37,10 @@ class Line:
     def _send(self, mail: EmailMessage) -> None:
         self._server.open()
         mail.connection = self._server
-        mail.send()
+        try:
+            mail.send()
+        except _provider_errors() as error:
+            raise in_our_words(error) from error
         self._sent += 1
 
     def close(self) -> None:
@@ -44,6 +49,14 @@ class Line:
             self._server.close()
         except OSError as error:  # it was lost before
             log.info("outbox.not_closed", error=str(error))
+
+
+def _provider_errors() -> tuple[type[Exception], ...]:
+    if not settings.EMAIL_PROVIDER:
+        return ()
+    from anymail.exceptions import AnymailError
+
+    return (AnymailError,)
 
 
 def hangs_up(error: OSError | ValueError) -> bool:

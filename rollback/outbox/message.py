@@ -12,6 +12,7 @@ from enrollment.queries.people import language_of
 from rollback.domain.letters import BY_KEY
 from rollback.models import DeafAddress, NoNews, Notification
 from rollback.outbox import news, values
+from rollback.outbox.providers import METADATA
 from rollback.outbox.remembering import remembered
 from rollback.words import render_words
 from rollback.words.rendering import words_of
@@ -64,6 +65,8 @@ def build(row: Notification) -> Built:
         },
     )
     mail.attach_alternative(rendered.html, "text/html")
+    if settings.EMAIL_PROVIDER:  # which has Message-IDs of its own
+        mail.metadata = {METADATA: message_id}  # type: ignore[attr-defined]
     return Built(mail=mail, message_id=message_id, version=rendered.version)
 
 

@@ -37,6 +37,8 @@ def ask(
     url: str, *, method: str = "POST", body: bytes = b"", headers: Mapping[str, str] | None = None
 ) -> Answer:
     """:raises AddressRefused: :raises OSError: no answer, also one that came too slowly or was none"""
+    if not settings.OUTWARD_REQUESTS:
+        raise AddressRefused("Nothing goes out from here: OUTWARD_REQUESTS is false.")
     parts = urlsplit(url)
     port = _port_of(url)
     connection = _connection(parts.scheme, parts.hostname or "", port)
@@ -84,7 +86,7 @@ def _reached(host: str, port: int) -> socket.socket:
     last: OSError = ConnectionError("The name has no address.")
     for *_family, address in found:
         try:
-            return socket.create_connection(address[:2], timeout=STEP)
+            return socket.create_connection((str(address[0]), port), timeout=STEP)
         except OSError as error:
             last = error
     raise last

@@ -17,8 +17,9 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from rollback.models import Channel, Notification
+from rollback.models import Channel, Notification, Page
 from rollback.outbox import outward
+from rollback.outbox.message import NotNeeded
 
 # By severity, 1 is the worst; as PagerDuty calls them.
 SEVERITIES = {1: "critical", 2: "error", 3: "warning", 4: "info"}
@@ -33,9 +34,14 @@ class ProgramRefused(ValueError):
 
 
 def post(row: Notification) -> None:
-    """:raises OSError: it may take it later :raises ProgramRefused:"""
+    """:raises OSError: it may take it later :raises ProgramRefused: :raises NotNeeded:"""
     if row.channel is None:
         raise ProgramRefused("The channel is gone.")
+    if not row.channel.is_active:
+        raise NotNeeded("The channel is not in use any more.")
+    # Late, it would open again there what has been closed.
+    if row.values["event"] == "trigger" and not _waits(row.values["page"]):
+        raise NotNeeded("Somebody is at it by now, or it is over.")
     deliver(row.channel, row.values, key=f"{row.sending_id}.{row.pk}")
 
 
@@ -50,6 +56,10 @@ def deliver(channel: Channel, facts: Facts, *, key: str) -> None:
         # An error's own words may hold the address, which is a key with some.
         raise ConnectionError(_trouble(error)) from None
     _check(answer, secret=channel.secret)
+
+
+def _waits(page: int) -> bool:
+    return Page.objects.filter(pk=page, acknowledged_at=None, closed_at=None).exists()
 
 
 def _trouble(error: OSError) -> str:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 # Seconds. A letter that is edited meanwhile has its new words in the mails after that.
 FOR = 5.0
+MOST = 1000
 
 Answer = TypeVar("Answer")
 
@@ -31,5 +32,17 @@ def remembered(key: Hashable, ask: Callable[[], Answer]) -> Answer:
     until, answer = kept.get(key, (now, None))
     if until <= now:
         answer = ask()
-        kept[key] = (now + FOR, answer)
+        remember(key, answer, seconds=FOR)
     return cast(Answer, answer)
+
+
+def remember(key: Hashable, answer: object, *, seconds: float) -> None:
+    """What was asked for many at once."""
+    kept = _kept.get()
+    if kept is None:
+        return
+    now = time.monotonic()
+    if len(kept) >= MOST:
+        for old in [known for known, (until, _answer) in kept.items() if until <= now]:
+            del kept[old]
+    kept[key] = (now + seconds, answer)

@@ -21,8 +21,9 @@ from enrollment.operations.mailing import MAX_TRIES, WAITS, in_words
 from rollback.audit import Actor
 from rollback.models import Notification
 from rollback.outbox import going
+from rollback.outbox.ahead import Ahead
 from rollback.outbox.line import Line, nobody_there
-from rollback.outbox.message import NotNeeded, build, with_facts
+from rollback.outbox.message import NotNeeded, build
 from rollback.outbox.programs import ProgramRefused, post
 from rollback.outbox.remembering import remembering
 from rollback.outbox.waking import wake
@@ -50,7 +51,7 @@ CLAIM = """
      WHERE id = (SELECT id FROM rollback_notification
                   WHERE state = 'waiting' AND next_at <= clock_timestamp() AND urgency <= %(urgency)s
                   ORDER BY urgency, tries, next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id
+    RETURNING id, tries
 """
 
 
@@ -71,8 +72,9 @@ def send_due(
     until = None if seconds is None else time.monotonic() + seconds
     refused = 0
     with closing(Line()) as line, remembering():
+        ahead = Ahead(urgency=urgency)
         while (claimed := _claim(urgency)) is not None:
-            became = _handle(claimed, line)
+            became = _handle(ahead.row(*claimed), line)
             done[became] += 1
             refused = refused + 1 if became == "failed" else 0
             if say:
@@ -90,16 +92,16 @@ def is_due(*, urgency: int) -> bool:
     return waiting.filter(next_at__lte=Now()).exists()
 
 
-def _claim(urgency: int) -> int | None:
+def _claim(urgency: int) -> tuple[int, int] | None:
+    """:returns: its number, and the how manieth try this is"""
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, {"lease": LEASE.total_seconds(), "urgency": urgency})
-        found = cursor.fetchone()
-    return found[0] if found else None
+        found: tuple[int, int] | None = cursor.fetchone()
+    return found
 
 
-def _handle(claimed: int, line: Line) -> str:
+def _handle(row: Notification | None, line: Line) -> str:
     since = time.monotonic()
-    row = with_facts().filter(pk=claimed).first()
     if row is None:  # a person was deleted, and with them what was to be said to them
         return "not needed"
     if row.tries > MAX_TRIES:
@@ -109,11 +111,13 @@ def _handle(claimed: int, line: Line) -> str:
     except NotNeeded as why:
         _rest(row, State.NOT_NEEDED, str(why))
         return "not needed"
-    # A header, an address, a gap or a program's refusal is a ValueError, servers' errors are OSErrors. A
-    # letter of another release may be unknown or unreadable here.
-    except (OSError, ValueError, LookupError, TemplateSyntaxError) as error:
+    # A header, an address, a gap or a program's refusal is a ValueError; servers' errors are OSErrors.
+    except (OSError, ValueError) as error:
         line.close()  # it may be what is broken; the next mail gets a new one
         return _failed(row, error)
+    # A letter of another release, unknown or unreadable here.
+    except (LookupError, TemplateSyntaxError) as error:
+        return _failed(row, ValueError(f"{type(error).__name__}: {error}"))
 
 
 def _sent(row: Notification, line: Line, *, since: float) -> str:
@@ -148,11 +152,10 @@ def _note_sent(row: Notification, *, message_id: str = "", version: int = 0) -> 
             time.sleep(pause)
 
 
-def _failed(row: Notification, error: Exception) -> str:
-    is_ours = not isinstance(error, OSError | ValueError)
-    words = (f"{type(error).__name__}: {error}" if is_ours else in_words(error))[:2000]
+def _failed(row: Notification, error: OSError | ValueError) -> str:
+    words = in_words(error)[:2000]
     log.warning("outbox.failed", notification=row.pk, tries=row.tries, error=words)
-    if row.channel is None and not is_ours and nobody_there(error):
+    if row.channel is None and nobody_there(error):
         _again(row, words, after=AWAY, tries=Greatest(F("tries") - 1, 0))
         return "away"
     # A program that refuses would do so the next time as well.

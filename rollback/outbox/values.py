@@ -1,6 +1,6 @@
 """What a letter says to one person: looked up when it goes out, so that it is true then."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from zoneinfo import ZoneInfo
@@ -75,8 +75,16 @@ def _draft(user: User) -> EnrollmentDraft | None:
     student = student_of(user)
     if student is None:
         return None
-    live = quarantine.live().filter(student=student).select_related("course")
-    return live.only("course__slug", "course__title").order_by("-saved_at").first()
+    return remembered(("draft", student.pk), lambda: newest_drafts([student.pk]).get(student.pk))
+
+
+def newest_drafts(students: Collection[int]) -> dict[int, EnrollmentDraft]:
+    """By student, of those who have one that can be gone on with."""
+    live = quarantine.live().filter(student__in=students).select_related("course")
+    newest = live.only("student_id", "course__slug", "course__title").order_by(
+        "student_id", "-saved_at"
+    )
+    return {draft.student_id: draft for draft in newest.distinct("student_id")}
 
 
 def _with_draft(draft: EnrollmentDraft) -> Mapping[str, str]:

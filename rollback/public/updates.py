@@ -213,7 +213,11 @@ def due(
     incident: Incident, *, newest: PublicUpdate | None, takes_away: bool, cadence: Cadence
 ) -> Due | None:
     """When the public has to hear of it next; no query."""
-    said = newest and Said(state=newest.state, at=newest.published_at, next_at=newest.next_at)
+    said = (
+        None
+        if newest is None
+        else Said(state=newest.state, at=newest.published_at, next_at=newest.next_at)
+    )
     return next_word(
         opened_at=incident.opened_at,
         resolved_at=incident.resolved_at,

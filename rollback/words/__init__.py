@@ -1,6 +1,7 @@
 """The school's letters: their words, edited in the admin or the house's own, filled in for a person."""
 
 from rollback.words.checking import WordsRefused, check
+from rollback.words.grammar import normal
 from rollback.words.plain import plain
 from rollback.words.rendering import (
     Gap,
@@ -23,6 +24,7 @@ __all__ = [
     "back_to_the_houses",
     "check",
     "house_words",
+    "normal",
     "plain",
     "render",
     "render_words",

@@ -75,6 +75,7 @@ NO_PAGE = {
     "admin:rollback_incident_words": "part of the incident's page",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
     "admin:rollback_flag_acknowledge": "a button",
+    "admin:rollback_messagetemplate_preview": "drawn in a frame of the letter's page",
     "admin:rollback_rehearsal_picture": "a picture; the rehearsal's page shows it",
 }
 # Opened by tests of test_accessibility.py, test_accessible_office.py, test_api_page.py and

@@ -288,7 +288,9 @@ def let_those_pass_that_found_nobody() -> None:
 def _drain(made: Senders, sending: Sending) -> None:
     made.one_more()
     waiting = sending.notifications.filter(state="waiting")
-    assert eventually(lambda: not waiting.exists(), within=120 + WITHIN)
+    # On a machine that does much else besides.
+    patience = WITHIN + sending.notifications.count() / 4
+    assert eventually(lambda: not waiting.exists(), within=patience)
     assert eventually(lambda: _is_done(sending), within=WITHIN)
 
 

@@ -18,7 +18,7 @@ from rollback.models import (
     Incident,
     Switchboard,
 )
-from rollback.personal import INCIDENTS
+from rollback.personal.engine import INCIDENTS
 from rollback.runner import Actor
 from tests.conftest import make_student, make_user
 

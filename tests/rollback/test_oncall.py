@@ -24,7 +24,8 @@ from rollback.models import (
     Page,
     PageCall,
 )
-from rollback.oncall import paging, silence
+from rollback.oncall import paging, silence, telling
+from rollback.oncall.policy import clock
 from tests.rollback.oncall_rows import NOW, OFFICE, called, case, channel, shift, somebody, told
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("flag_rows")]
@@ -192,6 +193,29 @@ def test_the_mail_goes_out(real_switchboard: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("language", ["", "de", "es"])
+def test_every_letter_of_on_call_goes_out_without_a_gap(
+    real_switchboard: Any, language: str
+) -> None:
+    row = shift(somebody("mira", language=language), now=clock(), hours=24 * 20)
+    OnCallShift.objects.update(handed_over_at=None)
+    case()
+    oncall.look(by="a test")
+    paging.open_silent(now=clock())
+    test = Page.objects.create(kind=Page.Kind.TEST)
+    for _call in range(2):
+        Page.objects.filter(pk=test.pk).update(escalates_at=Now() - MINUTE)
+        oncall.look(by="a test")
+    outbox.send_due()
+    assert set(Notification.objects.values_list("sending__letter", "state", "error")) == {
+        (letter, "sent", "")
+        for letter in ("page", "page_silent", "page_test", "test_unanswered", "hand_over")
+    }
+    assert len(mail.outbox) == 5
+    assert row.user.email == mail.outbox[0].to[0]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_twenty_looks_at_once_are_one_call(real_switchboard: Any) -> None:
     shift(somebody("mira"))
     shift(somebody("jon"), level=2)
@@ -249,14 +273,14 @@ def test_one_that_breaks_keeps_no_other_from_being_called(
     mira: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, other = case("Broken", severity=1), case()
-    real = paging.telling.call
+    real = telling.call
 
     def call(page: Page, *args: Any, **facts: Any) -> Any:
         if page.incident_id == broken.pk:
             raise RuntimeError("broken")
         return real(page, *args, **facts)
 
-    monkeypatch.setattr(paging.telling, "call", call)
+    monkeypatch.setattr(telling, "call", call)
     look()
     assert [page.incident_id for page in Page.objects.all()] == [other.pk]
 
@@ -373,7 +397,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("seen")
 def test_a_silent_watch_calls_once_and_escalates_without_it(db: Any) -> None:
     mira, jon = somebody("mira"), somebody("jon")
-    now = paging.clock()
+    now = clock()
     shift(mira, now=now)
     shift(jon, level=2, now=now)
     beat(timedelta(seconds=110))
@@ -399,7 +423,7 @@ def test_a_silent_watch_calls_once_and_escalates_without_it(db: Any) -> None:
 
 @pytest.mark.usefixtures("seen")
 def test_while_the_watch_is_silent_incidents_call_all_the_same(db: Any) -> None:
-    shift(somebody("mira"), now=paging.clock())
+    shift(somebody("mira"), now=clock())
     case()
     beat(timedelta(minutes=3))
     oncall.notice()

@@ -1,6 +1,7 @@
 """Who is called when: pure decisions, also where the clock is changed."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -104,7 +105,7 @@ def test_one_test_a_week_where_the_clock_is_changed(day: date) -> None:
 
 def test_a_test_that_was_missed_for_long_is_left_out() -> None:
     monday = datetime(2030, 1, 7, 9, tzinfo=UTC)
-    facts = {"zone": BERLIN, "weekday": 0, "hour": 10}
+    facts: Any = {"zone": BERLIN, "weekday": 0, "hour": 10}
     assert oncall.is_test_due(now=monday + timedelta(hours=5), last=None, **facts)
     assert not oncall.is_test_due(now=monday + timedelta(hours=7), last=None, **facts)
     assert not oncall.is_test_due(now=monday + timedelta(hours=1), last=monday, **facts)

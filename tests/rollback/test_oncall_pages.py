@@ -19,7 +19,7 @@ from rollback.health import alive
 from rollback.models import Channel, Heartbeat, Incident, OnCallPolicy, OnCallShift, Page
 from rollback.oncall import pages, warnings
 from rollback.oncall.acknowledging import token_for
-from rollback.oncall.paging import clock
+from rollback.oncall.policy import clock
 from rollback.reminders import off_token
 from tests.conftest import make_student
 from tests.rollback.hooks import hooks
@@ -334,7 +334,7 @@ def test_a_page_is_acknowledged_in_the_console(
 
 
 def said() -> list[str]:
-    return warnings.sentences(now=clock())
+    return [one.words for one in warnings.found(now=clock())]
 
 
 def test_what_is_wrong_is_said_while_it_is() -> None:

@@ -202,8 +202,8 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_connected_to(
     def never(*args: Any, **facts: Any) -> Any:
         raise AssertionError("connected")
 
-    monkeypatch.setattr(outward.socket, "getaddrinfo", found)
-    monkeypatch.setattr(outward.socket, "create_connection", never)
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(socket, "create_connection", never)
     with pytest.raises(AddressRefused):
         outward.ask("https://hooks.example/x")
 
@@ -243,6 +243,31 @@ def test_a_refusal_is_dead_at_once_and_trouble_comes_again(
     dead = Notification.objects.get(state=State.DEAD)
     assert (dead.tries, dead.values["event"]) == (1, "acknowledge")
     assert there.bodies[-1]["event"] == "acknowledge"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_that_comes_late_opens_nothing_again(real_switchboard: Any, there: Hooks) -> None:
+    shift(somebody("mira"))
+    channel(there.url, kind="pagerduty")
+    incident = case()
+    look()
+    there.status = 503
+    outbox.send_due(urgency=Notification.Urgency.PAGE)
+    incidents.resolve(incident=incident.pk, actor=OFFICE, reason="x")
+    look(MINUTE)
+    there.status = 202
+    due_now()
+    outbox.send_due(urgency=Notification.Urgency.PAGE)
+    assert [one["event_action"] for one in there.bodies] == ["trigger", "resolve"]
+    rows = Notification.objects.exclude(channel=None).order_by("pk")
+    assert [row.state for row in rows] == [State.NOT_NEEDED, State.SENT]
+
+
+def test_a_copy_of_the_school_calls_nobody(there: Hooks, settings: Any) -> None:
+    settings.OUTWARD_REQUESTS = False
+    with pytest.raises(ProgramRefused, match="OUTWARD_REQUESTS"):
+        deliver(there, "slack")
+    assert not there.got
 
 
 def test_a_test_is_told_and_over(there: Hooks) -> None:

@@ -257,8 +257,8 @@ def grown_old(incident: Incident, **ago: float) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
-            "UPDATE rollback_incident SET opened_at = now() - %s WHERE id = %s",
-            [timedelta(**ago), incident.pk],
+            "UPDATE rollback_incident SET opened_at = now() - %s::interval WHERE id = %s",
+            [f"{timedelta(**ago).total_seconds()} seconds", incident.pk],
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
 

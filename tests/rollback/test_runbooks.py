@@ -45,8 +45,7 @@ def test_each_command_is_one_that_the_program_takes(name: str, typed: str) -> No
     word, *arguments = shlex.split(typed)
     app = get_commands()[word]
     command = app if isinstance(app, BaseCommand) else load_command_class(app, word)
-    # Raises instead of ending the process when it is called by a program.
-    command._called_from_command_line = False
+    # It raises what at a terminal would end the process.
     command.create_parser("manage.py", word).parse_args(arguments)
 
 
@@ -107,8 +106,8 @@ def test_addresses_by_flag_and_phase(settings: Any) -> None:
 
 def test_only_links_to_other_runbooks_become_links() -> None:
     text = (
-        "[a](calendar.md) [b](../x.md) [c](javascript:alert(1)) [d](https://x.example) <b>e</b> "
-        "![f](g.png)"
+        "[a](calendar.md) [b](../x.md) [c](javascript:alert(1)) [d](https://x.example) "
+        "<b>e</b> ![f](g.png)"
     )
     page = report.html(text, leads=lambda address: "/there/" if address == "calendar.md" else None)
     assert page.count("<a ") == 1

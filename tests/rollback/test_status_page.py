@@ -9,15 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
+from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from rollback import incidents, registry
+from rollback import audit, incidents, registry
 from rollback.audit import Actor
 from rollback.domain.metrics import Metric
 from rollback.models import (
@@ -29,6 +30,7 @@ from rollback.models import (
     UptimeDay,
 )
 from rollback.public.status import days, facts, kept
+from tests.rollback.others import behind_everybodys_back
 from tests.rollback.trigger_rows import samples
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("flag_rows")]
@@ -41,7 +43,11 @@ SECRET = "Zorniger Hund"  # what stands in rows that nobody may read here
 
 
 def all_on() -> None:
+    """For an hour: what lasts no time was not there."""
     Flag.objects.update(percent=100)
+    audit.write_now()
+    with behind_everybodys_back() as cursor:
+        cursor.execute("UPDATE rollback_flagchange SET changed_at = changed_at - interval '1 hour'")
 
 
 def an_incident(**fields: Any) -> Incident:
@@ -75,7 +81,7 @@ def plan(*, starts: timedelta, lasts: timedelta = timedelta(hours=1), **fields: 
 
 def programs(client: Client) -> dict[str, Any]:
     kept.forget()
-    for file in kept.settings.STATUS_DIR.glob("[!.]*"):
+    for file in settings.STATUS_DIR.glob("[!.]*"):
         file.unlink()
     found: dict[str, Any] = client.get(JSON).json()
     jsonschema.validate(found, SCHEMA)
@@ -116,6 +122,12 @@ def test_what_is_switched_off_is_told_without_its_share(
     assert "40" not in re.sub(
         r"<svg.*?</svg>|\d\d:\d\d", "", client.get(PAGE).content.decode(), flags=re.S
     )
+
+
+def test_what_nobody_has_had_yet_is_no_trouble(client: Client) -> None:
+    found = programs(client)
+    assert {part["state"] for part in found["parts"]} == {"operational", "not yet"}
+    assert "Everything works that there is yet." in client.get(PAGE).content.decode()
 
 
 def test_a_master_takes_its_features_along_but_not_the_school(client: Client) -> None:
@@ -428,11 +440,11 @@ def test_where_nothing_can_be_written_it_answers_from_memory(
 
 def grow_old(as_of: datetime) -> None:
     kept.forget()
-    for file in kept.settings.STATUS_DIR.iterdir():
+    for file in settings.STATUS_DIR.iterdir():
         os.utime(file, (as_of.timestamp(), as_of.timestamp()))
 
 
 def test_the_evaluator_and_beat_keep_it_young() -> None:
     assert kept.look(by="a test") is True
-    assert (kept.settings.STATUS_DIR / "index.en.html").exists()
+    assert (settings.STATUS_DIR / "index.en.html").exists()
     assert kept.look(by="a test") is False

@@ -3,6 +3,8 @@
 import re
 import time
 from collections.abc import Iterator
+from datetime import date
+from datetime import time as hour
 from itertools import product
 from typing import Any
 
@@ -10,12 +12,17 @@ import pytest
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import DatabaseError, transaction
-from django.utils import translation
-from django.utils.translation import gettext
+from django.utils import timezone, translation
 
+from enrollment import sockets
+from enrollment.admin.ready import message_for
+from enrollment.models import Enrollment
+from enrollment.operations.office import plan_by_hand
+from enrollment.operations.settling import Decision
 from rollback import words
 from rollback.audit import Actor
 from rollback.domain.letters import BY_KEY, LETTERS, Letter
+from rollback.doors import ground
 from rollback.doors.words import SIMPLIFIED, TURNED_AWAY
 from rollback.models import MessageTemplate
 from rollback.words import ChangedMeanwhile, Gap, Words, WordsRefused, check, render_words
@@ -27,7 +34,7 @@ GOOD = {"subject": "Saved", "text": "{{ saved }}\n\nGo on:\n{{ link }}"}
 HTML = '<p>{{ saved }}</p><p><a class="button" href="{{ link }}">Go on</a></p>'
 
 
-def refused(letter: Letter = ENROLLMENT, **changed: str) -> dict[str, list[str]]:
+def refused(letter: Letter = ENROLLMENT, /, **changed: str) -> dict[str, list[str]]:
     with pytest.raises(WordsRefused) as caught:
         check(letter, **{**GOOD, **changed})
     return caught.value.errors
@@ -82,7 +89,7 @@ HOSTILE = [
     ("{% if news %}a{% else %}b{% elif saved %}c{% endif %}", "no {% if … %} is open here"),
     ("{% if news %}a{% endif news %}", "nothing may follow the first word"),
     ("{% if saved %}" * 6 + "x" + "{% endif %}" * 6, "stand in each other"),
-    ("{% if saved %}" * 400 + "x" + "{% endif %}" * 400, "stand in each other"),
+    ("{% if saved %}" * 380 + "x" + "{% endif %}" * 380, "stand in each other"),
     ("{% if saved %}x{% endif %}" * 300, "too many {% … %}"),
     # Characters that no mail carries, and those that make it read otherwise than it stands.
     ("a\x00b", "U+0000, in line"),
@@ -117,7 +124,7 @@ def test_it_is_refused_at_its_field_in_words(added: str, says: str) -> None:
         if (field, says) in (("subject", "leave a blank"), ("html", "leave a blank")):
             continue  # only in a text an address is found by where it ends
         base = {**GOOD, "html": HTML}[field]
-        errors = refused(**{field: base + (" " if field != "html" else "") + added})
+        errors = refused(ENROLLMENT, **{field: base + (" " if field != "html" else "") + added})
         assert set(errors) == {field}, errors
         if field != "subject" or len(base) + 1 + len(added) <= 200:
             assert any(says in sentence for sentence in errors[field]), errors
@@ -128,7 +135,10 @@ def test_it_is_refused_at_its_field_in_words(added: str, says: str) -> None:
 def test_ten_megabytes_are_refused_at_once() -> None:
     began = time.process_time()
     for field in ("subject", "text", "html"):
-        assert "too long" in refused(**{field: "{% if saved %}" * 750_000})[field][0]
+        assert (
+            "too long"
+            in refused(ENROLLMENT, **dict.fromkeys([field], "{% if saved %}" * 750_000))[field][0]
+        )
     assert time.process_time() - began < 1
 
 
@@ -259,8 +269,9 @@ def test_a_long_name_makes_no_endless_subject() -> None:
 def test_what_is_missing_is_no_gap_but_an_error(missing: str | None) -> None:
     given = {**words.samples_of(ENROLLMENT, "en"), "saved": missing}
     values = {name: value for name, value in given.items() if value is not None}
+    these = Words(subject=GOOD["subject"], text=GOOD["text"])
     with pytest.raises(Gap, match="needs saved"):
-        words.render_words(Words(**GOOD), ENROLLMENT, language="en", values=values)
+        words.render_words(these, ENROLLMENT, language="en", values=values)
 
 
 def test_a_list_a_button_and_a_link_come_of_the_text() -> None:
@@ -312,11 +323,11 @@ def test_letter_and_page_say_the_same_sentence(key: str, sentence: Any, language
 
 def test_the_sentences_are_the_specifications() -> None:
     with translation.override("en"):
-        assert gettext(TURNED_AWAY) == (
+        assert str(TURNED_AWAY) == (
             "Technical update in progress. Your enrollment has been saved and you can complete it "
             "using our standard process."
         )
-        assert gettext(SIMPLIFIED) == (
+        assert str(SIMPLIFIED) == (
             "Simplified enrollment mode active. Full scheduling features will return shortly."
         )
 
@@ -373,3 +384,60 @@ def test_the_database_keeps_each_version_as_it_is() -> None:
         with pytest.raises(DatabaseError, match="stays as it is"), transaction.atomic():
             change()
     assert rows.update(saved_by=None, saved_by_name="(deleted)") == 1
+
+
+# ---------------------------------------------------------------- what the ground floor says with them
+
+
+@pytest.fixture
+def decided(lesson_of_ada: Any) -> Any:
+    return Decision(lesson=lesson_of_ada, credit=True)
+
+
+@pytest.fixture
+def lesson_of_ada(db: Any, course: Any, student: Any, teacher: Any) -> Any:
+    enrollment = Enrollment.objects.create(student=student, course=course, teacher=teacher)
+    made: Any = plan_by_hand(
+        enrollment=enrollment,
+        teacher=teacher,
+        on=date(2031, 3, 10),
+        at=hour(16),
+        now=timezone.now(),
+    )
+    return made
+
+
+def test_a_student_is_told_in_the_words_that_the_office_has_edited_and_in_their_language(
+    decided: Decision,
+) -> None:
+    user = decided.lesson.student.user
+    user.language = "de"
+    user.save()
+    words.save(
+        key="cancelled", language="de", subject="Abgesagt", seen=0, actor=OFFICE,
+        text="Liebe {{ name }}, {{ course }} am {{ before }} entfällt.\n\n{% if news %}{{ news }}{% endif %}"
+        "\n\n{{ link }}",
+    )  # fmt: skip
+    message = message_for(decided, extra="Bis bald!")
+    assert message.startswith("Liebe Ada, ")
+    assert "10. März 2031, 16:00 (Europe/Berlin) entfällt." in message
+    assert f"/enrollments/{decided.lesson.enrollment_id}/" in message
+    assert message.index("Bis bald!") < message.index("/enrollments/")
+    assert translation.get_language() == "en"
+
+
+@pytest.mark.parametrize("why", ["unplugged", "gap", "too long"])
+def test_the_ground_floor_says_it_by_itself_where_there_are_no_letters(
+    decided: Decision, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    if why == "unplugged":
+        monkeypatch.setattr(sockets, "_wording", sockets._own_words)
+    elif why == "gap":
+        monkeypatch.setattr(ground, "school", lambda: "")
+    else:
+        text = "{{ before }} {{ link }} " + "a" * 4000
+        words.save(key="cancelled", language="en", subject="x", text=text, seen=0, actor=OFFICE)
+    message = message_for(decided, extra="See you.")
+    assert message.startswith("Hello Ada,\n\nyour lesson in ")
+    assert message.endswith("is cancelled. We are sorry. We owe you this lesson, and will find another "
+                            "time for it with you.\n\nSee you.\n\nThe school office")  # fmt: skip

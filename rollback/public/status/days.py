@@ -2,7 +2,7 @@
 samples and from the flags' audit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -23,10 +23,10 @@ from rollback.domain.uptime import (
     Day,
     History,
     Stretch,
-    away,
     by_day,
     day_of,
 )
+from rollback.domain.uptime import away as away_of
 from rollback.limits import limited
 from rollback.models import FlagChange, UptimeDay
 
@@ -56,9 +56,12 @@ Limits = Mapping[date, tuple[datetime, datetime]]
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """days: by part, the oldest first. new: what may be stored from now on."""
+    """days: by part, the oldest first. never: parts that nobody has had yet. new: what may be stored
+    from now on.
+    """
 
     days: Mapping[str, Sequence[Day]]
+    never: Collection[str] = frozenset()
     new: Sequence[tuple[str, Day]] = field(default=())
 
 
@@ -69,10 +72,12 @@ def past(*, now: datetime) -> Past:
     stored = _stored(dates[0])
     parts = [SCHOOL, *(feature.name for feature in registry.features())]
     missing = [on for on in dates if any((part, on) not in stored for part in parts)]
-    worked_out = _worked_out(missing[-AT_ONCE:], now=now)
+    away = _away()
+    worked_out = _worked_out(missing[-AT_ONCE:], away, now=now)
     known = worked_out | stored
     return Past(
         days={part: [known.get((part, on), Day(on=on)) for on in dates] for part in parts},
+        never=[part for part, gone in away.items() if gone.since is None],
         new=[
             (part, day)
             for (part, on), day in worked_out.items()
@@ -106,13 +111,15 @@ def _stored(first: date) -> dict[tuple[str, date], Day]:
     }
 
 
-def _worked_out(dates: Sequence[date], *, now: datetime) -> dict[tuple[str, date], Day]:
+def _worked_out(
+    dates: Sequence[date], away: Mapping[str, Away], *, now: datetime
+) -> dict[tuple[str, date], Day]:
     limits: Limits = {on: _limits(on) for on in dates}
     begins_at = min(begin for begin, _ in limits.values())
     watched, failed = _samples(begins_at, now)
     by_date = by_day(watched, days=limits)
     found = {}
-    for part, gone in _away().items():
+    for part, gone in away.items():
         failed_on = by_day(failed.get(part, ()), days=limits)
         for on, (begin, end) in limits.items():
             found[part, on] = day_of(
@@ -150,7 +157,7 @@ def _away() -> Mapping[str, Away]:
     found = {SCHOOL: ALWAYS_THERE}
     for feature in registry.features():
         flags = [one.flag for one in registry.with_masters(feature)]
-        found[feature.name] = away([changes.get(flag, History(reached=True)) for flag in flags])
+        found[feature.name] = away_of([changes.get(flag, History(reached=True)) for flag in flags])
     return found
 
 

@@ -41,7 +41,7 @@ def read(*, now: datetime) -> tuple[Facts, days.Past]:
     current = [story for story in told if not story.is_over]
     facts = Facts(
         as_of=now,
-        parts=_parts(current, work, past.days, now=now),
+        parts=_parts(current, work, past, now=now),
         current=current,
         past=[story for story in told if story.is_over],
         work=work,
@@ -52,15 +52,22 @@ def read(*, now: datetime) -> tuple[Facts, days.Past]:
 def _parts(
     current: Sequence[Story],
     work: Sequence[Work],
-    history: Mapping[str, Sequence[days.Day]],
+    past: days.Past,
     *,
     now: datetime,
 ) -> list[Part]:
     snapshot, counts = switchboard.read_here(), _counts(now)
     told = {part for story in current for part in story.newest.parts}
     worked_on = {part for one in work if one.starts_at <= now for part in one.parts}
-    made = partial(_now, snapshot=snapshot, counts=counts, told=told, worked_on=worked_on)
-    return [Part(key=key, standing=standing_of(made(key)), days=history[key]) for key in titles()]
+    made = partial(
+        _now,
+        snapshot=snapshot,
+        counts=counts,
+        never=past.never,
+        told=told,
+        worked_on=worked_on,
+    )
+    return [Part(key=key, standing=standing_of(made(key)), days=past.days[key]) for key in titles()]
 
 
 def _now(
@@ -68,6 +75,7 @@ def _now(
     *,
     snapshot: Snapshot,
     counts: Mapping[str, tuple[int, int]],
+    never: Collection[str],
     told: Collection[str],
     worked_on: Collection[str],
 ) -> Now:
@@ -75,6 +83,7 @@ def _now(
     total, bad = counts.get(flag, (0, 0))
     return Now(
         chain=snapshot.chains.get(flag, ()) if flag else None,
+        was_there=key not in never,
         is_told=key in told,
         is_worked_on=key in worked_on,
         total=total,

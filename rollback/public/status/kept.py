@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from rollback.database.base import answers_expected
 from rollback.domain.errors import without_rows
+from rollback.domain.standing import Facts
 from rollback.limits import limited
 from rollback.public.status import days, facts, shown
 
@@ -119,10 +120,14 @@ def look(*, by: str) -> bool:
     if kept is not None and _is_fresh(kept):
         return False
     with _alone(_here) as is_alone:
-        if is_alone:
+        if not is_alone:
+            return False
+        try:
             _make(storing=True)
-            log.debug("status.made", by=by)
-    return is_alone
+        except Error as error:  # whoever asks for the page sees how old it is
+            log.warning("status.not_made", by=by, error=without_rows(error))
+            return False
+    return True
 
 
 def _make(*, storing: bool) -> None:
@@ -133,7 +138,7 @@ def _make(*, storing: bool) -> None:
         days.store(past.new)
 
 
-def read_facts() -> tuple[facts.Facts, days.Past]:
+def read_facts() -> tuple[Facts, days.Past]:
     deadline = time.monotonic() + PATIENCE
     with (
         answers_expected(lambda _since: time.monotonic() > deadline),

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from rollback.domain.standing import Facts, Part, Standing, Story, Word, Work, in_language
-from rollback.domain.uptime import share_of
+from rollback.domain.uptime import Day, share_of
 from rollback.models import PublicUpdate
 from rollback.public.status.facts import titles
 
@@ -34,6 +34,7 @@ IS_CURRENT, IS_NOT = '"is_current": true', '"is_current": false'
 # standing → the words, and the tone they are in.
 WORDS: Mapping[Standing, tuple[Promise, str]] = {
     Standing.OPERATIONAL: (gettext_lazy("Works"), "success"),
+    Standing.NOT_YET: (gettext_lazy("Not introduced yet"), ""),
     Standing.PARTLY_OFF: (gettext_lazy("Switched off for some"), "info"),
     Standing.MAINTENANCE: (gettext_lazy("Planned work"), "info"),
     Standing.DEGRADED: (gettext_lazy("Works with trouble"), "warning"),
@@ -42,6 +43,7 @@ WORDS: Mapping[Standing, tuple[Promise, str]] = {
 }
 ALL_TOGETHER: Mapping[Standing, Promise] = {
     Standing.OPERATIONAL: gettext_lazy("Everything works."),
+    Standing.NOT_YET: gettext_lazy("Everything works that there is yet."),
     Standing.PARTLY_OFF: gettext_lazy("Everything works; some parts are switched off for some."),
     Standing.MAINTENANCE: gettext_lazy("Planned work is going on."),
     Standing.DEGRADED: gettext_lazy("Some parts work with trouble."),
@@ -134,7 +136,7 @@ def _told(facts: Facts, language: str) -> dict[str, Any]:
     return {
         "facts": facts,
         "summary": ALL_TOGETHER[facts.worst],
-        "tone": WORDS[facts.worst][1],
+        "tone": WORDS[facts.worst][1] or "success",
         "parts": [_part(part, names) for part in facts.parts],
         "current": [_story(story, names, language) for story in facts.current],
         "past": [_story(story, names, language) for story in facts.past],
@@ -151,7 +153,9 @@ def _part(part: Part, names: Mapping[str, str]) -> dict[str, Any]:
         "words": words,
         "tone": tone,
         "share": percent(share_of(part.days)),
-        "bars": [_bar(place, day) for place, day in enumerate(part.days)],
+        "up": _plain(part.days, "up"),
+        "none": _plain(part.days, "none"),
+        "bars": [_bar(place, day) for place, day in enumerate(part.days) if day.down_minutes],
         "width": len(part.days) * 4,
         "known": len(known),
         "gaps": len(part.days) - len(known),
@@ -161,9 +165,22 @@ def _part(part: Part, names: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _bar(place: int, day: Any) -> dict[str, Any]:
-    """How high each is says the same as its color."""
-    height = {"up": 32, "short": 22, "long": 12, "none": 3}[day.look]
+# How high a day is drawn says the same as its color.
+HEIGHTS = {"up": 32, "short": 22, "long": 12, "none": 3}
+
+
+def _plain(days: Sequence[Day], look: str) -> str:
+    """All days of this look in one path: most of ninety days are alike, and the page is asked for often."""
+    height = HEIGHTS[look]
+    return "".join(
+        f"M{place * 4} {32 - height}h3v{height}h-3z"
+        for place, day in enumerate(days)
+        if day.look == look
+    )
+
+
+def _bar(place: int, day: Day) -> dict[str, Any]:
+    height = HEIGHTS[day.look]
     return {
         "x": place * 4,
         "y": 32 - height,
