@@ -135,10 +135,8 @@ def test_it_is_refused_at_its_field_in_words(added: str, says: str) -> None:
 def test_ten_megabytes_are_refused_at_once() -> None:
     began = time.process_time()
     for field in ("subject", "text", "html"):
-        assert (
-            "too long"
-            in refused(ENROLLMENT, **dict.fromkeys([field], "{% if saved %}" * 750_000))[field][0]
-        )
+        errors = refused(ENROLLMENT, **{field: "{% if saved %}" * 750_000})
+        assert "too long" in errors[field][0]
     assert time.process_time() - began < 1
 
 
