@@ -201,7 +201,7 @@ def newest_of(incident: Incident) -> PublicUpdate | None:
 
 
 def policy() -> OnCallPolicy:
-    return OnCallPolicy.objects.first() or OnCallPolicy()
+    return OnCallPolicy.objects.order_by("pk").first() or OnCallPolicy()
 
 
 def cadence_of(policy: OnCallPolicy) -> Cadence:
