@@ -11,7 +11,9 @@ from django.db import Error
 from django.urls import reverse
 
 from rollback.domain.errors import without_rows
+from rollback.domain.standing import Facts
 from rollback.public.status import kept, shown
+from rollback.public.status.saying import whole
 
 # Laid beside the pages, so that nothing of them is asked of the school.
 BESIDE = ("enrollment/school.css", "rollback/status.css", "enrollment/logo.svg")
@@ -41,14 +43,14 @@ def answer(folder: Path) -> Iterator[str]:
     yield f"{len(texts)} files in {folder}, as of {found.as_of:%Y-%m-%d %H:%M:%S} UTC; begin with index.html."
 
 
-def _texts(found: kept.facts.Facts) -> dict[str, str]:
+def _texts(found: Facts) -> dict[str, str]:
     texts = shown.texts(found, links=_links_beside())
     return texts | {"index.html": texts[shown.page_name(settings.LANGUAGE_CODE)]}
 
 
 def _links_beside() -> shown.Links:
     return shown.Links(
-        home=shown.whole(reverse("enrollment:catalog")),
+        home=whole(reverse("enrollment:catalog")),
         page=shown.page_name("{language}"),
         rss=shown.feed_name("rss", "{language}"),
         atom=shown.feed_name("atom", "{language}"),

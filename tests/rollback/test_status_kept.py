@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
@@ -136,7 +137,7 @@ def test_the_command_says_where_it_may_not_write(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("flag_rows")
 def test_a_clock_that_was_wrong_is_no_page_of_tomorrow() -> None:
     kept.look(by="a test")
-    file = kept.settings.STATUS_DIR / "index.json"
+    file = settings.STATUS_DIR / "index.json"
     ahead = file.stat().st_mtime + 86_400
     os.utime(file, (ahead, ahead))
     kept.forget()

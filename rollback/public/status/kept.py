@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from rollback.database.base import answers_expected
 from rollback.domain.errors import without_rows
+from rollback.domain.standing import Facts
 from rollback.limits import limited
 from rollback.public.status import days, facts, shown
 
@@ -137,7 +138,7 @@ def _make(*, storing: bool) -> None:
         days.store(past.new)
 
 
-def read_facts() -> tuple[facts.Facts, days.Past]:
+def read_facts() -> tuple[Facts, days.Past]:
     deadline = time.monotonic() + PATIENCE
     with (
         answers_expected(lambda _since: time.monotonic() > deadline),
