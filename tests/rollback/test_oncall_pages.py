@@ -61,6 +61,8 @@ def test_with_one_press_and_no_login(client: Client, incident: Incident, mira: U
     page = client.get(link(mira)).content.decode()
     assert "Calendar: errors" in page
     assert "2: a feature is off" in page
+    # Nothing on it passes the key on.
+    assert link(mira).split("/")[-2] not in page
     response = client.post(link(mira))
     assert (response.status_code, response["Location"]) == (303, link(mira))
     incident.refresh_from_db()
