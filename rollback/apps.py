@@ -19,8 +19,9 @@ class RollbackConfig(AppConfig):
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
         from rollback.doors.context import actions_for, links_for
-        from rollback.doors.ground import DraftKeeper
+        from rollback.doors.ground import DraftKeeper, wording
         from rollback.personal import CONTRIBUTORS
+        from rollback.public import board as notices
         from rollback.rehearsing import surroundings
 
         # First: nothing of a rehearsal's process may come to the school's own database.
@@ -32,12 +33,15 @@ class RollbackConfig(AppConfig):
         sockets.plug_keeper(DraftKeeper())
         sockets.plug_links(links_for)
         sockets.plug_actions(actions_for)
+        sockets.plug_wording(wording)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)
         personal.plug_reaching(keeping.within_reach)
         registry.plug_away(keeping.is_away)
         for chart in CHARTS:
             drawing.add(chart)
+        if notices.board.look not in switchboard.also_read:
+            switchboard.also_read.append(notices.board.look)
         if sessions.write not in watch.also_write:
             watch.also_write.append(sessions.write)
         # When beat or its worker is gone, whoever writes samples evaluates as well.

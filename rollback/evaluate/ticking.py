@@ -14,18 +14,21 @@ from django.db import Error, connection
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
-from rollback import aftermath, incidents, oncall, plans, triggers
+from rollback import aftermath, briefing, incidents, oncall, plans, triggers
 from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
 from rollback.domain.verdicts import Facts, facts_of
+from rollback.evaluate import urgent
 from rollback.evaluate.acting import Deed, act, actor_of
 from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
 from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
 from rollback.oncall import pinging
+from rollback.public import first
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -123,9 +126,15 @@ def _follow_up_elsewhere(*, by: str) -> None:
 
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
-    # Before what may take minutes; while that takes them, the worker's own task calls people.
+    # Before what may take minutes: the public's first word has its time, and so has who is called; while that
+    # takes them, the worker's own task calls people.
+    _on_its_own(first.look, by=by)
     _on_its_own(oncall.look, by=by)
+    _on_its_own(urgent.send_elsewhere, by=by)
     _on_its_own(aftermath.look, by=by)
+    # After the counting: the page says whom it concerns.
+    _on_its_own(briefing.look, by=by)
+    _on_its_own(kept.look, by=by)
 
 
 def _after_fork() -> None:

@@ -3,12 +3,14 @@
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from rollback.domain.sendings import BY_ITSELF, not_by_itself
 from rollback.models.incidents import Incident
 from rollback.models.words import Sending
 
@@ -129,6 +131,14 @@ class OnCallPolicy(models.Model):
 
     def __str__(self) -> str:
         return str(_("On-call policy"))
+
+    def clean(self) -> None:
+        """Only letters that there are, and that may."""
+        unknown = not_by_itself(self.by_itself)
+        if unknown:
+            words = _("Not a letter that goes out by itself: %(letters)s. There are: %(known)s.")
+            facts = {"letters": ", ".join(unknown), "known": ", ".join(BY_ITSELF)}
+            raise ValidationError({"by_itself": words % facts})
 
 
 class Page(models.Model):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from enrollment.models import User
 from enrollment.queries.people import language_of, zone_of
-from rollback import outbox, registry
+from rollback import outbox, runbooks
 from rollback.audit import Actor
 from rollback.domain.letters import LetterKey
 from rollback.models import (
@@ -119,14 +119,9 @@ def _of_incident(incident: Incident) -> dict[str, str]:
 
 
 def runbook_of(incident: Incident) -> str:
-    """Where the first of its features says where to read on; empty where that is a file."""
+    """Of the first feature that it is about; else where all of them are listed."""
     opening = incident.events.filter(kind=IncidentEvent.Kind.OPENED).first()
-    for flag in opening.payload["flags"] if opening else ():
-        feature = registry.get(flag)
-        runbook = str(getattr(feature, "runbook", "") or "")
-        if runbook.startswith("https://"):
-            return runbook
-    return ""
+    return runbooks.address_of(opening.payload["flags"] if opening else ())
 
 
 def began_at(page: Page) -> datetime:
