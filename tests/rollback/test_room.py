@@ -302,7 +302,7 @@ def test_what_has_not_changed_is_not_sent_again(office: Client) -> None:
         ("rollback_plan", "plans"),
         ("rollback_process", "processes"),
         ("rollback_flagchange", "what has happened"),
-        ("rollback_incident", "incidents"),
+        ("rollback_incident", "incidents, what the public was told"),
         ("rollback_flag", "what is on"),
     ],
 )
