@@ -10,7 +10,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.util import Finalize
@@ -39,6 +39,8 @@ STALE = 5.0
 PATIENCE = 2.0  # how long the first question in a process waits for the first reading
 RETRY = 0.25
 HUNG = 3.0  # longer than the server would let a reading take
+# Read by the same thread, on the same connection, after the flags. They raise nothing.
+also_read: list[Callable[[psycopg.Connection[Any]], None]] = []
 VISITOR_COOKIE = "visitor"
 VISITOR_SALT = "rollback.visitor"
 
@@ -238,6 +240,8 @@ class Switchboard:
             with answers_expected(_hangs):
                 acknowledger.say(connection, version=version, reached_at=reached_at)
                 trips.tell(connection, acknowledger.who)
+                for each in also_read:
+                    each(connection)
             for _ in connection.notifies(timeout=POLL, stop_after=1):
                 pass
         if acknowledger.is_listed:

@@ -15,8 +15,8 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
 from enrollment.admin.reading import ReadOnlyAdmin
-from rollback import affected, incidents, runner
-from rollback.console import processes, story
+from rollback import affected, incidents, runner, sendings
+from rollback.console import processes, publishing, story
 from rollback.console.forms import ResolveForm
 from rollback.console.incident_forms import (
     AcknowledgeForm,
@@ -61,6 +61,7 @@ class IncidentSteps(ReadOnlyAdmin):
             "take-away": self.take_away,
             "resolve": self.resolve,
             "review": self.review,
+            "publish": self.publish,
             "print": self.print_view,
             "export": self.export_view,
         }
@@ -97,6 +98,11 @@ class IncidentSteps(ReadOnlyAdmin):
         yield Button(words=_("Export as Markdown"), href=_page("export", incident))
 
     def _steps(self, request: HttpRequest, incident: Incident) -> Iterator[tuple[str, str]]:
+        yield from self._work(request, incident)
+        if publishing.may_publish(request):
+            yield "publish", _("Tell the public")
+
+    def _work(self, request: HttpRequest, incident: Incident) -> Iterator[tuple[str, str]]:
         if not self.may_work(request):
             return
         if not incident.is_open:
@@ -249,11 +255,14 @@ class IncidentSteps(ReadOnlyAdmin):
     def resolve(self, request: HttpRequest, object_id: str) -> HttpResponse:
         incident = self.found(request, object_id, to_work=True)
 
-        def do(answers: dict[str, Any]) -> None:
-            resolved = incidents.resolve(
+        def do(answers: dict[str, Any]) -> str | None:
+            resolved = sendings.resolve(
                 incident=incident.pk, actor=_actor(request), reason=answers["reason"]
             )
             affected.refresh(resolved)
+            # Whoever has heard of it is to hear that it is over.
+            was_said = publishing.may_publish(request) and incident.public_updates.exists()
+            return _page("publish", incident) if was_said else None
 
         return self._ask_about(
             request,
@@ -268,6 +277,13 @@ class IncidentSteps(ReadOnlyAdmin):
             do=do,
             done=_("The incident is resolved."),
         )
+
+    def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not publishing.may_publish(request):
+            raise PermissionDenied
+        incident = self.found(request, object_id)
+        base = {**self.admin_site.each_context(request), "opts": self.opts}
+        return publishing.page(request, incident, base=base)
 
     def review(self, request: HttpRequest, object_id: str) -> HttpResponse:
         incident = self.found(request, object_id, to_work=True)

@@ -122,7 +122,13 @@ def _made(letter: Letter, language: str, form: LetterForm) -> tuple[words.Render
         incident=form.cleaned_data.get("incident"),
         person=form.cleaned_data.get("person_found"),
     )
-    return _made_of(words.Words(**typed), letter, language, filled)
+    these = words.Words(subject=typed["subject"], text=typed["text"], html=typed["html"])
+    return _made_of(
+        these,
+        letter,
+        language,
+        filled,
+    )
 
 
 def _made_of(

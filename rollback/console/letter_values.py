@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 from enrollment.models import User
 from enrollment.queries.people import zone_of
 from rollback import words
-from rollback.console.incidents import STATES
+from rollback.briefing import STATES
 from rollback.domain.letters import Audience, Letter
 from rollback.models import AffectedPerson, Incident, Notification, Sending
 from rollback.outbox import values

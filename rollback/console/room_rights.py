@@ -16,6 +16,7 @@ class May:
     see_incidents: bool
     see_changes: bool
     see_phases: bool
+    publish: bool
 
     @classmethod
     def of(cls, request: HttpRequest) -> "May":
@@ -26,6 +27,7 @@ class May:
             see_incidents=has("rollback.view_incident"),
             see_changes=has("rollback.view_flagchange"),
             see_phases=has("rollback.view_phaserun"),
+            publish=has("rollback.add_publicupdate"),
         )
 
 

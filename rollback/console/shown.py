@@ -1,6 +1,6 @@
 """What was read, as the console's templates show it: rows of plain values, each in words."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from rollback import exposure
-from rollback.console import words
+from rollback import exposure, runbooks
+from rollback.console import cadence, words
 from rollback.console.readings import NEWEST, Readings
 from rollback.domain.advice import RECOVERY
 from rollback.domain.incidents import IncidentState
@@ -69,6 +69,7 @@ def features(found: Readings) -> list[dict[str, Any]] | None:
                 "on": on.get(flag.name),
                 "users": users,
                 "incident": held.get(flag.name),
+                "runbook": runbooks.url_of(flag.name),
                 "is_killed": flag.is_killed,
                 "is_archived": key == "archived",
                 "can_raise": flag.name not in held
@@ -115,6 +116,7 @@ def _incident(incident: Incident, now: datetime) -> dict[str, Any]:
         "opened": clock(incident.opened_at),
         "opened_by": incident.opened_by_name,
         "features": titles(flags),
+        "runbooks": [(exposure.title(flag), runbooks.url_of(flag)) for flag in flags],
         "acknowledged": _acknowledged(incident),
         "is_acknowledged": incident.acknowledged_at is not None,
         "is_not_the_feature": incident.is_not_the_feature,
@@ -124,6 +126,12 @@ def _incident(incident: Incident, now: datetime) -> dict[str, Any]:
         "spent": min(100, max(0, round(100 * (lasted / RECOVERY)))) if flags else None,
         "url": reverse("admin:rollback_incident_change", args=[incident.pk]),
     }
+
+
+def public_words(found: Readings, *, may_publish: bool) -> list[Mapping[str, Any]]:
+    return [
+        cadence.shown(word, now=found.now, may_publish=may_publish) for word in found.words or ()
+    ]
 
 
 def state_words(incident: Incident) -> str:

@@ -20,6 +20,8 @@ class LetterKey(StrEnum):
     NEXT_STEPS = "next_steps"
     PAGE = "page"
     PAGE_TEST = "page_test"
+    TEST_UNANSWERED = "test_unanswered"
+    PAGE_SILENT = "page_silent"
     HAND_OVER = "hand_over"
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"

@@ -97,6 +97,14 @@ NEXT = Variable(
     meaning=_("what happens next, in a sentence"),
     sample=_("Verification runs again in two minutes."),
 )
+# Whoever is on the list has no login and has not asked for it.
+ON_THE_LIST = Variable(
+    name="on_the_list",
+    meaning=_("who put the reader on the list, and how they come off it"),
+    sample=_(
+        "Marta Rossi put you on the management's list on 3 January 2030. Answer this mail to be taken off it."
+    ),
+)
 STAFF = (
     SCHOOL,
     NUMBER,
@@ -110,6 +118,7 @@ STAFF = (
     NEXT,
     CONSOLE,
     STATUS,
+    ON_THE_LIST,
 )
 RUNBOOK = Variable(
     name="runbook_link",

@@ -14,6 +14,7 @@ from rollback.domain.letter_variables import (
     OPEN,
     PREVIOUS,
     SCHOOL,
+    SINCE,
     STAFF,
     UNTIL,
 )
@@ -48,9 +49,10 @@ LETTERS_TO_STAFF = (
             _("To the incident:\n{{ console_link }}"),
             # Translators: status_link is an address.
             _("What the public reads: {{ status_link }}"),
+            "{{ on_the_list }}",
         ),
         variables=STAFF,
-        required=("state", "since", "who", "next_step"),
+        required=("state", "since", "who", "next_step", "on_the_list"),
         states=tuple(State),
     ),
     Letter(
@@ -71,9 +73,10 @@ LETTERS_TO_STAFF = (
             _("What is to be done:\n{{ actions }}"),
             # Translators: console_link is an address; the words before it become a button.
             _("To the whole report:\n{{ console_link }}"),
+            "{{ on_the_list }}",
         ),
         variables=(*STAFF, CAUSE, LESSONS_LEARNED, ACTIONS),
-        required=("cause", "actions"),
+        required=("cause", "actions", "on_the_list"),
         states=(State.REVIEWED,),
     ),
     Letter(
@@ -127,6 +130,52 @@ LETTERS_TO_STAFF = (
         ),
         variables=(SCHOOL, NAME, ESCALATES, ACKNOWLEDGE),
         required=("acknowledge_link",),
+    ),
+    Letter(
+        key=LetterKey.TEST_UNANSWERED,
+        title=_("Weekly test page, unanswered"),
+        about=_("To everybody on call, when nobody has answered the weekly test within a day."),
+        audience=Audience.STAFF,
+        subject=_("On call: nobody has answered the weekly test"),
+        paragraphs=(
+            # Translators: name is the person's name.
+            _("Hello {{ name }},"),
+            # Translators: since is an hour or a date with an hour.
+            _(
+                "nobody has answered the weekly test page of {{ since }}. In an emergency nobody would have "
+                "come. Please find out why, and say that this one has arrived."
+            ),
+            # Translators: acknowledge_link is an address; the words before it become a button.
+            _("It has arrived:\n{{ acknowledge_link }}"),
+        ),
+        variables=(SCHOOL, NAME, SINCE, ACKNOWLEDGE),
+        required=("acknowledge_link",),
+    ),
+    Letter(
+        key=LetterKey.PAGE_SILENT,
+        title=_("On-call page: the watch is silent"),
+        about=_("To whoever is on call, when nobody judges any more how the school fares."),
+        audience=Audience.STAFF,
+        subject=_("On call: the watch is silent"),
+        paragraphs=(
+            # Translators: name is the person's name.
+            _("Hello {{ name }},"),
+            # Translators: since is an hour or a date with an hour.
+            _(
+                "nobody judges how the school fares; this was noticed at {{ since }}. Until somebody does, "
+                "nothing is switched off by itself, whatever breaks."
+            ),
+            # Translators: acknowledge_link is an address; the words before it become a button.
+            _("I am at it:\n{{ acknowledge_link }}"),
+            # Translators: escalates is an hour or a date with an hour.
+            _(
+                "{% if escalates %}If nobody says so by {{ escalates }}, the next one is called.{% endif %}"
+            ),
+            # Translators: console_link is an address.
+            _("Look whether the workers and beat are running. The console: {{ console_link }}"),
+        ),
+        variables=(SCHOOL, NAME, SINCE, ESCALATES, ACKNOWLEDGE, CONSOLE),
+        required=("acknowledge_link", "console_link"),
     ),
     Letter(
         key=LetterKey.HAND_OVER,

@@ -79,11 +79,16 @@ class Features:
     def nav(self) -> list[Link]:
         return [*_links(self._on, self._request.user), *self._drafts]
 
+    @cached_property
+    def has_drafts(self) -> bool:
+        """One query, and only for students."""
+        student = student_of(self._request.user)
+        return student is not None and shelf.has_any(student)
+
     @property
     def _drafts(self) -> list[Link]:
-        """Of no feature, so it is there whatever is off; one query, and only for students."""
-        student = student_of(self._request.user)
-        if student is None or not shelf.has_any(student):
+        """Of no feature, so it is there whatever is off."""
+        if not self.has_drafts:
             return []
         return [Link(label=_("Unfinished"), url=reverse("drafts:unfinished"))]
 

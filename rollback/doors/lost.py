@@ -22,6 +22,7 @@ from enrollment.api import problems
 from rollback import trips
 from rollback.database.base import answers_expected, is_lost
 from rollback.domain.errors import without_rows
+from rollback.doors import banner
 from rollback.doors.addresses import shown_path
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,7 @@ def _page(request: HttpRequest) -> HttpResponse:
         "is_in_browser": bool(fields and dict(fields).get("save_page")),
         "action": request.get_full_path(),
         "back": _page_before(request) if was_sent else request.get_full_path(),
+        "notices": banner.for_everybody(),
     }
     return HttpResponse(render_to_string("lost.html", told), status=HTTPStatus.SERVICE_UNAVAILABLE)
 

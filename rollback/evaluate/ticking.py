@@ -14,17 +14,21 @@ from django.db import Error, connection
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
-from rollback import aftermath, incidents, plans, triggers
+from rollback import aftermath, briefing, incidents, oncall, plans, triggers
 from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
 from rollback.domain.verdicts import Facts, facts_of
+from rollback.evaluate import urgent
 from rollback.evaluate.acting import Deed, act, actor_of
 from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
 from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
+from rollback.oncall import pinging
+from rollback.public import first
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +48,7 @@ def tick(*, by: str) -> bool:
     """by: who evaluates. :returns: False where somebody else is at it"""
     has_evaluated = _tick(by=by, only_if_stale=False)
     if has_evaluated:
+        pinging.soon()
         _follow_up(by=by)
     return has_evaluated
 
@@ -56,6 +61,7 @@ def take_over() -> None:
     try:
         by = _this_process()
         if _is_stale() and _tick(by=by, only_if_stale=True):
+            pinging.soon()
             _follow_up_elsewhere(by=by)
     except Error as error:  # the database is away: so is everything there is to judge
         log.warning("evaluate.no_database", error=without_rows(error))
@@ -120,7 +126,15 @@ def _follow_up_elsewhere(*, by: str) -> None:
 
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
+    # Before what may take minutes: the public's first word has its time, and so has who is called; while that
+    # takes them, the worker's own task calls people.
+    _on_its_own(first.look, by=by)
+    _on_its_own(oncall.look, by=by)
+    _on_its_own(urgent.send_elsewhere, by=by)
     _on_its_own(aftermath.look, by=by)
+    # After the counting: the page says whom it concerns.
+    _on_its_own(briefing.look, by=by)
+    _on_its_own(kept.look, by=by)
 
 
 def _after_fork() -> None:

@@ -1,1 +1,1 @@
-"""What everybody may read."""
+"""What everybody may read: updates of incidents, planned work, and the banner on every page."""

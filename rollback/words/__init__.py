@@ -2,6 +2,7 @@
 
 from rollback.words.checking import WordsRefused, check
 from rollback.words.grammar import normal
+from rollback.words.plain import plain
 from rollback.words.rendering import (
     Gap,
     Rendered,
@@ -24,6 +25,7 @@ __all__ = [
     "check",
     "house_words",
     "normal",
+    "plain",
     "render",
     "render_words",
     "samples_of",

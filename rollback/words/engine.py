@@ -19,6 +19,7 @@ PLAIN = LetterEngine(autoescape=False)
 MARKUP = LetterEngine(autoescape=True)
 
 
+# A letter to ten thousand people is read once.
 @lru_cache(maxsize=500)
 def compiled(text: str, *, markup: bool = False) -> Template:
     """Of what `grammar` finds no fault with.

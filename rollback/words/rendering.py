@@ -73,16 +73,18 @@ def samples_of(letter: Letter, language: str) -> dict[str, str]:
         return {variable.name: gettext(variable.sample) for variable in letter.variables}
 
 
-def render(key: str, *, language: str, values: Mapping[str, str]) -> Rendered:
-    """values: all of the letter's variables.
+def render(key: str, *, language: str, values: Mapping[str, str], off_url: str = "") -> Rendered:
+    """values: all of the letter's variables. off_url: where its reader says that no more are wanted.
 
     :raises Gap: where one is missing, or empty and may not be
     """
-    return render_words(words_of(key, language), BY_KEY[key], language=language, values=values)
+    return render_words(
+        words_of(key, language), BY_KEY[key], language=language, values=values, off_url=off_url
+    )
 
 
 def render_words(
-    words: Words, letter: Letter, *, language: str, values: Mapping[str, str]
+    words: Words, letter: Letter, *, language: str, values: Mapping[str, str], off_url: str = ""
 ) -> Rendered:
     """:raises Gap:"""
     given = _given(letter, values)
@@ -94,11 +96,13 @@ def render_words(
             if words.html.strip()
             else paper.as_html(body)
         )
-        text, html = _framed(letter, subject, body, inner)
+        text, html = _framed(letter, subject, body, inner, off_url)
     return Rendered(subject=subject, text=text, html=html, version=words.version, body=body)
 
 
-def _framed(letter: Letter, subject: str, body: str, inner: SafeString) -> tuple[str, str]:
+def _framed(
+    letter: Letter, subject: str, body: str, inner: SafeString, off_url: str
+) -> tuple[str, str]:
     """A mail's text and HTML; the public reads on a page that has its own frame."""
     if letter.audience == Audience.PUBLIC:
         return body, inner
@@ -106,6 +110,7 @@ def _framed(letter: Letter, subject: str, body: str, inner: SafeString) -> tuple
         "subject": subject,
         "text": body,
         "inner": inner,
+        "off_url": off_url,
         "preheader": paper.preheader(body),
         "is_staff": letter.audience == Audience.STAFF,
     }
