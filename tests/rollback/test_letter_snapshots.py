@@ -110,6 +110,8 @@ def variants(
                     if one.may_be_empty and kind == "full"
                 }
                 values = {**found.values, **full, **empty}
+                if "figures" in values:  # minutes by the database's clock
+                    values["figures"] = filling(letter, language=language).values["figures"]
                 made = render_words(
                     house_words(letter, language), letter, language=language, values=values
                 )
