@@ -92,7 +92,7 @@ def _taken_away(admin: Person) -> int:
     admin.page.get_by_label(MASTER, exact=True).check()
     admin.field("Take them away now, for everybody").check()
     admin.field("What was seen").fill("Two students for one lesson, three times.")
-    admin.button("Open an incident", within="main").click()
+    admin.button("Open an incident", within="#main").click()
     expect(admin.page.get_by_text("The incident is open.")).to_be_visible()
     found = re.search(r"/incident/(\d+)/change/", admin.path())
     assert found, admin.path()
@@ -171,7 +171,7 @@ def _the_mail_leads_back_to_what_was_typed(
 def _resolved(admin: Person, number: int) -> None:
     admin.go(f"/admin/rollback/incident/{number}/resolve/")
     admin.field("How it was resolved").fill("Held twice; the guard is mended.")
-    admin.button("Resolve", within="main").click()
+    admin.button("Resolve", within="#main").click()
     expect(admin.page.get_by_text("The incident is resolved.")).to_be_visible()
 
 
