@@ -2,13 +2,14 @@
 
 from rollback.briefing.facts import Facts, gather
 from rollback.briefing.mailing import listed, look, mail_now, send_test
-from rollback.briefing.wording import STATES, Page, page
+from rollback.briefing.wording import STATES, Page, letter_values, page
 
 __all__ = [
     "STATES",
     "Facts",
     "Page",
     "gather",
+    "letter_values",
     "listed",
     "look",
     "mail_now",

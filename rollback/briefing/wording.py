@@ -68,7 +68,7 @@ def page(facts: Facts) -> Page:
     )
 
 
-def letter_values(page: Page, *, to: Stakeholder | None) -> dict[str, str]:
+def letter_values(page: Page, *, to: Stakeholder | None = None) -> dict[str, str]:
     """All that the two letters to the management may name. to: None: a preview for nobody."""
     return {
         "incident": str(page.number),

@@ -8,11 +8,13 @@ from django.utils.translation import gettext, ngettext
 
 from enrollment.models import User
 from enrollment.queries.people import zone_of
-from rollback import words
+from rollback import briefing, words
 from rollback.briefing import STATES
-from rollback.domain.letters import Audience, Letter
+from rollback.domain.letters import Audience, Letter, LetterKey
 from rollback.models import AffectedPerson, Incident, Notification, Sending
 from rollback.outbox import values
+
+TO_THE_MANAGEMENT = frozenset({LetterKey.BRIEFING, LetterKey.NEXT_STEPS})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +35,7 @@ def filling(
         if incident is not None and person is not None:
             real |= _of_person(letter, incident, person, language)
         elif incident is not None:
-            real |= _of_incident(incident)
+            real |= _of_incident(letter, incident)
     known = {name: value for name, value in real.items() if name in samples}
     return Filling(
         values={**samples, **known}, samples=tuple(name for name in samples if name not in known)
@@ -45,12 +47,15 @@ def _of_person(
 ) -> Mapping[str, str]:
     """As the outbox would fill it in now; nothing of it is kept."""
     if letter.audience != Audience.PEOPLE:
-        return _of_incident(incident, zone=zone_of(person))
+        return _of_incident(letter, incident, zone=zone_of(person))
     sending = Sending(incident=incident, letter=letter.key)
     return values.of(Notification(sending=sending, user=person), language=language)
 
 
-def _of_incident(incident: Incident, *, zone: str = "") -> Mapping[str, str]:
+def _of_incident(letter: Letter, incident: Incident, *, zone: str = "") -> Mapping[str, str]:
+    if letter.key in TO_THE_MANAGEMENT:
+        page = briefing.page(briefing.gather(incident, now=timezone.now()))
+        return {name: value for name, value in briefing.letter_values(page).items() if value}
     concerned = AffectedPerson.objects.filter(incident=incident).count()
     facts = {
         "incident": str(incident.pk),

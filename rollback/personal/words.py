@@ -31,6 +31,7 @@ BY_NAME: tuple[tuple[type[Model], str], ...] = (
     (PublicUpdate, "published_by_name"),
     (Banner, "written_by_name"),
     (Maintenance, "planned_by_name"),
+    (Stakeholder, "added_by_name"),
 )
 
 
@@ -126,6 +127,12 @@ def export_publishing(*, user: User) -> Mapping[str, Any]:
             Maintenance.objects.filter(_by(Maintenance, user))
             .order_by("pk")
             .values("headings", "texts", "starts_at", "ends_at")
+        ),
+        # Whom, is another person's.
+        "stakeholders_added_at": list(
+            Stakeholder.objects.filter(_by(Stakeholder, user))
+            .order_by("added_at", "pk")
+            .values_list("added_at", flat=True)
         ),
     }
 

@@ -223,6 +223,9 @@ def fill_staff(user: User, *, now: datetime) -> None:
         published_by_name=name,
     )
     when: dict[str, Any] = {"starts_at": now, "ends_at": now + day}
+    Stakeholder.objects.create(
+        name="Head", email="head@school.example", language="en", added_by_name=name
+    )
     Banner.objects.create(texts={"en": "Hello"}, written_by_name=name, **when)
     Maintenance.objects.create(
         headings={"en": "Work"},

@@ -65,6 +65,8 @@ def test_a_colleagues_copy(client: Client, staff: User, now: datetime) -> None:
     assert [len(copy["on_call"][key]) for key in ("shifts", "called", "acknowledged")] == [1, 1, 1]
     keys = ("sendings", "letters_saved", "public_updates", "banners", "maintenance")
     assert [len(copy["published"][key]) for key in keys] == [1] * 5
+    assert len(copy["published"]["stakeholders_added_at"]) == 1
+    assert "head@" not in json.dumps(copy)
     assert copy["published"]["banners"][0]["texts"] == {"en": "Hello"}
     text = client.get("/my/data/").content.decode()
     assert "When you are on call" in text
