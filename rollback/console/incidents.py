@@ -118,4 +118,6 @@ def _word(request: HttpRequest, incident: Incident) -> Mapping[str, Any] | None:
     """When the public has to hear of it next."""
     due = cadence.due_of(incident)
     may = publishing.may_publish(request)
-    return due and cadence.shown(due, now=timezone.now(), may_publish=may, ahead=True)
+    if due is None:
+        return None
+    return cadence.shown(due, now=timezone.now(), may_publish=may, ahead=True)
