@@ -1,6 +1,7 @@
 """Signing up: who does it by themselves becomes a student. Teachers and staff are entered by the office."""
 
 import zoneinfo
+from contextlib import suppress
 from functools import cache
 from itertools import groupby
 from typing import Any
@@ -11,7 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.forms.utils import flatatt
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
@@ -20,6 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from config.context import school_name
 from enrollment.models import Student, User
 from enrollment.models.people import validate_address
+from enrollment.operations.people import UnknownLanguage, choose_language
+from enrollment.queries.people import language_of
 
 # Leaves out what is no place (Etc, SystemV) and what has a better name (US/Pacific). Old names such as
 # Asia/Calcutta stay: browsers still report them.
@@ -122,9 +126,21 @@ class SchoolAccounts(DefaultAccountAdapter):
         """A user who signs up is a student, or nothing was written at all."""
         saved: User = super().save_user(request, user, form, commit=commit)
         if commit:
+            _choose(saved, get_language())
             Student.objects.create(user=saved, zone=form.cleaned_data["zone"])
             saved.groups.add(Group.objects.get_or_create(name="student")[0])
         return saved
+
+    def post_login(self, request: HttpRequest, user: User, **how: Any) -> HttpResponse:
+        """On a new device, pages are in the language that somebody has chosen before. Whoever has not,
+        and chose one here before they logged in, has chosen it now.
+        """
+        response: HttpResponse = super().post_login(request, user, **how)
+        if not user.language:
+            _choose(user, request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME))
+        elif user.language in dict(settings.LANGUAGES):
+            remember_language(response, user.language)
+        return response
 
     def clean_email(self, email: str) -> str:
         address: str = super().clean_email(email)
@@ -136,4 +152,27 @@ class SchoolAccounts(DefaultAccountAdapter):
         return str(subject)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        super().send_mail(template_prefix, email, {"school_name": school_name(), **context})
+        """In the language of whom it is to. Who has chosen none, or is nobody yet, is at this page."""
+        user = context.get("user") or User.objects.filter(email__iexact=email).first()
+        here = get_language()
+        with translation.override(language_of(user, instead=here) if user else here):
+            super().send_mail(template_prefix, email, {"school_name": school_name(), **context})
+
+
+def _choose(user: User, language: str | None) -> None:
+    with suppress(UnknownLanguage):
+        choose_language(user=user, language=language or "")
+
+
+def remember_language(response: HttpResponse, language: str) -> None:
+    """In this browser, as Django's own view does it."""
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        path=settings.LANGUAGE_COOKIE_PATH,
+        domain=settings.LANGUAGE_COOKIE_DOMAIN,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )

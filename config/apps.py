@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
@@ -10,9 +11,11 @@ class SitePlanConfig(AppConfig):
 
     def ready(self) -> None:
         # Loads the Celery application, and registers a check.
-        from config import celery, features, roles, zones  # noqa: F401
+        from config import celery, features, providers, roles, zones  # noqa: F401
 
         features.plug_sockets()
+        if settings.EMAIL_PROVIDER:
+            providers.listen()
         post_migrate.connect(roles.give_permissions, sender=self)
 
 

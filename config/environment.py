@@ -90,6 +90,20 @@ def redis_address(env: environ.Env, name: str) -> str:
     return value
 
 
+def ping_address(env: environ.Env, name: str, *, https_only: bool) -> str:
+    """Empty where none is set."""
+    value = text(env, name, "")
+    parts = urlsplit(value)
+    schemes = ("https",) if https_only else ("https", "http")
+    if value and not (parts.scheme in schemes and parts.hostname and not parts.username):
+        # Not the address itself: whoever knows it can pretend that all is well.
+        raise ImproperlyConfigured(
+            f"{name} is no address that can be asked for; set it to one like "
+            "https://hc-ping.com/your-check, or leave it empty."
+        )
+    return value
+
+
 def metrics_token(env: environ.Env, name: str) -> str:
     """Empty where none is set."""
     value = text(env, name, "")

@@ -67,6 +67,7 @@ def _who_waits(user: Any) -> bool:
 FEATURES = (
     Feature(
         name="scheduling",
+        runbook="scheduling",
         flag=MASTER,
         title=_("Teacher scheduling"),
         phases=(3, 2),
@@ -86,6 +87,7 @@ FEATURES = (
     ),
     Feature(
         name="calendar",
+        runbook="calendar",
         flag=CALENDAR,
         title=_("Calendar"),
         master=MASTER,
@@ -112,6 +114,7 @@ FEATURES = (
     ),
     Feature(
         name="availability",
+        runbook="availability",
         flag=AVAILABILITY,
         title=_("Availability API"),
         master=MASTER,
@@ -121,6 +124,7 @@ FEATURES = (
     ),
     Feature(
         name="holidays",
+        runbook="holidays",
         flag=HOLIDAYS,
         title=_("Holidays"),
         master=MASTER,

@@ -56,8 +56,16 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "change_banner"),
         ("rollback", "delete_banner"),
         ("rollback", "view_affectedperson"),
+        # What is written to them: to release it, pause and stop it, write again.
+        ("rollback", "send"),
         ("rollback", "view_incidentaction"),
         ("rollback", "change_incidentaction"),
+        # Who gets the briefings; to mail one, or anything else about an incident, is to send.
+        ("rollback", "view_stakeholder"),
+        ("rollback", "add_stakeholder"),
+        ("rollback", "change_stakeholder"),
+        ("rollback", "delete_stakeholder"),
+        ("rollback", "send"),
         # The phases: to ask for one takes the right to change flags, to approve one is not for all.
         ("rollback", "view_phaserun"),
         ("rollback", "view_ledgerentry"),
@@ -65,9 +73,21 @@ ROLES: dict[str, set[tuple[str, str]]] = {
         ("rollback", "view_backup"),
         ("rollback", "view_rehearsal"),
         ("rollback", "view_schemachange"),
+        # Who is called, and who was; each may hand over their own shift.
+        ("rollback", "view_oncallshift"),
+        ("rollback", "view_page"),
+        ("rollback", "view_oncallpolicy"),
+        # What the school writes to people; each version says who has saved it.
+        ("rollback", "view_messagetemplate"),
+        ("rollback", "change_messagetemplate"),
         ("rollback", "view_enrollmentdraft"),
         # For those set aside because they could not be read: give back, or delete.
         ("rollback", "change_enrollmentdraft"),
+        # What was given up is sent again; an address is written to again by taking it off the list.
+        ("rollback", "view_notification"),
+        ("rollback", "change_notification"),
+        ("rollback", "view_deafaddress"),
+        ("rollback", "delete_deafaddress"),
         # Where holidays come from. To import is to add an import; to take one back is to change it.
         ("holidays", "view_holidaysource"),
         ("holidays", "change_holidaysource"),
@@ -103,6 +123,15 @@ ROLES["admin"] = (
         ("rollback", "raise_flag"),
         # The second person that archiving tables needs.
         ("rollback", "approve_phase"),
+        # Who is called when, where pages go besides, and how patient the school is.
+        ("rollback", "add_oncallshift"),
+        ("rollback", "change_oncallshift"),
+        ("rollback", "delete_oncallshift"),
+        ("rollback", "view_channel"),
+        ("rollback", "add_channel"),
+        ("rollback", "change_channel"),
+        ("rollback", "delete_channel"),
+        ("rollback", "change_oncallpolicy"),
         # When a feature is taken away by itself.
         ("rollback", "change_trigger"),
         # Which groups a person is in is chosen in a list that asks for this one.

@@ -17,9 +17,10 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
-from config import environment
+from config import environment, providers
 from config.local import database as embedded
 from config.local import place
+from config.logged import without_rows
 from enrollment.api.words import ABOUT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -47,6 +48,10 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 # Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
 METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
 METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
+# Whether programs elsewhere are told anything; a copy of the school must not call the real one's people.
+OUTWARD_REQUESTS = environment.boolean(env, "OUTWARD_REQUESTS", default=True)
+# Asked for each minute by whoever judges the triggers: a service outside misses it when nobody does.
+HEARTBEAT_URL = environment.ping_address(env, "HEARTBEAT_URL", https_only=PRODUCTION)
 
 # ---------------------------------------------------------------- database, queue, mail
 DATABASE_URL = environment.text(env, "DATABASE_URL", "") or embedded.url(VAR / "postgres")
@@ -106,6 +111,23 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 9.0},
     },
+    # As above: the rows wait, not the tasks.
+    "send-notifications": {
+        "task": "rollback.tasks.send_notifications",
+        "schedule": 10.0,
+        "options": {"expires": 9.0},
+    },
+    "call-on-call": {
+        "task": "rollback.tasks.call_on_call",
+        "schedule": 15.0,
+        "options": {"expires": 14.0},
+    },
+    # Whoever asks makes it as well; so it is young where nobody asks.
+    "make-status": {
+        "task": "rollback.tasks.make_status",
+        "schedule": 30.0,
+        "options": {"expires": 29.0},
+    },
     "delete-old-judgments": {
         "task": "rollback.tasks.delete_old_judgments",
         "schedule": crontab(minute="50", hour="3"),
@@ -161,6 +183,13 @@ CELERY_BEAT_SCHEDULE = {
 EMAIL_URL = environment.text(env, "EMAIL_URL", "") or "smtp://127.0.0.1:8025"
 vars().update(environ.Env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = 10
+# Instead of by SMTP: through a provider. vars() is these settings.
+EMAIL_PROVIDER = providers.name(env)
+ANYMAIL: dict[str, object] = {}
+if EMAIL_PROVIDER:
+    vars().update(providers.settings_of(EMAIL_PROVIDER, env, timeout=EMAIL_TIMEOUT))
+# Signs what is told of mails that came back (/hooks/mail/). Without there is no such page.
+MAIL_WEBHOOK_SECRET = environment.signing_key(env, "MAIL_WEBHOOK_SECRET")
 DEFAULT_FROM_EMAIL = environment.text(
     env, "DEFAULT_FROM_EMAIL", "Riverside School <office@school.example>"
 )
@@ -197,6 +226,9 @@ INSTALLED_APPS = [
     "config.apps.SitePlanConfig",
 ]
 
+if EMAIL_PROVIDER:
+    INSTALLED_APPS.append("anymail")
+
 MIDDLEWARE = [
     # First on purpose: what machines ask must not depend on anything below.
     "rollback.health.first.Probes",
@@ -204,6 +236,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "rollback.doors.logged.RequestLog",
     "config.security.ContentSecurity",
+    # Before whatever asks the database.
+    "rollback.public.middleware.StatusPage",
     "rollback.doors.lost.LostDatabase",
     "config.fragments.Fragments",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -314,6 +348,8 @@ STORAGES = {
     },
 }
 MEDIA_ROOT = VAR / "media"
+# The status page as files, of this machine.
+STATUS_DIR = environment.folder(env, "STATUS_DIR", VAR / "status")
 
 # ---------------------------------------------------------------- security
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = urlsplit(SITE_URL).scheme == "https"
@@ -437,6 +473,7 @@ LOGGING = {
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.format_exc_info,
+                without_rows,
                 structlog.processors.JSONRenderer(ensure_ascii=False)
                 if PRODUCTION
                 else structlog.dev.ConsoleRenderer(colors=False),
@@ -473,7 +510,7 @@ if PRODUCTION:
         allowed_hosts=ALLOWED_HOSTS,
         site_url=SITE_URL,
         database_named=bool(environment.text(env, "DATABASE_URL", "")),
-        email_named=bool(environment.text(env, "EMAIL_URL", "")),
+        email_named=bool(environment.text(env, "EMAIL_URL", "") or EMAIL_PROVIDER),
         backups_named=bool(environment.text(env, "BACKUP_DIR", "")),
         guarded=SCHEMA_GUARD or TESTING,
     )

@@ -70,6 +70,16 @@ class MessageForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 5}),
     )
 
+    def clean(self) -> dict[str, Any] | None:
+        """Nobody checks files for what they may carry, so there are none: said, and never silently lost."""
+        if self.files:
+            words = _(
+                "Files cannot be sent here, and your message was not sent. Send the text alone, and say "
+                "where the file can be found, or write to the office."
+            )
+            raise forms.ValidationError(words, code="files")
+        return super().clean()
+
 
 class TickForm(forms.Form):
     """One button at a unit: it is done (in that lesson), or it is not."""

@@ -27,7 +27,7 @@ must never be in a copy: passwords, keys, tokens, and what is known about other 
 `tests/architecture/test_personal.py` walks all models and names those that nobody covers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +59,10 @@ class Erase(Protocol):
         """:raises EraseBlocked:"""
 
 
+class Revoke(Protocol):
+    def __call__(self, *, users: Collection[int], now: datetime) -> None: ...
+
+
 class Concerns(Protocol):
     def __call__(self, *, user: User) -> bool: ...
 
@@ -80,6 +84,8 @@ class Contributor:
     own_only: left out of the office's copy.
     unsaid: columns that are in no copy, wherever a row has come to lie: keys, and what is about others.
     concerns: whom the pages tell about it; copied and erased is it for everybody.
+    revoke: makes worthless the keys by which somebody gets in without a login; by the users' numbers.
+    by_address: finds rows by mail address or name too, and so is erased before the account is emptied.
     """
 
     name: str
@@ -92,6 +98,8 @@ class Contributor:
     own_only: bool = False
     unsaid: frozenset[str] = frozenset()
     concerns: Concerns = everybody
+    revoke: Revoke | None = None
+    by_address: bool = False
 
 
 _contributors: dict[str, Contributor] = {}
@@ -130,6 +138,22 @@ def registered() -> tuple[Contributor, ...]:
     return tuple(reversed(_contributors.values()))
 
 
+def to_erase() -> tuple[Contributor, ...]:
+    """In the order in which they are asked to erase."""
+    return tuple(sorted(registered(), key=lambda part: not part.by_address))
+
+
 def concerning(user: User) -> tuple[Contributor, ...]:
     with within_reach(glancing=True):
         return tuple(part for part in registered() if part.concerns(user=user))
+
+
+def revoke_keys(*, users: Collection[int], now: datetime) -> None:
+    """All that opens these people's things without their password, wherever it lies.
+
+    :raises OutOfReach:
+    """
+    with within_reach():
+        for part in registered():
+            if part.revoke:
+                part.revoke(users=users, now=now)

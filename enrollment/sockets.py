@@ -263,3 +263,30 @@ def plug_became_free(tell: Callable[[], None]) -> None:
 def something_became_free() -> None:
     """A lesson or an enrollment may have been cancelled; called once that is committed."""
     _became_free()
+
+
+class Wording(Protocol):
+    """What a student reads about a lesson, in words that the school may have changed. Never raises."""
+
+    def __call__(self, *, letter: str, language: str, values: Mapping[str, str]) -> str | None:
+        """letter: "moved", "cancelled", "substituted" or "conflict". values: name, course, teacher, before,
+        after, news (what is added; may be empty) and link.
+
+        :returns: without a closing; None: the ground floor's own words are to be taken
+        """
+
+
+def _own_words(*, letter: str, language: str, values: Mapping[str, str]) -> str | None:
+    return None
+
+
+_wording: Wording = _own_words
+
+
+def plug_wording(find: Wording) -> None:
+    global _wording
+    _wording = find
+
+
+def wording(*, letter: str, language: str, values: Mapping[str, str]) -> str | None:
+    return _wording(letter=letter, language=language, values=values)

@@ -6,7 +6,7 @@ drafts and lessons from how they stood at `opened_at`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from django.db import connection
 from enrollment.models import User
 from rollback import incidents
 from rollback.audit import Actor
+from rollback.domain.sendings import TO_PEOPLE
 from rollback.domain.shares import FlagState, Snapshot, Subject, share_from_percent
 from rollback.limits import limited
 from rollback.models import Incident, IncidentEvent, Switchboard
@@ -66,6 +67,13 @@ COUNT = """
                      GROUP BY 1) AS counted)
 """
 
+# That have gone out to its people: not those to the staff about it.
+MAILS = """
+    SELECT count(*) FROM rollback_notification n JOIN rollback_sending s ON s.id = n.sending_id
+     WHERE s.incident_id = %(incident)s AND n.state = 'sent' AND n.user_id IS NOT NULL
+       AND s.letter = ANY(%(letters)s)
+"""
+
 # Draft and complaint: whatever the person did since it began. moved: drafts that a door kept.
 FIGURES = """
     WITH span AS (
@@ -87,6 +95,7 @@ FIGURES = """
                           WHERE turned_away_at >= since AND turned_away_at <= until),
         'enrolled_original', (SELECT count(*) FROM enrollment_enrollment
                                WHERE flow = 'original' AND created_at >= since AND created_at <= until),
+        'mails', ({mails}),
         'complaints', (SELECT count(DISTINCT reporter) FROM rollback_complaint
                         WHERE reported_at >= since AND reported_at <= until),
         'turned_away', CASE WHEN opening ? 'turned_away' THEN (
@@ -100,7 +109,7 @@ FIGURES = """
                                               WHERE incident_id = %(incident)s))
                      GROUP BY c.feature) AS doors) END))::text
       FROM span
-"""
+""".replace("{mails}", MAILS)
 
 
 def is_frozen(incident: Incident) -> bool:
@@ -190,18 +199,31 @@ def counts(incident: Incident) -> dict[str, int]:
 def figures(incident: Incident) -> dict[str, Any]:
     """What the rows say now, up to its end: two statements. A figure that nothing is known of is missing."""
     with connection.cursor() as cursor:
-        cursor.execute(FIGURES, {"incident": incident.pk})
+        cursor.execute(FIGURES, {"incident": incident.pk, "letters": list(TO_PEOPLE)})
         found: dict[str, Any] = json.loads(cursor.fetchone()[0])
     if incident.events.filter(kind=IncidentEvent.Kind.PEOPLE).exists():
         found["people"] = counts(incident)
     return found
 
 
-def count(incident: Incident) -> None:
-    """Its people are frozen if they are not yet, its figures counted again every two minutes."""
+def mails(incident: Incident) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(MAILS, {"incident": incident.pk, "letters": list(TO_PEOPLE)})
+        return int(cursor.fetchone()[0])
+
+
+def count(
+    incident: Incident, *, with_them: Callable[[Incident], object] = lambda incident: None
+) -> None:
+    """Its people are frozen if they are not yet, its figures counted again every two minutes.
+
+    with_them: done in the transaction that freezes, or in one of its own where they are frozen already.
+    """
     is_new = not is_frozen(incident)
-    if is_new:
-        freeze(incident)
+    with limited(statement="20s"):
+        if is_new:
+            freeze(incident)
+        with_them(incident)
     if is_new or _is_old(incident):
         refresh(incident)
 

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from datetime import timedelta
 
 import structlog
-from django.db import Error
+from django.db import Error, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from rollback import affected, baselines, incidents, processes, verification
+from rollback import affected, baselines, incidents, processes, sendings, verification
 from rollback.audit import Actor
 from rollback.domain.errors import without_rows
 from rollback.domain.processes import RollCall
@@ -34,6 +34,7 @@ def look(*, by: str) -> int:
             # The watch: one incident that breaks must not keep the others from being looked after.
             log.exception("aftermath.broken", incident=incident.pk)
     _count_people()
+    _tell_that_it_is_over()
     return len(waiting)
 
 
@@ -116,10 +117,34 @@ def _count_people() -> None:
         concerned = list(Incident.objects.filter(resolved_at=None).order_by("pk"))
     for incident in concerned:
         try:
-            affected.count(incident)
+            affected.count(incident, with_them=_prepare_letters)
         except Exception:
             # The watch: as above.
             log.exception("aftermath.not_counted", incident=incident.pk)
+
+
+def _prepare_letters(incident: Incident) -> None:
+    """In the transaction that has frozen whom it concerns: both are there, or neither is."""
+    try:
+        with transaction.atomic():
+            sendings.prepare_due(incident)
+    except Exception:
+        # The watch: who is concerned has to be known although no letter can be prepared; the next look
+        # prepares it.
+        log.exception("aftermath.not_prepared", incident=incident.pk)
+
+
+def _tell_that_it_is_over() -> None:
+    """Of resolved ones: what became true since, and what their own transaction could not prepare."""
+    with limited():
+        concerned = sendings.over()
+    for incident in concerned:
+        try:
+            with limited(statement="20s"):
+                sendings.prepare_due(incident)
+        except Exception:
+            # The watch: as above.
+            log.exception("aftermath.not_prepared", incident=incident.pk)
 
 
 def _asked_lately(incident: Incident) -> bool:

@@ -14,12 +14,12 @@ class RollbackConfig(AppConfig):
         from enrollment import personal, sockets
         from enrollment.domain import drawing
         from enrollment.importing import registry
-        from rollback import evaluate, keeping, safely, sessions, switchboard, trips, watch
+        from rollback import evaluate, keeping, oncall, safely, sessions, switchboard, trips, watch
         from rollback.database import base as database
         from rollback.domain.charts import CHARTS
         from rollback.domain.processes import kind_of
         from rollback.doors.context import actions_for, links_for
-        from rollback.doors.ground import DraftKeeper
+        from rollback.doors.ground import DraftKeeper, wording
         from rollback.personal import CONTRIBUTORS
         from rollback.public import board as notices
         from rollback.rehearsing import surroundings
@@ -33,6 +33,7 @@ class RollbackConfig(AppConfig):
         sockets.plug_keeper(DraftKeeper())
         sockets.plug_links(links_for)
         sockets.plug_actions(actions_for)
+        sockets.plug_wording(wording)
         for contributor in CONTRIBUTORS:
             personal.register(contributor)
         personal.plug_reaching(keeping.within_reach)
@@ -46,6 +47,9 @@ class RollbackConfig(AppConfig):
         # When beat or its worker is gone, whoever writes samples evaluates as well.
         if evaluate.take_over not in watch.after_write:
             watch.after_write.append(evaluate.take_over)
+        # After it: what it has judged just now is not silent.
+        if oncall.notice not in watch.after_write:
+            watch.after_write.append(oncall.notice)
         watch.plug_patience(partial(database.answers_expected, trips.gives_up))
         # An import or a migration at some terminal says nothing about how pages fare, and is not to
         # evaluate anything meanwhile.

@@ -18,7 +18,7 @@ from rollback import audit
 from rollback.audit import Actor, ChangeRefused, actor_of
 from rollback.domain import decisions
 from rollback.domain.decisions import Recommendation
-from rollback.models import FlagChange, Incident, IncidentAction, IncidentEvent, Latch
+from rollback.models import FlagChange, Incident, IncidentAction, IncidentEvent, Latch, Page
 
 RESOLVE_AT = "manage.py rollback incident resolve"
 Kind = IncidentEvent.Kind
@@ -229,6 +229,13 @@ def _acknowledge(found: Incident, actor: Actor) -> None:
     event.refresh_from_db(fields=["at"])
     found.acknowledged_at, found.acknowledged_by_id = event.at, event.actor_id
     found.save(update_fields=["acknowledged_at", "acknowledged_by"])
+    # Nobody else is called.
+    Page.objects.filter(incident=found, acknowledged_at=None).update(
+        acknowledged_at=event.at,
+        acknowledged_by_id=event.actor_id,
+        acknowledged_by_name=actor.name[:150],
+        escalates_at=None,
+    )
 
 
 @transaction.atomic
@@ -287,6 +294,7 @@ def resolve(*, incident: int, actor: Actor, reason: str) -> Incident:
             resolution=reason.strip(),
         )
         record(incident=incident, kind=Kind.RESOLVED, actor=actor, resolution=reason.strip())
+        Page.objects.filter(incident=incident).update(closed_at=Now(), escalates_at=None)
         found.refresh_from_db()
     return found
 

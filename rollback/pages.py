@@ -1,4 +1,6 @@
-"""A student's unfinished enrollments, and the reminders of them. Behind no door, like the autosave."""
+"""A student's unfinished enrollments, the reminders of them, and which mails somebody wants. Behind no door,
+like the autosave.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,9 +16,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from enrollment.models import Course, Student
+from enrollment.models import Course, Student, User
 from enrollment.queries.people import student_of
+from enrollment.views.my_data import the_user
+from enrollment.views.see_other import see_other
 from rollback import reminders, shelf
+from rollback.outbox import news
 
 
 def student_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -100,6 +105,45 @@ def no_reminders(request: HttpRequest, token: str) -> HttpResponse:
         shelf.want_reminders(student=student, wanted=False, now=timezone.now())
     context = {"is_off": not shelf.wants_reminders(student)}
     return render(request, "drafts/no_reminders.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@login_required
+def mails(request: HttpRequest) -> HttpResponse:
+    """Which mails somebody gets that they do not need."""
+    user = the_user(request)
+    if request.method == "POST":
+        return _set_news(request, user)
+    context = {"wants_news": news.wants_news(user), "is_student": student_of(user) is not None}
+    return render(request, "mails/mine.html", context)
+
+
+def _set_news(request: HttpRequest, user: User) -> HttpResponse:
+    wanted = request.POST.get("news")
+    if wanted not in ("yes", "no"):
+        messages.error(request, _("Say whether you want news: nothing was changed."))
+        return see_other("watch:mails")
+    news.want_news(user=user, wanted=wanted == "yes")
+    messages.success(
+        request,
+        _("We send you news again.") if wanted == "yes" else _("You get no more news."),
+    )
+    return see_other("watch:mails")
+
+
+# As above: the token stands for the reader.
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def no_news(request: HttpRequest, news_token: str) -> HttpResponse:
+    """GET changes nothing: mail scanners follow every link. POST answers itself, never redirects."""
+    user = news.user_of_token(news_token)
+    if user is None:
+        raise Http404
+    if request.method == "POST":
+        news.want_news(user=user, wanted=False)
+    return render(request, "mails/no_news.html", {"is_off": not news.wants_news(user)})
 
 
 def see_shelf() -> HttpResponse:

@@ -60,6 +60,7 @@ class Feature:
     steps: URL name → which form it is of the flow in which students enroll; the first is 1. The
     fallback is the first form of the original flow.
     inconsistencies: kinds of conflicts that are about its own data, and not about anybody's lesson.
+    runbook: the name of its file in docs/runbooks.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Feature:
     title: Text
     phases: tuple[int, ...]
     fallback: Fallback
+    runbook: str
     master: str | None = None
     namespaces: tuple[str, ...] = ()
     api_namespaces: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from enrollment.domain.states import LIVE_ENROLLMENT
-from enrollment.models import Enrollment, Student
+from enrollment.models import Enrollment, Student, User
 from enrollment.operations import mailing
 from enrollment.operations.mailing import Mailing, Outcome
 from enrollment.queries.courses import catalog
@@ -54,6 +54,9 @@ class Reminders(Mailing[EnrollmentDraft]):
         return drafts.select_related("student__user", "course").order_by(
             "reminder_tries", "saved_at"
         )
+
+    def user(self, row: EnrollmentDraft) -> User:
+        return row.student.user
 
     def mail(self, row: EnrollmentDraft) -> EmailMultiAlternatives:
         return reminder(row)

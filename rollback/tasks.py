@@ -6,10 +6,21 @@ from celery import shared_task
 from django.utils import timezone
 
 from enrollment.operations.mailing import Outcome
-from rollback import baselines, complaints, expiry, reminders, rollup, sessions, timings
+from rollback import (
+    baselines,
+    complaints,
+    expiry,
+    oncall,
+    outbox,
+    reminders,
+    rollup,
+    sessions,
+    timings,
+)
 from rollback import evaluate as evaluation
 from rollback.backups import nightly
 from rollback.domain.verification import ProbeFailed
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +35,18 @@ def send_due_reminders() -> int:
     while (outcome := reminders.send_next(now=timezone.now())) not in ENOUGH:
         sent += outcome is Outcome.SENT
     return sent
+
+
+# Seconds. Beat asks every ten: so one of the workers at a time is busy with it, and whatever else is to be
+# done gets its turn.
+SENDING = 8.0
+
+
+# Not given back to the queue by a worker that dies: the rows are there, and beat asks again.
+@shared_task(acks_late=False)
+def send_notifications() -> dict[str, int]:
+    """:returns: what became of how many."""
+    return dict(outbox.send_due(seconds=SENDING))
 
 
 @shared_task
@@ -60,6 +83,17 @@ def forget_old_reports() -> int:
 def evaluate() -> bool:
     """:returns: whether this process evaluated the triggers; else another one was at it."""
     return evaluation.tick(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def call_on_call() -> None:
+    """A second leg: whoever evaluates looks as well, but may be in the middle of what follows a rollback."""
+    oncall.look(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+
+
+@shared_task
+def make_status() -> bool:
+    return kept.look(by="beat")
 
 
 @shared_task

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
@@ -15,13 +16,16 @@ from rollback import registry, sessions, switchboard, timings, trips, watch
 from rollback.console import engine
 from rollback.domain.shares import OFF, FlagState, Snapshot
 from rollback.doors import counting
+from rollback.oncall import delivering
 from rollback.public import board
+from rollback.public.status import kept
 from tests import emptying, pristine
 from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
 # Between the tests as well: each query is counted, and nothing may be written or evaluated by itself.
 start_watching = watch.Ring._start
+send_pages_soon = delivering.soon
 setattr(watch.Ring, "_start", lambda ring: None)  # noqa: B010  mypy refuses to assign a method
 
 
@@ -96,6 +100,7 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is written behind a test's back; `counting.write()` does it when it is asked for."""
     monkeypatch.setattr(counting, "_write_soon", lambda: None)
     monkeypatch.setattr(timings, "_write_soon", lambda: None)
+    monkeypatch.setattr(delivering, "soon", lambda: None)
     yield
     counting._counts.clear()
     timings._counts.clear()
@@ -104,6 +109,16 @@ def counts_at_hand(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     sessions.forget_told()
     engine._kept.clear()
     board.clear()
+
+
+@pytest.fixture(autouse=True)
+def status_page_of_its_own(
+    settings: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Each test begins with none, and finds none that was made from another's rows."""
+    settings.STATUS_DIR = tmp_path_factory.getbasetemp() / "status" / uuid4().hex
+    yield
+    kept.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ ALARMS = {
     "SchoolCalendarLoad", "SchoolCalendarSlowInBrowsers", "SchoolCalendarLoadInBrowsers",
     "SchoolQueriesSlow", "SchoolConnectionsFail", "SchoolCompletionLow",
     "SchoolEnrollmentsAbandoned", "SchoolManyComplain", "SchoolTriggerBreached",
-    "SchoolTakesSomethingAway", "SchoolCaseToDecide",
+    "SchoolTakesSomethingAway", "SchoolCaseToDecide", "SchoolPageNotSent", "SchoolMailsGivenUp",
 }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_only_what_took_something_away_wakes_somebody() -> None:
 def test_values_that_are_asked_for_exist() -> None:
     """A label's value with a typing error is an alarm that never comes."""
     from rollback.domain.metrics import Metric, Verdict
-    from rollback.models import Incident, Trigger
+    from rollback.models import Incident, Notification, Trigger
 
     known = {
         "metric": {one.value for one in Metric},
@@ -110,6 +110,7 @@ def test_values_that_are_asked_for_exist() -> None:
         "on": {"yes", "no"},
         "severity": {str(value) for value in Incident.Severity.values},
         "job": {"school"},
+        "urgency": {one.name.lower() for one in Notification.Urgency},
     }
     seen = set()
     for expression in expressions():

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import structlog
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -18,13 +19,17 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import get_language_info, gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from enrollment import personal
 from enrollment.admin.impact import ImpactAdmin
@@ -48,12 +53,33 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
     pass
 
 
+def language_choices() -> list[tuple[str, Any]]:
+    """Those the school has, each by its own name."""
+    school = get_language_info(settings.LANGUAGE_CODE)["name_local"]
+    none = gettext("not chosen yet; mails are written in %(language)s") % {"language": school}
+    codes = [code for code, _name in settings.LANGUAGES]
+    return [("", none), *((code, get_language_info(code)["name_local"]) for code in codes)]
+
+
+class LanguageField(forms.ChoiceField):
+    def __init__(self) -> None:
+        super().__init__(
+            label=_("Language"),
+            choices=language_choices,
+            required=False,
+            help_text=_("In which mails are written to this person."),
+            widget=UnfoldAdminSelectWidget,
+        )
+
+
 class NewUserForm(UserCreationForm, AdminUserCreationForm):  # type: ignore[type-arg]
     """By mail address; without a password the person sets one by the reset mail."""
 
+    language = LanguageField()
+
     class Meta:
         model = User
-        fields = ("email", "first_name", "last_name")
+        fields = ("email", "first_name", "last_name", "language")
 
     def clean_email(self) -> str:
         address: str = self.cleaned_data["email"].lower()
@@ -61,6 +87,8 @@ class NewUserForm(UserCreationForm, AdminUserCreationForm):  # type: ignore[type
 
 
 class KnownUserForm(UserChangeForm):
+    language = LanguageField()
+
     class Meta:
         model = User
         fields = "__all__"
@@ -117,7 +145,7 @@ class UserAdmin(ImpactAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-
     actions_detail = ("copy_data", "erase")
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        (_("Name"), {"fields": ("first_name", "last_name")}),
+        (_("Name"), {"fields": ("first_name", "last_name", "language")}),
         (
             _("May do"),
             {"fields": ("is_active", "is_staff", "groups", "is_superuser", "user_permissions")},
@@ -133,6 +161,7 @@ class UserAdmin(ImpactAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-
                     "email",
                     "first_name",
                     "last_name",
+                    "language",
                     "usable_password",
                     "password1",
                     "password2",

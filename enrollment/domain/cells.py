@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, time
 from difflib import get_close_matches
 from functools import cache, lru_cache
+from locale import locale_alias
 from zoneinfo import available_timezones
 
 from enrollment.domain.sheets import BadCell
@@ -132,6 +133,23 @@ def _close_zone(wanted: str) -> str:
     by_lower = {name.lower(): name for name in zones()}
     close = get_close_matches(wanted, by_lower, n=1, cutoff=0.7)
     return f" Did you mean {by_lower[close[0]]}?" if close else ""
+
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
+
+
+@cache
+def _languages() -> frozenset[str]:
+    """As this machine's Python knows them: de, es, zh. Names like "german" are among them, and too long."""
+    return frozenset(name.partition("_")[0].lower() for name in locale_alias)
+
+
+def language(text: str) -> str:
+    """Any of the world: which of them the school writes in is its own affair, and may change."""
+    tag = text.lower().replace("_", "-")
+    if not LANGUAGE.fullmatch(tag) or tag.partition("-")[0] not in _languages():
+        raise BadCell("no such language; write a code like en, de or pt-br.")
+    return tag
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

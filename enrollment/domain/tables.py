@@ -13,13 +13,14 @@ from enrollment.domain.states import LIVE_ENROLLMENT, EnrollmentStatus, LessonSt
 
 @dataclass(frozen=True, kw_only=True)
 class PersonRow:
-    """zone None: the school's own."""
+    """zone None: the school's own. language empty: they have not chosen one."""
 
     record: Record
     email: str
     first_name: str
     last_name: str
     zone: str | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,8 @@ PERSON_COLUMNS = (
     Column(name="last_name", read=cells.line(150), blank=True, empty=""),
 )
 
+LANGUAGE_COLUMN = Column(name="language", read=cells.language, needed=False, empty="")
+
 TEACHERS = Sheet(
     file="teachers.csv",
     columns=(
@@ -113,6 +116,7 @@ TEACHERS = Sheet(
         Column(name="zone", read=cells.zone),
         Column(name="display_name", read=cells.line(120), needed=False, empty=""),
         Column(name="bio", read=cells.lines(ANY_LENGTH), needed=False, empty=""),
+        LANGUAGE_COLUMN,
     ),
     row=TeacherRow,
     key=lambda row: row.email,
@@ -121,7 +125,7 @@ TEACHERS = Sheet(
 
 STUDENTS = Sheet(
     file="students.csv",
-    columns=(*PERSON_COLUMNS, Column(name="zone", read=cells.zone, needed=False)),
+    columns=(*PERSON_COLUMNS, Column(name="zone", read=cells.zone, needed=False), LANGUAGE_COLUMN),
     row=PersonRow,
     key=lambda row: row.email,
     key_column="email",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from enrollment import sockets
-from enrollment.models import Enrollment, Lesson
+from enrollment.models import Enrollment, Lesson, User
 from enrollment.operations import mailing
 from enrollment.operations.invitations import attach
 from enrollment.operations.mailing import Mailing, Outcome, tell_office
@@ -33,6 +33,9 @@ class Confirmations(Mailing[Enrollment]):
             # What never failed goes first: old failures must not hold up what is new.
             .order_by("confirmation_tries", "created_at")
         )
+
+    def user(self, row: Enrollment) -> User:
+        return row.student.user
 
     def mail(self, row: Enrollment) -> EmailMultiAlternatives | None:
         return None if row.student.user.deleted_at else confirmation(row)

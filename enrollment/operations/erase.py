@@ -7,12 +7,15 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q
 from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from enrollment import personal
 from enrollment.domain.states import LIVE_ENROLLMENT, LessonStatus
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.lessons import lock_student
+from enrollment.queries.people import language_of
 
 log = structlog.get_logger(__name__)
 
@@ -69,12 +72,16 @@ def erase_person(*, user: User, by: User, now: datetime) -> None:
         return
     check_can_erase(user=person, by=by, now=now)
     address = person.email
+    # Who deletes themselves has read the page that asked them; the office's page is the office's.
+    language = language_of(person, instead=get_language() if by.pk == person.pk else None)
     with personal.within_reach(erasing=True):
-        for part in personal.registered():
+        for part in personal.to_erase():
             part.erase(user=person, now=now)
     log.info("person.erased", person=person.pk, by=by.pk)
     # Robust and after the commit: whatever the mail server says, the person is erased by then.
-    transaction.on_commit(lambda: _confirm_by_mail(address, person=person.pk), robust=True)
+    transaction.on_commit(
+        lambda: _confirm_by_mail(address, language, person=person.pk), robust=True
+    )
 
 
 def _lock(user: User) -> User:
@@ -95,13 +102,14 @@ def _lock(user: User) -> User:
     return person
 
 
-def _confirm_by_mail(address: str, *, person: int) -> None:
+def _confirm_by_mail(address: str, language: str, *, person: int) -> None:
     """Once: the address is kept nowhere, so that nobody could try again later."""
-    mail = EmailMessage(
-        subject=_("Your account is deleted"),
-        body=render_to_string("enrollment/mail/deleted.txt"),
-        to=[address],
-    )
+    with translation.override(language):
+        mail = EmailMessage(
+            subject=_("Your account is deleted"),
+            body=render_to_string("enrollment/mail/deleted.txt"),
+            to=[address],
+        )
     try:
         mail.send()
     # SMTP's errors are OSErrors. Their words may repeat the address, so only their kind is logged.

@@ -5,6 +5,8 @@ What a kind of mail says and when it is due stands in its own module; see confir
 
 import smtplib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
@@ -16,9 +18,11 @@ from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Case, Model, QuerySet, Value, When
 from django.db.models.functions import Concat
+from django.utils import timezone, translation
 from kombu.exceptions import OperationalError
 
-from enrollment.models import Enrollment
+from enrollment.models import Enrollment, User
+from enrollment.queries.people import language_of, zone_of
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +67,12 @@ class Mailing(ABC, Generic[Row]):
         """The rows whose time has come, in the order they go out."""
 
     @abstractmethod
+    def user(self, row: Row) -> User:
+        """Whom it is to."""
+
+    @abstractmethod
     def mail(self, row: Row) -> EmailMessage | None:
-        """None: by now there is nothing to tell."""
+        """None: by now there is nothing to tell. Asked in the language and on the clock of its reader."""
 
     @abstractmethod
     def done(self, row: Row, *, now: datetime, sent: bool) -> None:
@@ -83,6 +91,13 @@ class Mailing(ABC, Generic[Row]):
         for name, value in fields.items():
             setattr(row, name, value)
         type(row)._default_manager.filter(pk=row.pk).update(**fields)
+
+
+@contextmanager
+def for_reader(user: User) -> Iterator[None]:
+    """What is written in here is in this person's language, and its times are on their clock."""
+    with translation.override(language_of(user)), timezone.override(zone_of(user)):
+        yield
 
 
 def wake(mailing: Mailing[Any], *, after: timedelta = timedelta()) -> None:
@@ -116,7 +131,8 @@ def send_next(mailing: Mailing[Row], *, now: datetime) -> Outcome:
         _give_up(mailing, row, reason="the worker stopped each time it tried")
         return Outcome.FAILED
     try:
-        mail = mailing.mail(row)
+        with for_reader(mailing.user(row)):
+            mail = mailing.mail(row)
         if mail is not None:
             mail.send()
     # A header or an address that cannot be written is a ValueError; SMTP's errors are OSErrors.

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.translation import ngettext
 
 from enrollment.domain.messages import NOTICE_PAUSE, WRITES_ON
-from enrollment.models import Message, Reader
+from enrollment.models import Message, Reader, User
 from enrollment.operations import mailing
 from enrollment.operations.invitations import attach
 from enrollment.operations.mailing import Mailing, Outcome, tell_office
@@ -35,10 +35,18 @@ class Notices(Mailing[Reader]):
 
     def due(self, *, now: datetime) -> QuerySet[Reader]:
         return (
-            Reader.objects.select_related("user", "enrollment__course", "enrollment__student__user")
+            Reader.objects.select_related(
+                "user__student",
+                "user__teacher",
+                "enrollment__course",
+                "enrollment__student__user",
+            )
             .filter(notice_next_at__lte=now)
             .order_by("notice_tries", "notice_next_at")
         )
+
+    def user(self, row: Reader) -> User:
+        return row.user
 
     def mail(self, row: Reader) -> EmailMultiAlternatives | None:
         # Asked now: it may have been read in the meantime, or be another teacher's affair.

@@ -1,9 +1,23 @@
 """Who somebody is to the school, written down: the role, and the group that goes with it."""
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
 
 from enrollment.models import Student, Teacher, User
+
+
+class UnknownLanguage(Exception):
+    """The school has none of this name. Nothing was written."""
+
+
+def choose_language(*, user: User, language: str) -> None:
+    """:raises UnknownLanguage: none that the school has"""
+    if language not in dict(settings.LANGUAGES):
+        raise UnknownLanguage(language)
+    if user.language != language:
+        User.objects.filter(pk=user.pk, deleted_at=None).update(language=language)
+        user.language = language
 
 
 @transaction.atomic

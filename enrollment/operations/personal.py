@@ -32,7 +32,7 @@ def erase_account(*, user: User, now: datetime) -> None:
     user.groups.clear()
     user.user_permissions.clear()
     user.email = _address_of_nobody(user)
-    user.first_name, user.last_name = "", DELETED_PERSON
+    user.first_name, user.last_name, user.language = "", DELETED_PERSON, ""
     user.is_active = user.is_staff = user.is_superuser = False
     user.last_login, user.deleted_at = None, now
     user.set_unusable_password()
@@ -91,7 +91,9 @@ def erase_office_notes(*, user: User, now: datetime) -> None:
 
 ACCOUNT = Contributor(
     name="account",
-    kept=_("Your name, your e-mail addresses, what you may do, and when you logged in last"),
+    kept=_(
+        "Your name, your e-mail addresses, your language, what you may do, and when you logged in last"
+    ),
     when_erased=_("Deleted. What stays of the account is a number, and the day it was made."),
     covers=frozenset(
         {

@@ -1,5 +1,6 @@
 """What the ground floor keeps of what people do in it: progress, messages, and their API tokens."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db.models import Q
@@ -25,6 +26,10 @@ def erase_messages(*, user: User, now: datetime) -> None:
 
 def erase_tokens(*, user: User, now: datetime) -> None:
     ApiToken.objects.filter(user=user).delete()
+
+
+def revoke_tokens(*, users: Collection[int], now: datetime) -> None:
+    ApiToken.objects.filter(user__in=users, revoked_at=None).update(revoked_at=now)
 
 
 def erase_credit_notes(*, user: User, now: datetime) -> None:
@@ -73,6 +78,7 @@ TOKENS = Contributor(
     covers=frozenset({"enrollment.ApiToken"}),
     export=queries.tokens,
     erase=erase_tokens,
+    revoke=revoke_tokens,
 )
 CREDITS = Contributor(
     name="make_up_credits",

@@ -37,7 +37,7 @@ def unread(user: User) -> int:
 
     Thread by thread, and only above what was seen: what was read long ago costs nothing.
     """
-    counted = _with_unread(threads_of(user), user).aggregate(all=Sum("unread_count"))
+    counted = with_unread(threads_of(user), user).aggregate(all=Sum("unread_count"))
     return counted["all"] or 0
 
 
@@ -48,7 +48,7 @@ def inbox(user: User) -> QuerySet[Enrollment]:
     """
     last = Message.objects.filter(enrollment=OuterRef("pk")).order_by("-pk")
     return (
-        _with_unread(threads_of(user), user)
+        with_unread(threads_of(user), user)
         .annotate(
             last_at=Subquery(last.values("sent_at")[:1]),
             last_body=Subquery(last.values("body")[:1]),
@@ -60,7 +60,8 @@ def inbox(user: User) -> QuerySet[Enrollment]:
     )
 
 
-def _with_unread(threads: QuerySet[Enrollment], user: User) -> QuerySet[Enrollment]:
+def with_unread(threads: QuerySet[Enrollment], user: User) -> QuerySet[Enrollment]:
+    """Each with `unread_count`, at no further query."""
     seen = Reader.objects.filter(enrollment=OuterRef("pk"), user=user).values("seen_to")
     new = Message.objects.filter(enrollment=OuterRef("pk"), pk__gt=OuterRef("seen"))
     counted = new.exclude(sender=user).order_by().values("enrollment").annotate(new=Count("pk"))

@@ -38,10 +38,10 @@ def zone_of(user: Any) -> str:
     return person.zone if person else timezone.get_default_timezone_name()
 
 
-def language_of(user: User) -> str:
-    """In which mails are written to them; the school's own where they have never chosen one."""
+def language_of(user: User, *, instead: str | None = None) -> str:
+    """In which mails are written to them. instead: where they have never chosen one; else the school's."""
     known = {code for code, _name in settings.LANGUAGES}
-    return user.language if user.language in known else settings.LANGUAGE_CODE
+    return user.language if user.language in known else instead or settings.LANGUAGE_CODE
 
 
 def shown_name(user: User) -> str:

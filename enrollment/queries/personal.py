@@ -44,6 +44,7 @@ def account(*, user: User) -> Mapping[str, Any]:
         "email": user.email,
         "first_name": user.first_name,
         "last_name": user.last_name,
+        "language": user.language,
         "joined_at": user.date_joined,
         "last_login_at": user.last_login,
         "is_active": user.is_active,

@@ -45,8 +45,8 @@ def student_values(student: Student) -> Values:
 
 
 def _user_values(user: User) -> dict[str, Any]:
-    names = {"first_name": user.first_name, "last_name": user.last_name}
-    return {"email": user.email.lower()} | names
+    names = ("first_name", "last_name", "language")
+    return {"email": user.email.lower()} | {name: getattr(user, name) for name in names}
 
 
 def course_rows(found: QuerySet[Course]) -> QuerySet[Course]:

@@ -5,9 +5,17 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 from enrollment.sample import progress
-from enrollment.sample.school import WEEKDAYS, Person
+from enrollment.sample.school import STUDENT, TEACHER, WEEKDAYS, Person
 from enrollment.sample.timetable import School
 
+# Who lives there has chosen it; the others never did, nor those as whom one logs in to look around.
+LANGUAGES = {
+    "Europe/Berlin": "de",
+    "Europe/Vienna": "de",
+    "Europe/Zurich": "de",
+    "Europe/Madrid": "es",
+    "Atlantic/Canary": "es",
+}
 Rows = Iterable[Mapping[str, object]]
 
 
@@ -43,6 +51,7 @@ def _person(person: Person) -> dict[str, object]:
         "first_name": person.first_name,
         "last_name": person.last_name,
         "zone": person.zone,
+        "language": "" if person.email in (TEACHER, STUDENT) else LANGUAGES.get(person.zone, ""),
     }
 
 

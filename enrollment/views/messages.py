@@ -37,7 +37,7 @@ def thread(request: HttpRequest, enrollment: int) -> HttpResponse:
     user = cast(User, request.user)
     threads = queries.threads_of(user).select_related("course", "teacher", "student__user")
     found = get_object_or_404(threads, pk=enrollment)
-    form = MessageForm(request.POST if request.method == "POST" else None)
+    form = MessageForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
     sent = _try_to_send(form, found, user) if form.is_valid() else None
     if sent is not None:
         return see_other("enrollment:thread", found.pk, at=f"#message-{sent.pk}")

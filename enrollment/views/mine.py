@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from enrollment import sockets
 from enrollment.queries import lessons as lesson_queries
+from enrollment.queries.messages import with_unread
 from enrollment.queries.people import student_of, teacher_of
 from enrollment.queries.progress import lessons_given
 
@@ -26,7 +27,7 @@ def my_courses(request: HttpRequest) -> HttpResponse:
         request,
         "enrollment/my_courses.html",
         {
-            "enrollments": lesson_queries.enrollments_of(student),
+            "enrollments": with_unread(lesson_queries.enrollments_of(student), student.user),
             "zone": student.zone,
             "now": timezone.now(),
         },

@@ -14,6 +14,7 @@ from enrollment.domain.progress import CourseGivenUp
 from enrollment.forms import TickForm
 from enrollment.models import CourseUnit, Enrollment, Lesson, Teacher
 from enrollment.operations.progress import take_back, tick
+from enrollment.queries.messages import with_unread
 from enrollment.queries.people import teacher_of
 from enrollment.queries.progress import (
     lessons_that_count,
@@ -35,7 +36,7 @@ def my_students(request: HttpRequest) -> HttpResponse:
     if teacher is None:
         return redirect("enrollment:home")
     over = request.GET.get("over") == "yes"
-    found = students_of_teacher(teacher, over=over)
+    found = with_unread(students_of_teacher(teacher, over=over), teacher.user)
     page = Paginator(found, STUDENTS).get_page(request.GET.get("page"))
     return render(request, "enrollment/my_students.html", {"page": page, "over": over})
 

@@ -1,6 +1,6 @@
 """An incident's timeline and figures in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,14 +9,16 @@ from django.utils.translation import ngettext
 
 from rollback.console import words
 from rollback.domain import decisions
-from rollback.models import FlagChange, Incident, IncidentEvent, PhaseRun, Plan
+from rollback.domain.letters import BY_KEY
+from rollback.domain.oncall import EVERYBODY
+from rollback.models import FlagChange, Incident, IncidentEvent, PhaseRun, Plan, PublicUpdate
 
 # Told by other lines, or only for machines.
 UNTOLD = frozenset(
     {
         "before", "turned_away", "changes", "flags", "recommendation", "field", "words", "severity",
         "phases", "counts", "text", "reason", "resolution", "root_cause", "lessons", "actions",
-        "trigger", "first_bad_at", "is_not_the_feature", "people",
+        "trigger", "first_bad_at", "is_not_the_feature", "people", "through", "standby",
     }
 )  # fmt: skip
 
@@ -24,6 +26,8 @@ UNTOLD = frozenset(
 def details(event: IncidentEvent, changes: Mapping[int, FlagChange]) -> list[str]:
     """What is to be known of it, each in a sentence of its own; what people said is not among it."""
     payload: Mapping[str, Any] = event.payload
+    if event.kind in TOLD:
+        return TOLD[event.kind](payload)
     named = [changes[pk] for pk in payload.get("changes", ()) if pk in changes]
     found = [f"{words.title(one.flag_name)}: {words.difference(one)}" for one in named]
     if not named and payload.get("flags"):
@@ -42,6 +46,57 @@ def details(event: IncidentEvent, changes: Mapping[int, FlagChange]) -> list[str
     elif payload.get("words"):
         found.append(str(payload["words"]))
     return found + _others(payload)
+
+
+def _mailed(payload: Mapping[str, Any]) -> list[str]:
+    """What became of a sending, and for how many."""
+    what, counts = payload.get("what"), payload.get("counts") or {}
+    letter = BY_KEY[payload["letter"]].title if payload.get("letter") in BY_KEY else ""
+    told = {"letter": _(letter) if letter else payload.get("letter", "")}
+    number = payload.get("number", 1)
+    update = _("update %s") % number if number > 1 else ""
+    people = payload["people"] if "people" in payload else counts.get("sent", 0)
+    words = {
+        "prepared": _("prepared, held back until it is released"),
+        "released": _("released"),
+        "paused": _("paused"),
+        "resumed": _("resumed"),
+        "stopped": _("stopped"),
+        "done": _("all of it has gone out"),
+    }
+    parts = [_("“%(letter)s”") % told, update, words.get(str(what), str(what)), _people(people)]
+    return [", ".join(part for part in parts if part), *_went_wrong(counts)]
+
+
+def _went_wrong(counts: Mapping[str, int]) -> list[str]:
+    words = {
+        "not needed": _("%s not needed any more"),
+        "dead": _("%s given up"),
+        "stopped": _("%s stopped"),
+        "bounced": _("%s came back"),
+    }
+    return [text % counts[key] for key, text in words.items() if counts.get(key)]
+
+
+def _paged(payload: Mapping[str, Any]) -> list[str]:
+    """Whom, is to be read at the page: a name may have to be forgotten."""
+    if payload.get("level") != EVERYBODY:
+        return [_("Called as number %(level)s.") % {"level": payload.get("level")}]
+    people = _people(payload.get("people") or 0)
+    return [_("Everybody was called who may switch features off: %s.") % people]
+
+
+def _published(payload: Mapping[str, Any]) -> list[str]:
+    state = str(payload.get("state", ""))
+    return [_("The public reads: %s") % dict(PublicUpdate.State.choices).get(state, state)]
+
+
+# What has sentences of its own.
+TOLD: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {
+    IncidentEvent.Kind.MAILED: _mailed,
+    IncidentEvent.Kind.PAGED: _paged,
+    IncidentEvent.Kind.PUBLISHED: _published,
+}
 
 
 def _others(payload: Mapping[str, Any]) -> list[str]:
@@ -92,6 +147,7 @@ def _value(name: str, value: Any) -> Any:
         "what": {
             "started": _("started"),
             "running": _("running"),
+            "told": _("told"),
             "paused": _("paused"),
             "done": _("done"),
             "aborted": _("aborted"),

@@ -16,11 +16,12 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from rollback import exposure, incidents, runner, timings
+from rollback import exposure, incidents, runbooks, runner, timings
 from rollback.console import processes, words
 from rollback.console.forms import EarlyForm, KillForm, ShareForm
 from rollback.console.room import RoomPage
 from rollback.console.room_forms import KillEverythingForm
+from rollback.console.runbook_pages import RunbookPages
 from rollback.console.who import WhoPage
 from rollback.models import Flag, FlagChange
 from rollback.runner import ChangeRefused
@@ -29,12 +30,22 @@ Change = Callable[[dict[str, Any]], list[FlagChange]]
 
 
 @admin.register(Flag)
-class FlagAdmin(RoomPage, WhoPage):
+class FlagAdmin(RoomPage, WhoPage, RunbookPages):
     form = EarlyForm
-    list_display = ("title", "state", "share", "on_now", "turned_away", "load", "master", "latch")
+    list_display = (
+        "title", "state", "share", "on_now", "turned_away", "load", "master", "latch", "runbook_link",
+    )  # fmt: skip
     list_display_links = ("title",)
     autocomplete_fields = ("users",)
-    readonly_fields = ("in_words", "share", "on_now", "master", "latch", "last_change")
+    readonly_fields = (
+        "in_words",
+        "share",
+        "on_now",
+        "master",
+        "latch",
+        "last_change",
+        "runbook_link",
+    )
     fields = (*readonly_fields, "staff", "superusers", "users", "reason")
     actions_row = ("set_share", "kill", "restore")
     actions_detail = ("set_share", "kill", "restore", "audit")
@@ -124,6 +135,11 @@ class FlagAdmin(RoomPage, WhoPage):
         page = reverse("admin:rollback_incident_change", args=[incident.pk])
         link = '<a class="underline" href="{}">{}</a>'
         return format_html(link, page, _("Incident %s") % incident)
+
+    @admin.display(description=gettext_lazy("runbook"))
+    def runbook_link(self, flag: Flag) -> str:
+        link = '<a class="underline" href="{}">{}</a>'
+        return format_html(link, runbooks.url_of(flag.name), _("What to do"))
 
     @admin.display(description=gettext_lazy("last change"))
     def last_change(self, flag: Flag) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
 from enrollment.admin.reading import ReadOnlyAdmin
-from rollback import affected, incidents, runner
+from rollback import affected, incidents, runner, sendings
 from rollback.console import processes, publishing, story
 from rollback.console.forms import ResolveForm
 from rollback.console.incident_forms import (
@@ -256,7 +256,7 @@ class IncidentSteps(ReadOnlyAdmin):
         incident = self.found(request, object_id, to_work=True)
 
         def do(answers: dict[str, Any]) -> str | None:
-            resolved = incidents.resolve(
+            resolved = sendings.resolve(
                 incident=incident.pk, actor=_actor(request), reason=answers["reason"]
             )
             affected.refresh(resolved)

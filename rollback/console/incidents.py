@@ -15,19 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from rollback.console import cadence, markdown, publishing, story
-from rollback.console.incident_steps import IncidentSteps
-from rollback.domain.incidents import IncidentState
+from rollback.briefing import STATES
+from rollback.console import cadence, living, markdown, publishing, story
+from rollback.console.briefing_pages import BriefingPages
+from rollback.console.sending_steps import SendingSteps
 from rollback.models import Incident, IncidentEvent
 
-STATES = {
-    IncidentState.OPEN: gettext_lazy("Open"),
-    IncidentState.ACKNOWLEDGED: gettext_lazy("Acknowledged"),
-    IncidentState.CONTAINED: gettext_lazy("Off everywhere"),
-    IncidentState.VERIFIED: gettext_lazy("Verified, not resolved"),
-    IncidentState.RESOLVED: gettext_lazy("Resolved, not reviewed"),
-    IncidentState.REVIEWED: gettext_lazy("Reviewed"),
-}
 LABELS = {
     "open": "danger",
     "acknowledged": "warning",
@@ -39,7 +32,7 @@ LABELS = {
 
 
 @admin.register(Incident)
-class IncidentAdmin(IncidentSteps):
+class IncidentAdmin(BriefingPages, SendingSteps):
     list_display = (
         "title", "state", "severity", "duration", "features", "opened_at", "opened_by_name",
     )  # fmt: skip
@@ -76,11 +69,15 @@ class IncidentAdmin(IncidentSteps):
         incident = self.found(request, object_id)
         if request.method == "POST":
             raise PermissionDenied
+        words = self.words_of(request, incident)
         context = {
             **self._told(request, incident),
+            "words": words,
+            "etag": living.etag_of(words),
+            "at": living.time_now(),
             "buttons": list(self.buttons(request, incident)),
             "may_change_actions": request.user.has_perm("rollback.change_incidentaction"),
-            "may_see_people": request.user.has_perm("rollback.view_affectedperson"),
+            "may_see_people": self.may_see_people(request),
             "word": _word(request, incident),
             "back": reverse("admin:rollback_incident_changelist"),
         }
@@ -118,6 +115,4 @@ def _word(request: HttpRequest, incident: Incident) -> Mapping[str, Any] | None:
     """When the public has to hear of it next."""
     due = cadence.due_of(incident)
     may = publishing.may_publish(request)
-    if due is None:
-        return None
-    return cadence.shown(due, now=timezone.now(), may_publish=may, ahead=True)
+    return cadence.shown(due, now=timezone.now(), may_publish=may, ahead=True) if due else None

@@ -53,6 +53,7 @@ def _parts(story: Story) -> Iterator[str]:
         yield _("To be filled in by a person: %s.") % ", ".join(gaps)
     yield "## " + _("Impact")
     yield _table((_("what"), _("figure")), _figures(story)) or _("Not counted yet.")
+    yield from _words(story)
     yield "## " + _("Timeline")
     yield "\n".join(_line(line) for line in story.lines)
     yield _chain(story)
@@ -88,6 +89,27 @@ def _facts(story: Story) -> Iterator[tuple[str, str]]:
         yield _("decided"), event_words.in_words(story.decided)
     elif story.advice:
         yield _("recommended"), event_words.in_words(story.advice)
+
+
+def _words(story: Story) -> Iterator[str]:
+    if not story.sendings:
+        return
+    yield "## " + _("Words to people")
+    yield _table(
+        (_("letter"), _("state"), _("people"), _("of them"), _("released")),
+        [
+            (
+                one.title,
+                one.state,
+                str(one.people),
+                ", ".join(one.figures),
+                f"{_moment(one.sending.released_at)}, {one.sending.released_by_name}"
+                if one.sending.released_at
+                else "–",
+            )
+            for one in story.sendings
+        ],
+    )
 
 
 def _line(line: Line) -> str:

@@ -76,6 +76,7 @@ class PhasesPage(ReadOnlyAdmin):
             "preview": preview,
             "can_ask": preview is not None and not form.errors,
             "is_open": request.method == "POST" or "target" in request.GET,
+            "phases": (3, 2, 1),
             "live": live,
             "etag": living.etag_of(live),
             "at": living.time_now(),

@@ -21,11 +21,12 @@ from rollback.console import event_words, facts, report, shown
 from rollback.console.words import ALARM
 from rollback.models import Backup, Rehearsal, SchemaChange
 from rollback.rehearsing import certificate_warning, migration_graph_hash
+from rollback.rehearsing.picture import STYLE, source_of
 from rollback.schema.standing import moment
 
 OLDEST_BACKUP = timedelta(hours=26)
 # Whatever stands in a row, the browser draws it and does nothing else: no script, nothing fetched.
-ONLY_DRAWN = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+ONLY_DRAWN = f"default-src 'none'; style-src {source_of(STYLE)}; sandbox"
 Sentences = Iterator[tuple[str, bool]]
 
 

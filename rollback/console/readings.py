@@ -12,10 +12,10 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error, connection, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Prefetch, Subquery
 from django.utils.translation import gettext_lazy as _
 
-from rollback import exposure, processes, registry
+from rollback import exposure, processes, registry, sendings
 from rollback.backups import age
 from rollback.console.cadence import Word, all_due
 from rollback.domain.errors import without_rows
@@ -32,6 +32,7 @@ from rollback.models import (
     Trigger,
     Verification,
 )
+from rollback.oncall import warnings
 from rollback.schema import standing
 from rollback.schema.standing import Away
 
@@ -102,6 +103,8 @@ class Readings:
     processes: RollCall | None = None
     events: Events | None = None
     backups: age.Age | None = None
+    oncall: Sequence[warnings.Alarm] | None = None
+    letters: Mapping[int, int] | None = None
     unread: list[str] = field(default_factory=list)
 
 
@@ -146,13 +149,17 @@ def _on(now: datetime) -> tuple[int, Mapping[str, int]]:
 
 
 def _incidents(now: datetime) -> list[Incident]:
-    """The open ones, the oldest first, each with `passed`: what its newest verification came to."""
+    """The open ones, the oldest first, each with `passed`: what its newest verification came to, and
+    `told`: how it was opened, and what was decided, in order.
+    """
     ended = Verification.objects.filter(incident=OuterRef("pk"), passed__isnull=False)
     newest = Subquery(ended.order_by("-pk").values("passed")[:1])
     found = Incident.objects.filter(resolved_at=None).annotate(passed=newest)
+    kinds = (IncidentEvent.Kind.OPENED, IncidentEvent.Kind.DECIDED)
+    told = IncidentEvent.objects.filter(kind__in=kinds).order_by("number")
     return list(
         found.select_related("acknowledged_by")
-        .prefetch_related("latches")
+        .prefetch_related("latches", Prefetch("events", queryset=told, to_attr="told"))
         .order_by("opened_at", "pk")
     )
 
@@ -208,6 +215,15 @@ def _backups(now: datetime) -> age.Age | None:
     return age.of_newest() if settings.BACKUP_NIGHTLY else None
 
 
+def _oncall(now: datetime) -> list[warnings.Alarm]:
+    return warnings.found(now=now)
+
+
+def _letters(now: datetime) -> Mapping[int, int]:
+    """Incident → how many letters to its people wait for somebody to release them."""
+    return sendings.held()
+
+
 PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "flags": _flags,
     "on": _on,
@@ -220,6 +236,8 @@ PARTS: Mapping[str, Callable[[datetime], Any]] = {
     "processes": _processes,
     "events": _events,
     "backups": _backups,
+    "oncall": _oncall,
+    "letters": _letters,
 }
 NAMES = {
     "flags": _("what is on"),
@@ -233,4 +251,6 @@ NAMES = {
     "processes": _("processes"),
     "events": _("what has happened"),
     "backups": _("backups"),
+    "oncall": _("who is on call"),
+    "letters": _("letters that wait"),
 }

@@ -1,6 +1,8 @@
-"""A report in Markdown as a page. No tag, address or picture of it becomes one: whatever it says is text."""
+"""Markdown as a page: a report, of which no tag, address or picture becomes one, or a runbook, which links
+to the others. Whatever else it says is text.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
@@ -9,14 +11,35 @@ from markdown_it.token import Token
 # Of CommonMark with tables, all that leads elsewhere is left out; tags are text already.
 LEADS_ELSEWHERE = ["link", "image", "autolink", "reference"]
 DEEPER = 1  # the page has a heading of its own
+# What a link's address in the text leads to; None: nowhere, and only its words are shown.
+Leads = Callable[[str], str | None]
 
 
-def html(text: str) -> SafeString:
+def html(text: str, *, leads: Leads | None = None) -> SafeString:
     reader = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(LEADS_ELSEWHERE)
+    if leads is not None:
+        reader.enable("link")
     tokens = reader.parse(text)
+    if leads is not None:
+        _lead(tokens, leads)
     _set_deeper(tokens)
     written: str = reader.renderer.render(_scrolling(tokens), reader.options, {})
     return mark_safe(written)  # noqa: S308  the reader has escaped it
+
+
+def _lead(tokens: Sequence[Token], leads: Leads) -> None:
+    for token in tokens:
+        kept, is_link = [], False
+        for inner in token.children or ():
+            if inner.type == "link_open":
+                address = leads(str(inner.attrGet("href")))
+                is_link = address is not None
+                # All but the address goes: a title would be one more thing to be read.
+                inner.attrs = {"href": address or ""}
+            if is_link or inner.type not in ("link_open", "link_close"):
+                kept.append(inner)
+        if token.children is not None:
+            token.children = kept
 
 
 def _set_deeper(tokens: Sequence[Token]) -> None:

@@ -23,6 +23,7 @@ from unfold.decorators import action
 
 from rollback import exposure, incidents, runner
 from rollback.console import (
+    deciding,
     engine,
     living,
     measured,
@@ -31,6 +32,7 @@ from rollback.console import (
     readings,
     saying,
     shown,
+    waiting,
 )
 from rollback.console.forms import ReasonForm
 from rollback.console.room_forms import PlanForm, TakeBackForm, the_word
@@ -266,11 +268,14 @@ def shown_parts(found: readings.Readings, *, may: May) -> dict[str, Any]:
     return {
         "headline": saying.headline(found),
         "unwatched": saying.unwatched(found),
+        "oncall": found.oncall or (),
         "is_well": saying.is_well(found),
         "unread": [str(readings.NAMES[name]) for name in found.unread],
         "is_watched": measured.is_watched(found),
+        "letters": waiting.letters(found),
         "action": saying.next_action(found, may=may),
         "incidents": shown.incidents(found),
+        "matrix": deciding.matrix(found) if may.see_incidents else None,
         "public_words": shown.public_words(found, may_publish=may.publish)
         if may.see_incidents
         else [],

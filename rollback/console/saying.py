@@ -12,7 +12,7 @@ from django.utils.translation import gettext_noop, ngettext
 
 from rollback import exposure
 from rollback.backups import age
-from rollback.console import engine, judging, measured, shown
+from rollback.console import engine, judging, measured, shown, waiting
 from rollback.console.readings import Readings
 from rollback.console.room_rights import May
 from rollback.domain.advice import Advice, Breach, Case, Do, Feature, Live, Situation, advise
@@ -51,6 +51,7 @@ def situation(found: Readings) -> Situation:
         ],
         unwatched=_unwatched(found),
         behind=len(found.processes.waiting) if found.processes else 0,
+        letters=list(found.letters or ()),
     )
 
 
@@ -379,6 +380,7 @@ WORDS: Mapping[Do, Callable[[Advice, Readings], dict[str, Any]]] = {
         gettext_noop("Incident %(number)s waits for a decision; nothing was taken away for it."),
         gettext_noop("Decide incident %(number)s …"),
     ),
+    Do.RELEASE: waiting.release,
     Do.WAIT_FOR_PROCESSES: _incident(
         gettext_noop("Nothing: incident %(number)s is being contained; it takes seconds."),
         gettext_noop("Look at incident %(number)s"),
@@ -394,4 +396,11 @@ WORDS: Mapping[Do, Callable[[Advice, Readings], dict[str, Any]]] = {
     Do.NOTHING: _nothing_to_do,
 }
 # What is done on an incident's own page.
-ON_ITS_PAGE = frozenset({Do.MEND, Do.DECIDE, Do.WAIT_FOR_PROCESSES, Do.WAIT_FOR_PROBES, Do.RESOLVE})
+ON_ITS_PAGE = {
+    Do.MEND,
+    Do.DECIDE,
+    Do.RELEASE,
+    Do.WAIT_FOR_PROCESSES,
+    Do.WAIT_FOR_PROBES,
+    Do.RESOLVE,
+}

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from rollback import exposure
+from rollback import exposure, runbooks
 from rollback.console import cadence, words
 from rollback.console.readings import NEWEST, Readings
 from rollback.domain.advice import RECOVERY
@@ -69,6 +69,7 @@ def features(found: Readings) -> list[dict[str, Any]] | None:
                 "on": on.get(flag.name),
                 "users": users,
                 "incident": held.get(flag.name),
+                "runbook": runbooks.url_of(flag.name),
                 "is_killed": flag.is_killed,
                 "is_archived": key == "archived",
                 "can_raise": flag.name not in held
@@ -115,6 +116,7 @@ def _incident(incident: Incident, now: datetime) -> dict[str, Any]:
         "opened": clock(incident.opened_at),
         "opened_by": incident.opened_by_name,
         "features": titles(flags),
+        "runbooks": [(exposure.title(flag), runbooks.url_of(flag)) for flag in flags],
         "acknowledged": _acknowledged(incident),
         "is_acknowledged": incident.acknowledged_at is not None,
         "is_not_the_feature": incident.is_not_the_feature,

@@ -1,7 +1,7 @@
 """All that is known of an incident, for its page, for paper and for the exported file alike."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from enrollment.models import User
-from rollback import affected, incidents
-from rollback.console import event_words, phase_shown, words
+from rollback import affected, incidents, runbooks
+from rollback.console import event_words, phase_shown, sending_words, words
 from rollback.domain import decisions
 from rollback.domain.decisions import Recommendation
 from rollback.domain.incidents import RTO, Recovery, recovery
@@ -54,6 +54,8 @@ class Step:
 class Story:
     incident: Incident
     features: Sequence[str]
+    # Of each of them: its title, and where its runbook is.
+    runbooks: Sequence[tuple[str, str]]
     takes_away: bool
     path: Sequence[Step]
     recovery: Recovery
@@ -62,6 +64,7 @@ class Story:
     everybody: int
     is_frozen: bool
     impact: Sequence[tuple[str, str]]
+    sendings: Sequence[sending_words.Shown]
     plans: Sequence[Plan]
     phases: Sequence[Mapping[str, Any]]
     verifications: Sequence[Verification]
@@ -88,11 +91,13 @@ def tell(incident: Incident, *, now: datetime) -> Story:
     opening = _payload(events, IncidentEvent.Kind.OPENED)
     counts = affected.counts(incident)
     held = [latch.flag_name for latch in incident.latches.all()]
-    advice, advice_words = _advice(opening, counts)
+    recommended, advice_words = advice(opening, counts)
     chosen = _payload(events, IncidentEvent.Kind.DECIDED).get("field", "")
+    flags = list(dict.fromkeys([*held, *opening.get("flags", ())]))
     return Story(
         incident=incident,
-        features=[words.title(flag) for flag in dict.fromkeys([*held, *opening.get("flags", ())])],
+        features=[words.title(flag) for flag in flags],
+        runbooks=[(words.title(flag), runbooks.url_of(flag)) for flag in flags],
         takes_away=bool(held),
         path=_path(incident, takes_away=bool(held)),
         recovery=recovery(
@@ -106,20 +111,26 @@ def tell(incident: Incident, *, now: datetime) -> Story:
         people=event_words.reasons(counts),
         everybody=counts["all"],
         is_frozen=any(event.kind == IncidentEvent.Kind.PEOPLE for event in events),
-        impact=event_words.impact(
-            affected.figures(incident) if incident.is_open else incident.impact
-        ),
+        impact=event_words.impact(_figures(incident)),
+        sendings=sending_words.shown(incident),
         plans=list(incident.plans.order_by("pk").prefetch_related("steps")),
         phases=[phase_shown.run(run) for run in incident.phase_runs.order_by("pk")],
         verifications=list(incident.verifications.prefetch_related("results")[:MOST]),
         judgments=[(one, _evidence(one.evidence)) for one in incident.judgments.all()[:MOST]],
         actions=list(incident.actions.all()),
-        advice=advice,
+        advice=recommended,
         advice_words=advice_words,
         decided=decisions.BY_KEY.get(chosen),
         broken=incidents.check_chain(incident),
         last_hash=events[-1].hash if events else "",
     )
+
+
+def _figures(incident: Incident) -> Mapping[str, Any]:
+    """Those of its end stay as they are; but whoever was told of the end was told after it."""
+    if incident.is_open:
+        return affected.figures(incident)
+    return {**incident.impact, "mails": affected.mails(incident)}
 
 
 def features_of(incident: Incident) -> list[str]:
@@ -190,27 +201,34 @@ def _of_change(change: FlagChange) -> Line:
     )
 
 
-def _advice(
-    opening: Mapping[str, Any], counts: Mapping[str, int]
+def advice(
+    opening: Mapping[str, Any],
+    counts: Mapping[str, int],
+    *,
+    users: Callable[[], int] | None = None,
 ) -> tuple[Recommendation | None, str]:
-    """What the opening says; else, by how many had the feature, as if no data were harmed."""
+    """What the opening says; else, by how many had the feature, as if no data were harmed.
+
+    counts: as `affected.counts` has them. users: of how many; None: they are counted.
+    """
     told = opening.get("recommendation") or {}
     field = decisions.BY_KEY.get(told.get("field", ""))
     if field is not None:
         return field, _(field.words)
     if told.get("words"):
         return None, str(told["words"])
-    if not counts["all"]:
+    if not counts.get("all"):
         return None, ""
-    share = counts.get("exposed", 0) / max(1, User.objects.filter(is_active=True).count())
-    advice = decisions.recommend(share, decisions.Harm.NONE)
-    return advice, _(advice.words)
+    everybody = users() if users else User.objects.filter(is_active=True).count()
+    share = counts.get("exposed", 0) / max(1, everybody)
+    found = decisions.recommend(share, decisions.Harm.NONE)
+    return found, _(found.words)
 
 
 def advice_for(incident: Incident) -> tuple[Recommendation | None, str]:
     """What the matrix says about it, and in words."""
     opening = incident.events.filter(kind=IncidentEvent.Kind.OPENED).first()
-    return _advice(opening.payload if opening else {}, affected.counts(incident))
+    return advice(opening.payload if opening else {}, affected.counts(incident))
 
 
 def _evidence(evidence: Any) -> str:

@@ -22,6 +22,7 @@ class Do(StrEnum):
     GO_ON = "go on with the plan"
     MEND = "verification failed"
     DECIDE = "decide"
+    RELEASE = "release letters"
     WAIT_FOR_PROCESSES = "wait for the processes"
     WAIT_FOR_PROBES = "wait for the verification"
     WAIT_FOR_PLAN = "wait for the plan"
@@ -84,6 +85,7 @@ class Situation:
     plans: Sequence[Live] = ()
     unwatched: timedelta | None = timedelta(0)
     behind: int = 0
+    letters: Sequence[int] = ()
 
     @property
     def watched(self) -> bool:
@@ -161,6 +163,10 @@ def _start_the_watch(now: Situation) -> Advice | None:
     return None if now.watched else Advice(do=Do.START_THE_WATCH)
 
 
+def _release(now: Situation) -> Advice | None:
+    return next((Advice(do=Do.RELEASE, incident=number) for number in now.letters), None)
+
+
 def _look(now: Situation) -> Advice | None:
     return next((Advice(do=Do.LOOK, trigger=one.trigger) for one in now.breaches), None)
 
@@ -180,6 +186,7 @@ CASES: Sequence[Callable[[Situation], Advice | None]] = (
     _first_plan(Do.GO_ON, lambda plan: plan.paused),
     _first_case(Do.MEND, lambda case: case.took and not case.verified and case.passed is False),
     _first_case(Do.DECIDE, lambda case: not case.took),
+    _release,
     _first_case(Do.WAIT_FOR_PROCESSES, lambda case: not case.contained and not case.verified),
     _first_case(Do.WAIT_FOR_PROBES, lambda case: not case.verified),
     _first_plan(Do.WAIT_FOR_PLAN, lambda plan: True),

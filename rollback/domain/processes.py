@@ -16,6 +16,7 @@ KINDS = {
     "daphne": "socket",
     "hypercorn": "socket",
     "manage.py": "command",
+    "check_migrations.py": "command",
     "django-admin": "command",
 }
 

@@ -1,4 +1,5 @@
-"""What rollback plugs into the ground floor: unfinished enrollments are kept there, and come back."""
+"""What rollback plugs into the ground floor: unfinished enrollments are kept there, and come back; what a
+student reads of a lesson is said in the words that the office may have changed."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -10,10 +11,11 @@ from django.utils import timezone
 
 from enrollment.models import Course, Enrollment, Student
 from enrollment.sockets import Beginning, Pair
-from rollback import drafts, registry, sessions, switchboard
+from rollback import drafts, registry, sessions, switchboard, words
 from rollback.doors.why import words_because
 from rollback.doors.words import TURNED_AWAY
 from rollback.models import EnrollmentDraft
+from rollback.outbox.values import school
 
 log = structlog.get_logger(__name__)
 
@@ -128,3 +130,15 @@ def _why_turned_away(draft: EnrollmentDraft) -> tuple[str, ...]:
     ]
     # What the last one needs is off as well: its reason is the nearest.
     return (str(words_because(off[-1]) or TURNED_AWAY),) if off else ()
+
+
+def wording(*, letter: str, language: str, values: Mapping[str, str]) -> str | None:
+    """As the letter stands that the office can edit; None: the ground floor is to say it by itself."""
+    try:
+        with transaction.atomic():
+            given = {"school": school(), **values}
+            return words.render(letter, language=language, values=given).body
+    except Exception:
+        # The door: whatever became of the letters, a student is told of their lesson.
+        log.exception("letter.not_rendered", letter=letter, language=language)
+        return None

@@ -14,7 +14,7 @@ from django.db import Error, connection
 from django.db.models import Case, IntegerField, Value, When
 from django.db.models.functions import Now
 
-from rollback import aftermath, incidents, plans, triggers
+from rollback import aftermath, briefing, incidents, oncall, plans, triggers
 from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
@@ -25,7 +25,9 @@ from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
 from rollback.limits import limited
 from rollback.models import Heartbeat, IncidentEvent, Judgment, Trigger
+from rollback.oncall import pinging
 from rollback.public import first
+from rollback.public.status import kept
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ def tick(*, by: str) -> bool:
     """by: who evaluates. :returns: False where somebody else is at it"""
     has_evaluated = _tick(by=by, only_if_stale=False)
     if has_evaluated:
+        pinging.soon()
         _follow_up(by=by)
     return has_evaluated
 
@@ -57,6 +60,7 @@ def take_over() -> None:
     try:
         by = _this_process()
         if _is_stale() and _tick(by=by, only_if_stale=True):
+            pinging.soon()
             _follow_up_elsewhere(by=by)
     except Error as error:  # the database is away: so is everything there is to judge
         log.warning("evaluate.no_database", error=without_rows(error))
@@ -121,9 +125,14 @@ def _follow_up_elsewhere(*, by: str) -> None:
 
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
-    # Before what may take minutes: the public's first word has its time.
+    # Before what may take minutes: the public's first word has its time, and so has who is called; while that
+    # takes them, the worker's own task calls people.
     _on_its_own(first.look, by=by)
+    _on_its_own(oncall.look, by=by)
     _on_its_own(aftermath.look, by=by)
+    # After the counting: the page says whom it concerns.
+    _on_its_own(briefing.look, by=by)
+    _on_its_own(kept.look, by=by)
 
 
 def _after_fork() -> None:

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 # Threads that may hang at once, for each who asks: what hangs for /metrics must not make /readyz accuse
 # the database. More questions than this are answered with "no answer" at once.
-MOST = {"metrics": 4, "ready": 2}
+MOST = {"metrics": 4, "ready": 2, "alive": 2}
 # For one statement; behind a pooler too, for they end with the transaction.
 STATEMENT, LOCK = "700ms", "200ms"
 

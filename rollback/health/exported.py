@@ -20,7 +20,7 @@ from rollback.domain.plans import LIVE
 from rollback.domain.processes import Seen, call_the_roll
 from rollback.domain.shares import Subject
 from rollback.health.asking import Connection, NoAnswer, ask, limited, rows
-from rollback.models import Complaint, Incident
+from rollback.models import Complaint, Incident, Notification
 
 log = structlog.get_logger(__name__)
 
@@ -258,9 +258,34 @@ def backups(connection: Connection) -> Iterable[GaugeMetricFamily]:
     return wanted, age
 
 
+def mails(connection: Connection) -> Iterable[GaugeMetricFamily]:
+    """By urgency: pages, to the staff, to people. What is held back until somebody releases it waits for
+    no mail server, and is not counted. Of the age of mails neither is one that a server refuses, which is
+    tried for days."""
+    waiting = gauge("mails_waiting", "Mails and calls that are to go out", "urgency")
+    age = gauge("mails_waiting_seconds", "Since the oldest of them was written down", "urgency")
+    dead = gauge("mails_given_up", "Those that were tried for days and did not go out")
+    query = """
+        SELECT n.urgency, count(*), extract(epoch FROM clock_timestamp() - min(
+               coalesce(s.released_at, s.prepared_at)) FILTER (WHERE n.tries = 0 OR n.urgency = 0))
+          FROM rollback_notification n JOIN rollback_sending s ON s.id = n.sending_id
+         WHERE n.state = 'waiting' GROUP BY n.urgency
+    """
+    found = {urgency: (count, seconds) for urgency, count, seconds in rows(connection, query)}
+    for urgency in Notification.Urgency:
+        count, seconds = found.get(urgency.value, (0, 0))
+        waiting.add_metric([urgency.name.lower()], count)
+        age.add_metric([urgency.name.lower()], float(seconds or 0))
+    for (count,) in rows(
+        connection, "SELECT count(*) FROM rollback_notification WHERE state = 'dead'"
+    ):
+        dead.add_metric([], count)
+    return waiting, age, dead
+
+
 PARTS: Sequence[Part] = (
     features, people, incidents, verdicts, evaluator, samples, sessions, complaints, roll, plans,
-    doors, trips, backups,
+    doors, trips, backups, mails,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics. For machines: no login, no cookie, no language, whatever is on."""
+"""/healthz, /readyz, /watch/alive and /metrics. For machines: no login, no cookie, no language."""
 
 import hmac
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from rollback.health import exported, ready
+from rollback.health import alive, exported, ready
 
 Address = IPv4Address | IPv6Address
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -29,6 +29,15 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse(said, status=503 if reasons else 200, headers=NO_STORE)
 
 
+def watch_alive(request: HttpRequest) -> HttpResponse:
+    """For a dead man's switch outside: 200 while the triggers are judged, 503 when nobody does."""
+    refused = _only_reading(request)
+    if refused is not None:
+        return refused
+    words, is_alive = alive.answers.answer()
+    return HttpResponse(f"{words}\n", PLAIN, status=200 if is_alive else 503, headers=NO_STORE)
+
+
 def metrics(request: HttpRequest) -> HttpResponse:
     """404 where nobody was named who may read it, 403 for everybody else."""
     refused = _only_reading(request) or _not_for(request)
@@ -39,6 +48,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": healthz,
     "/readyz": readyz,
+    "/watch/alive": watch_alive,
     "/metrics": metrics,
 }
 

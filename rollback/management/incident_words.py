@@ -9,10 +9,11 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 from django.utils.timesince import timesince
 
-from rollback import affected, incidents, runner
+from rollback import affected, incidents, runner, sendings
 from rollback.audit import Actor, ChangeRefused
 from rollback.console import markdown, story
 from rollback.domain import decisions
+from rollback.management import sending_words
 from rollback.models import FlagChange, Incident, IncidentEvent
 
 KINDS = [kind for kind in Incident.Kind.values if kind and kind != Incident.Kind.CASE]
@@ -48,6 +49,7 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
     review.add_argument("--root-cause", required=True)
     review.add_argument("--lessons", required=True)
     review.add_argument("--action", action="append", default=[], help="what is to be done")
+    sending_words.add_arguments(steps)
     export = _one(steps, "export", "everything about it as Markdown")
     export.add_argument("--to", type=Path, metavar="FILE", help="instead of to the terminal")
 
@@ -65,6 +67,8 @@ def answer(step: str, options: dict[str, Any], *, actor: Actor) -> list[str]:
         return [_line(one) for one in found] or ["There has been no incident."]
     if step == "open":
         return _open(options, actor=actor)
+    if step not in STEPS:
+        return sending_words.answer(step, options, actor=actor)
     return STEPS[step](options["incident"], options, actor)
 
 
@@ -144,7 +148,7 @@ def _decide(number: int, options: Mapping[str, Any], actor: Actor) -> list[str]:
 
 
 def _resolve(number: int, options: Mapping[str, Any], actor: Actor) -> list[str]:
-    resolved = incidents.resolve(incident=number, actor=actor, reason=options["reason"])
+    resolved = sendings.resolve(incident=number, actor=actor, reason=options["reason"])
     affected.refresh(resolved)
     return [f"Incident {resolved.pk} is resolved. Its features may be raised again."]
 

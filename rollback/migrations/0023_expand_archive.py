@@ -1,8 +1,29 @@
-"""The ledger of the archive. Undoing loses it: nobody knows then what in the archive belongs where."""
+"""The ledger of the archive. Undoing loses it, and refuses while a row lies there that belongs somewhere:
+nobody would know then how it comes home.
+"""
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
+
+REFUSE = """
+DO $$
+DECLARE entry record; found boolean;
+BEGIN
+    FOR entry IN SELECT split_part(archived_as, '.', 1) AS place, split_part(archived_as, '.', 2) AS name
+                   FROM rollback_ledgerentry WHERE back_at IS NULL
+    LOOP
+        IF to_regclass(format('%I.%I', entry.place, entry.name)) IS NULL THEN
+            CONTINUE;  -- purged
+        END IF;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I)', entry.place, entry.name) INTO found;
+        IF found THEN
+            RAISE EXCEPTION '%.% holds rows that only the ledger can bring home. First: manage.py rollback reapply',
+                  entry.place, entry.name;
+        END IF;
+    END LOOP;
+END $$
+"""
 
 
 class Migration(migrations.Migration):
@@ -115,4 +136,6 @@ class Migration(migrations.Migration):
                 "ordering": ["pk"],
             },
         ),
+        # Last, so that it is the first to be undone.
+        migrations.RunSQL("SELECT", REFUSE),
     ]

@@ -20,6 +20,7 @@ from rollback.models.rehearsals import Rehearsal
 from rollback.models.schema_changes import SchemaChange
 from rollback.models.timings import TimingMinute
 from rollback.models.triggers import Judgment, Trigger, TriggerVersion
+from rollback.models.uptime import UptimeDay
 from rollback.models.verification import Baseline, ProbeResult, Verification
 from rollback.models.watch import Complaint, EnrollmentSession, Heartbeat, LocalTrip, Sample
 from rollback.models.words import (
@@ -79,5 +80,6 @@ __all__ = [
     "TimingMinute",
     "Trigger",
     "TriggerVersion",
+    "UptimeDay",
     "Verification",
 ]

@@ -3,12 +3,14 @@
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from rollback.domain.sendings import BY_ITSELF, not_by_itself
 from rollback.models.incidents import Incident
 from rollback.models.words import Sending
 
@@ -80,8 +82,8 @@ class Channel(models.Model):
     is_active = models.BooleanField(_("in use"), default=True)
 
     class Meta:
-        verbose_name = _("channel")
-        verbose_name_plural = _("channels")
+        verbose_name = _("on-call channel")
+        verbose_name_plural = _("on-call channels")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -130,6 +132,14 @@ class OnCallPolicy(models.Model):
     def __str__(self) -> str:
         return str(_("On-call policy"))
 
+    def clean(self) -> None:
+        """Only letters that there are, and that may."""
+        unknown = not_by_itself(self.by_itself)
+        if unknown:
+            words = _("Not a letter that goes out by itself: %(letters)s. There are: %(known)s.")
+            facts = {"letters": ", ".join(unknown), "known": ", ".join(BY_ITSELF)}
+            raise ValidationError({"by_itself": words % facts})
+
 
 class Page(models.Model):
     """Somebody is called, and has to say that they are at it. Without an incident: a test, or the watch
@@ -165,10 +175,14 @@ class Page(models.Model):
     acknowledged_by_name = models.CharField(_("acknowledged by"), max_length=150, blank=True)
     # Nobody needs to answer any more: the incident is resolved, the watch is back.
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
+    # The last that the channels were told: "trigger", "acknowledge" or "resolve".
+    channels_told = models.CharField(
+        _("channels were told"), max_length=12, blank=True, default="", db_default=""
+    )
 
     class Meta:
-        verbose_name = _("page")
-        verbose_name_plural = _("pages")
+        verbose_name = _("on-call page")
+        verbose_name_plural = _("on-call pages")
         ordering = ["-opened_at", "-pk"]
         default_permissions = ("view",)
         constraints = [

@@ -296,6 +296,11 @@ class Stakeholder(models.Model):
     email = models.EmailField(_("e-mail address"))
     language = models.CharField(_("language"), max_length=10)
     is_active = models.BooleanField(_("gets briefings"), default=True, db_default=True)
+    # Each mail says both to them: they have not asked for it themselves.
+    added_at = models.DateTimeField(_("added"), db_default=Now(), editable=False)
+    added_by_name = models.CharField(
+        _("added by"), max_length=150, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta:
         verbose_name = _("stakeholder")

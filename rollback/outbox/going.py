@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from rollback.audit import Actor, ChangeRefused
 from rollback.models import Notification, Sending
 from rollback.outbox.preparing import say
+from rollback.outbox.waking import wake
 
 State = Notification.State
 OPEN = (State.WAITING, State.HELD)
@@ -81,6 +82,8 @@ def _move(
 ) -> Sending:
     rows = sending.notifications.filter(state__in=before)
     say(sending, actor=actor, what=what, people=rows.update(state=after))
+    if after == State.WAITING:
+        wake()
     sending.refresh_from_db()
     return sending
 

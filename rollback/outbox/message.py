@@ -5,12 +5,17 @@ from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce, Lower
 
 from enrollment.queries.people import language_of
 from rollback.domain.letters import BY_KEY
 from rollback.models import DeafAddress, NoNews, Notification
-from rollback.outbox import values
-from rollback.words import render
+from rollback.outbox import news, values
+from rollback.outbox.providers import METADATA
+from rollback.outbox.remembering import remembered
+from rollback.words import render_words
+from rollback.words.rendering import words_of
 
 
 class NotNeeded(Exception):
@@ -24,22 +29,44 @@ class Built:
     version: int
 
 
+def with_facts() -> QuerySet[Notification]:
+    """Rows with all that is asked for whatever the letter says, in one query."""
+    address = Lower(Coalesce("user__email", F("email")))
+    deaf = DeafAddress.objects.alias(lower=Lower("email")).filter(lower=OuterRef("address"))
+    return Notification.objects.select_related(
+        "sending__incident", "user__student", "user__teacher", "channel"
+    ).annotate(
+        address=address,
+        is_deaf=Exists(deaf),
+        wants_no_news=Exists(NoNews.objects.filter(user=OuterRef("user"))),
+    )
+
+
 def build(row: Notification) -> Built:
     """:raises NotNeeded: :raises rollback.words.Gap:"""
     letter = BY_KEY[row.sending.letter]
     address = _address(row)
-    if letter.is_news and row.user_id and NoNews.objects.filter(user=row.user_id).exists():
+    if letter.is_news and row.user_id and _wants_no_news(row):
         raise NotNeeded("They want no news.")
     language = language_of(row.user) if row.user else row.language or settings.LANGUAGE_CODE
-    rendered = render(letter.key, language=language, values=values.of(row, language=language))
+    off_url = news.off_url(row.user) if letter.is_news and row.user else ""
+    words = remembered(("words", letter.key, language), lambda: words_of(letter.key, language))
+    given = values.of(row, language=language)
+    rendered = render_words(words, letter, language=language, values=given, off_url=off_url)
     message_id = message_id_of(row)
     mail = EmailMultiAlternatives(
         subject=rendered.subject,
         body=rendered.text,
         to=[address],
-        headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
+        headers={
+            "Message-ID": message_id,
+            "Auto-Submitted": "auto-generated",
+            **news.headers(off_url),
+        },
     )
     mail.attach_alternative(rendered.html, "text/html")
+    if settings.EMAIL_PROVIDER:  # which has Message-IDs of its own
+        mail.metadata = {METADATA: message_id}  # type: ignore[attr-defined]
     return Built(mail=mail, message_id=message_id, version=rendered.version)
 
 
@@ -54,6 +81,20 @@ def _address(row: Notification) -> str:
     if row.user and (row.user.deleted_at or not row.user.is_active):
         raise NotNeeded("This person is not with the school any more.")
     address = row.user.email if row.user else row.email
-    if DeafAddress.objects.filter(email__iexact=address).exists():
+    if _is_deaf(row, address):
         raise NotNeeded("No mail reaches this address.")
     return address
+
+
+def _is_deaf(row: Notification, address: str) -> bool:
+    known: bool | None = getattr(row, "is_deaf", None)
+    if known is not None:
+        return known
+    return DeafAddress.objects.filter(email__iexact=address).exists()
+
+
+def _wants_no_news(row: Notification) -> bool:
+    known: bool | None = getattr(row, "wants_no_news", None)
+    if known is not None:
+        return known
+    return NoNews.objects.filter(user=row.user_id).exists()

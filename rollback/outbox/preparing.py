@@ -11,16 +11,26 @@ from django.db.models import Max
 from rollback import incidents
 from rollback.audit import Actor
 from rollback.models import Channel, Incident, IncidentEvent, Notification, Sending
+from rollback.outbox.waking import wake
 
 REASONS = ("draft", "lesson", "teacher", "exposed")
-# One statement, so that nobody is forgotten who was frozen before it, however many there are.
+# One statement, so that nobody is forgotten who was frozen before it, however many there are. Each person
+# is taken before the incident's line is written, as whoever erases one takes them first.
 INSERT = """
     INSERT INTO rollback_notification (sending_id, user_id, reasons, state, next_at)
     SELECT %(sending)s, a.user_id, a.reasons, 'held', clock_timestamp()
       FROM rollback_affectedperson a JOIN enrollment_user u ON u.id = a.user_id
      WHERE a.incident_id = %(incident)s AND a.reasons && %(reasons)s::varchar[]
        AND u.is_active AND u.deleted_at IS NULL
-     ORDER BY a.user_id
+       AND (%(told)s::varchar[] = '{}' OR EXISTS (
+               SELECT FROM rollback_notification n JOIN rollback_sending s ON s.id = n.sending_id
+                WHERE s.incident_id = a.incident_id AND s.letter = ANY(%(told)s::varchar[])
+                  AND n.user_id = a.user_id AND n.state = 'sent'))
+       AND NOT EXISTS (
+               SELECT FROM rollback_notification n JOIN rollback_sending s ON s.id = n.sending_id
+                WHERE s.incident_id = a.incident_id AND s.letter = ANY(%(untold)s::varchar[])
+                  AND n.user_id = a.user_id)
+     ORDER BY a.user_id FOR KEY SHARE OF u
     ON CONFLICT DO NOTHING
 """
 ONE_BY_ONE = "SELECT pg_advisory_xact_lock(hashtextextended('sending of ' || %s, 0))"
@@ -48,11 +58,15 @@ def prepare(
     number: int | None = None,
     news: Mapping[str, str] | None = None,
     next_news_at: datetime | None = None,
+    told: Sequence[str] = (),
+    untold: Sequence[str] = (),
 ) -> Sending:
     """One update to the affected people who are there for one of these reasons. Held back until a person
     releases it; what it says to each is looked up when it goes out.
 
-    number: which one it is to be; the one that is there already is returned. None: the next.
+    number: which one it is to be; the one that is there already is returned. None: the next. told: only to
+    whom one of these letters about the incident has reached. untold: to nobody who is to get one of
+    these.
     """
     last = _last_number(incident, letter)
     if number is not None and number <= last:
@@ -67,18 +81,21 @@ def prepare(
         prepared_by_name=actor.name[:150],
     )
     with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT, {"sending": sending.pk, "incident": incident.pk, "reasons": list(reasons)}
-        )
+        asked = {"reasons": list(reasons), "told": list(told), "untold": list(untold)}
+        cursor.execute(INSERT, {"sending": sending.pk, "incident": incident.pk, **asked})
         people = cursor.rowcount
     say(sending, actor=actor, what="prepared", people=people)
     return sending
 
 
-def _last_number(incident: Incident, letter: str) -> int:
+def one_by_one(*, incident: Incident, letter: str) -> None:
     """Two that write one at once come one after the other, until the end of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute(ONE_BY_ONE, [f"{incident.pk} {letter}"])
+
+
+def _last_number(incident: Incident, letter: str) -> int:
+    one_by_one(incident=incident, letter=letter)
     found = Sending.objects.filter(incident=incident, letter=letter)
     return found.aggregate(last=Max("number"))["last"] or 0
 
@@ -115,6 +132,7 @@ def tell(
         ],
         ignore_conflicts=True,
     )
+    wake()
     return sending
 
 

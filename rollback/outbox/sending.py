@@ -1,36 +1,49 @@
 """The outbox's rows become mails: claimed with a lease by the database's clock, sent without a lock.
 
 SMTP can only promise that a mail goes out at least once: a worker that dies between the server's “250” and
-its own COMMIT leaves a mail that goes out again, with the same Message-ID.
+its own COMMIT leaves a mail that goes out again, with the same Message-ID. So a worker has one row in its
+hands, never several.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import structlog
-from django.core.mail import EmailMultiAlternatives, get_connection
-from django.core.mail.backends.base import BaseEmailBackend
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
+from django.template import TemplateSyntaxError
 
-from enrollment.operations.mailing import MAX_TRIES, WAITS, in_words, is_away
+from enrollment.operations.mailing import MAX_TRIES, WAITS, in_words
 from rollback.audit import Actor
 from rollback.models import Notification
 from rollback.outbox import going
+from rollback.outbox.ahead import Ahead
+from rollback.outbox.line import Line, nobody_there
 from rollback.outbox.message import NotNeeded, build
-from rollback.outbox.programs import post
+from rollback.outbox.programs import ProgramRefused, post
+from rollback.outbox.remembering import remembering
+from rollback.outbox.waking import wake
 
 log = structlog.get_logger(__name__)
 
 # Longer than any server is waited for: after it whoever claimed a row is taken for dead.
 LEASE = timedelta(minutes=2)
+# Who has slept for so long with a row in the hands lets it be: somebody else may have it by now.
+LATE = LEASE / 2
 # The server is away: not the row's fault, so no try is counted.
 AWAY = timedelta(seconds=30)
+# So many refusals one after the other are about the server, or about us, and not about so many mails.
+REFUSALS = 10
+# Seconds between the tries to write down that a mail has gone out.
+INSIST = (0.2, 1.0, 3.0)
 OUTBOX = Actor(name="outbox", automatic=True)
 State = Notification.State
+# What has been written about a row by then stays.
+OVER = (State.SENT, State.STOPPED)
 
 CLAIM = """
     UPDATE rollback_notification SET tries = tries + 1,
@@ -38,7 +51,7 @@ CLAIM = """
      WHERE id = (SELECT id FROM rollback_notification
                   WHERE state = 'waiting' AND next_at <= clock_timestamp() AND urgency <= %(urgency)s
                   ORDER BY urgency, tries, next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id
+    RETURNING id, tries
 """
 
 
@@ -52,81 +65,110 @@ def send_due(
 
     say: told after each. :returns: what became of how many: "sent", "not needed", "failed", "away"
     """
+    # Inside somebody's transaction a row would stay locked while its mail is on the way.
+    with transaction.atomic(durable=True):
+        pass
     done: Counter[str] = Counter()
-    began = time.monotonic()
-    server = get_connection()
-    try:
-        while (row := _claimed(urgency)) is not None:
-            done[_sent(row, server)] += 1
+    until = None if seconds is None else time.monotonic() + seconds
+    refused = 0
+    with closing(Line()) as line, remembering():
+        ahead = Ahead(urgency=urgency)
+        while (claimed := _claim(urgency)) is not None:
+            became = _handle(ahead.row(*claimed), line)
+            done[became] += 1
+            refused = refused + 1 if became == "failed" else 0
             if say:
                 say(done)
-            if done["away"] or (seconds is not None and time.monotonic() - began > seconds):
+            is_over = until is not None and time.monotonic() > until
+            if became == "away" or refused == REFUSALS or is_over:
                 break
-    finally:
-        _close(server)
     going.finish(actor=OUTBOX)
     return done
 
 
-def _claimed(urgency: int) -> Notification | None:
-    # Durable: inside somebody's transaction the row would stay locked while its mail is on the way.
-    with transaction.atomic(durable=True), connection.cursor() as cursor:
+def is_due(*, urgency: int) -> bool:
+    """Whether anything so urgent waits, without taking it."""
+    waiting = Notification.objects.filter(state=State.WAITING, urgency__lte=urgency)
+    return waiting.filter(next_at__lte=Now()).exists()
+
+
+def _claim(urgency: int) -> tuple[int, int] | None:
+    """:returns: its number, and the how manieth try this is"""
+    with connection.cursor() as cursor:
         cursor.execute(CLAIM, {"lease": LEASE.total_seconds(), "urgency": urgency})
-        found = cursor.fetchone()
-    if found is None:
-        return None
-    together = ("sending__incident", "user__student", "user__teacher", "channel")
-    return Notification.objects.select_related(*together).filter(pk=found[0]).first()
+        found: tuple[int, int] | None = cursor.fetchone()
+    return found
 
 
-def _sent(row: Notification, server: BaseEmailBackend) -> str:
+def _handle(row: Notification | None, line: Line) -> str:
+    since = time.monotonic()
+    if row is None:  # a person was deleted, and with them what was to be said to them
+        return "not needed"
     if row.tries > MAX_TRIES:
         return _give_up(row, "The worker stopped each time it tried.")
     try:
-        if row.channel:
-            post(row)
-            _note_sent(row)
-        else:
-            built = build(row)
-            _send(built.mail, server)
-            _note_sent(row, message_id=built.message_id, version=built.version)
+        return _sent(row, line, since=since)
     except NotNeeded as why:
         _rest(row, State.NOT_NEEDED, str(why))
         return "not needed"
     # A header, an address, a gap or a program's refusal is a ValueError; servers' errors are OSErrors.
     except (OSError, ValueError) as error:
-        _close(server)  # it may be what is broken; the next mail gets a new one
+        line.close()  # it may be what is broken; the next mail gets a new one
         return _failed(row, error)
+    # A letter of another release, unknown or unreadable here.
+    except (LookupError, TemplateSyntaxError) as error:
+        return _failed(row, ValueError(f"{type(error).__name__}: {error}"))
+
+
+def _sent(row: Notification, line: Line, *, since: float) -> str:
+    """:raises NotNeeded: :raises OSError: :raises ValueError: :raises LookupError:"""
+    built = None if row.channel else build(row)
+    if time.monotonic() - since > LATE.total_seconds():
+        log.warning("outbox.too_late", notification=row.pk)
+        return "late"
+    if built is None:
+        post(row)
+        _note_sent(row)
+    else:
+        line.send(built.mail)
+        _note_sent(row, message_id=built.message_id, version=built.version)
     return "sent"
 
 
-def _send(mail: EmailMultiAlternatives, server: BaseEmailBackend) -> None:
-    server.open()
-    mail.connection = server
-    mail.send()
-
-
 def _note_sent(row: Notification, *, message_id: str = "", version: int = 0) -> None:
-    """Whatever became of the sending meanwhile: it has gone out."""
-    Notification.objects.filter(pk=row.pk).update(
-        state=State.SENT, sent_at=Now(), message_id=message_id, version=version, error=""
-    )
+    """Whatever became of the sending meanwhile: it has gone out. A connection that is lost just now would
+    else make it go out once more."""
+    rows = Notification.objects.filter(pk=row.pk)
+    for pause in (*INSIST, None):
+        try:
+            rows.update(
+                state=State.SENT, sent_at=Now(), message_id=message_id, version=version, error=""
+            )
+            return
+        except (OperationalError, InterfaceError):
+            if pause is None:
+                raise
+            connection.close()
+            time.sleep(pause)
 
 
 def _failed(row: Notification, error: OSError | ValueError) -> str:
     words = in_words(error)[:2000]
     log.warning("outbox.failed", notification=row.pk, tries=row.tries, error=words)
-    if row.channel is None and is_away(error):
+    if row.channel is None and nobody_there(error):
         _again(row, words, after=AWAY, tries=Greatest(F("tries") - 1, 0))
         return "away"
-    if row.tries >= MAX_TRIES:
+    # A program that refuses would do so the next time as well.
+    if row.tries >= MAX_TRIES or isinstance(error, ProgramRefused):
         return _give_up(row, words)
     _again(row, words, after=timedelta(minutes=WAITS[row.tries - 1]), tries=F("tries"))
     return "failed"
 
 
 def _again(row: Notification, words: str, *, after: timedelta, tries: object) -> None:
-    Notification.objects.filter(pk=row.pk).update(next_at=Now() + after, error=words, tries=tries)
+    Notification.objects.filter(pk=row.pk).exclude(state__in=OVER).update(
+        next_at=Now() + after, error=words, tries=tries
+    )
 
 
 def _give_up(row: Notification, words: str) -> str:
@@ -136,19 +178,14 @@ def _give_up(row: Notification, words: str) -> str:
 
 
 def _rest(row: Notification, state: str, words: str) -> None:
-    Notification.objects.filter(pk=row.pk).exclude(state=State.STOPPED).update(
-        state=state, error=words
-    )
+    Notification.objects.filter(pk=row.pk).exclude(state__in=OVER).update(state=state, error=words)
 
 
-def _close(server: BaseEmailBackend) -> None:
-    try:
-        server.close()
-    except OSError as error:  # it was lost before
-        log.info("outbox.not_closed", error=str(error))
-
-
+@transaction.atomic
 def resend(*, notifications: list[int]) -> int:
     """What was given up is tried again from the beginning. :returns: how many"""
     found = Notification.objects.filter(pk__in=notifications, state=State.DEAD)
-    return found.update(state=State.WAITING, tries=0, next_at=Now(), error="")
+    number = found.update(state=State.WAITING, tries=0, next_at=Now(), error="")
+    if number:
+        wake()
+    return number

@@ -1,6 +1,6 @@
 """What a letter says to one person: looked up when it goes out, so that it is true then."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from email.utils import parseaddr
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from enrollment.models import User
 from enrollment.queries.people import shown_name, student_of, zone_of
 from rollback import quarantine, registry
 from rollback.models import EnrollmentDraft, Incident, IncidentEvent, Notification, Sending
+from rollback.outbox.remembering import remembered
 
 
 def of(row: Notification, *, language: str) -> dict[str, str]:
@@ -39,7 +40,7 @@ def _of_affected(
     zone = zone_of(user)
     draft = _draft(user)
     return {
-        "feature": features_of(incident),
+        "feature": remembered(("features", incident.pk, language), lambda: features_of(incident)),
         "since": moment(incident.opened_at, zone=zone),
         "expected": moment(sending.next_news_at, zone=zone) if sending.next_news_at else "",
         "news": str(sending.news.get(language, "")),
@@ -74,8 +75,16 @@ def _draft(user: User) -> EnrollmentDraft | None:
     student = student_of(user)
     if student is None:
         return None
-    live = quarantine.live().filter(student=student).select_related("course")
-    return live.only("course__slug", "course__title").order_by("-saved_at").first()
+    return remembered(("draft", student.pk), lambda: newest_drafts([student.pk]).get(student.pk))
+
+
+def newest_drafts(students: Collection[int]) -> dict[int, EnrollmentDraft]:
+    """By student, of those who have one that can be gone on with."""
+    live = quarantine.live().filter(student__in=students).select_related("course")
+    newest = live.only("student_id", "course__slug", "course__title").order_by(
+        "student_id", "-saved_at"
+    )
+    return {draft.student_id: draft for draft in newest.distinct("student_id")}
 
 
 def _with_draft(draft: EnrollmentDraft) -> Mapping[str, str]:

@@ -12,7 +12,8 @@ from rollback.preserving.kinds import Kind
 class Column:
     """of: SQL of its value; "": the table's column of this name. into: the table's column that it is
     written to; None: the one of this name, "": none. empty: the cell may be. names: the file one of
-    whose keys it is. fixed: an import never changes it in a row that is there.
+    whose keys it is. fixed: an import never changes it in a row that is there. later: files of the first
+    release do not have it, and say nothing of it.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Column:
     empty: bool = False
     names: str = ""
     fixed: bool = False
+    later: bool = False
 
     @property
     def target(self) -> str:

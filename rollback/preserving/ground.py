@@ -119,6 +119,13 @@ GROUND: Sequence[File] = (
             Column(name="email", kind=MAIL, about="the login"),
             Column(name="first_name", kind=kinds.text(150), about="", empty=True),
             Column(name="last_name", kind=kinds.text(150), about="", empty=True),
+            Column(
+                name="language",
+                kind=kinds.LANGUAGE,
+                about="in which mails are written to them; empty: they never chose one",
+                empty=True,
+                later=True,
+            ),
             # Who was dismissed stays so, and nobody is locked out by a file.
             Column(name="is_active", kind=YES_NO, about="no: may not log in", fixed=True),
             Column(

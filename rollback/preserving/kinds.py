@@ -98,6 +98,7 @@ def one_of(choices: Iterable[str]) -> Kind:
 MAIL = Kind(words="mail address", read=_mail, text="lower({})")
 SLUG = Kind(words="the course's name in addresses", read=cells.slug, text="{}")
 ZONE = Kind(words="IANA time zone", read=cells.zone, text="{}")
+LANGUAGE = Kind(words="language code", read=cells.language, text="{}")
 KEY = Kind(words="key", read=_as_it_is(1000), text="{}")
 INSTANT = Kind(
     words="instant, ISO 8601 in UTC",

@@ -107,7 +107,8 @@ def _check_names(file: File, number: int, names: Sequence[str]) -> None:
     """:raises Unreadable:"""
     known = [column.name for column in file.columns]
     unknown = [name for name in names if name not in known or names.count(name) > 1]
-    missing = [name for name in known if name not in names]
+    needed = [column.name for column in file.columns if not column.later]
+    missing = [name for name in needed if name not in names]
     if unknown:
         hint = f"has columns nobody knows, or twice: {', '.join(unknown)}. Known are {', '.join(known)}."
         raise _unreadable(file, number, hint)
@@ -122,7 +123,7 @@ def _unreadable(file: File, number: int, hint: str) -> Unreadable:
 def _line(file: File, number: int, record: Mapping[str, str]) -> Line:
     cells, problems = [], []
     for column in file.columns:
-        text = record[column.name]
+        text = record.get(column.name, "")
         try:
             if "\x00" in text:
                 raise BadCell(NUL)

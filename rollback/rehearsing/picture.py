@@ -2,7 +2,9 @@
 can be read on a light page and on a dark one; nothing in it is told by color alone.
 """
 
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from html import escape
 
 from rollback.rehearsing.steps import DONE, FAILED, LEFT_OUT, Result
@@ -28,6 +30,11 @@ STYLE = """
 .paper{fill:#14181d}.ink{fill:#e8ecf1}.soft{fill:#a3adb8}.line{stroke:#323a43}
 .done{fill:#6ea8e6}.failed{fill:#ff8f87}.bad{fill:#ff8f87}}
 """
+
+
+def source_of(style: str) -> str:
+    """As a content policy names it: this style and no other."""
+    return f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'"
 
 
 def picture(results: Sequence[Result], *, title: str) -> str:

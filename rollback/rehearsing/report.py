@@ -11,7 +11,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from rollback.models import Rehearsal
+from rollback.rehearsing import picture
 from rollback.rehearsing.certificate import PHASES, figures
+from rollback.rehearsing.picture import source_of
 from rollback.rehearsing.steps import FAILED, LEFT_OUT, Result
 
 MARKDOWN = str.maketrans({one: f"\\{one}" for one in "\\`*_[]<>|#~"})
@@ -73,7 +75,7 @@ def page(rehearsal: Rehearsal, results: Sequence[Result]) -> str:
     return (
         f'<!doctype html><html lang="{get_language() or "en"}"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy"'
-        " content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f" content=\"default-src 'none'; style-src {source_of(STYLE)} {source_of(picture.STYLE)}\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{STYLE}</style></head>"
         f'<body><main><h1 class="{state}">{title}</h1>'

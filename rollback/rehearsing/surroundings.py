@@ -34,6 +34,8 @@ def of_child(*, url: str, name: str, system: str, real: str, folder: Path) -> di
         "DATABASE_URL": url,
         "CELERY_BROKER_URL": "memory://",
         "EMAIL_URL": "dummymail://",
+        # The copy has the school's channels and its open incidents.
+        "OUTWARD_REQUESTS": "false",
         "SCHOOL_ENV": "desk",
         "SCHOOL_VAR": str(folder),
         # Sessions and tokens of the copy are worth nothing at the school.

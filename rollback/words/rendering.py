@@ -1,22 +1,27 @@
 """A letter's words for one person: the newest version in their language, filled in, as text and HTML."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import structlog
 from django.conf import settings
 from django.template import Context
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.html import escape, urlize
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from rollback.domain.letters import BY_KEY, Letter
+from rollback.domain.letters import BY_KEY, Audience, Letter, Variable
 from rollback.models import MessageTemplate
+from rollback.words import paper
+from rollback.words.checking import holds
 from rollback.words.engine import compiled
 
-ADDRESS = re.compile(r"https?://\S+")
+log = structlog.get_logger(__name__)
+# Two lines of a mail program's list; the rest would be cut off there.
+LONGEST_SUBJECT = 150
 
 
 class Gap(ValueError):
@@ -35,10 +40,13 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
+    """body: the text without the closing that a mail has. The public's have none in `text` either."""
+
     subject: str
     text: str
     html: str
     version: int
+    body: str = ""
 
 
 def words_of(key: str, language: str) -> Words:
@@ -46,60 +54,98 @@ def words_of(key: str, language: str) -> Words:
     newest = MessageTemplate.objects.filter(key=key, language=language).order_by("-version").first()
     if newest is None or newest.is_the_houses:
         return house_words(BY_KEY[key], language)
+    if not holds(key, newest.subject, newest.text, newest.html):
+        # It was right when it was saved; a later release has taken a variable away.
+        log.error("words.version_does_not_hold", letter=key, language=language, row=newest.pk)
+        return house_words(BY_KEY[key], language)
     return Words(subject=newest.subject, text=newest.text, html=newest.html, version=newest.version)
 
 
 def house_words(letter: Letter, language: str) -> Words:
     with translation.override(language):
-        return Words(subject=gettext(letter.subject), text=gettext(letter.text))
+        text = letter.joined(gettext(paragraph) for paragraph in letter.paragraphs)
+        return Words(subject=gettext(letter.subject), text=text)
 
 
-def render(key: str, *, language: str, values: Mapping[str, str]) -> Rendered:
-    """values: all of the letter's variables.
+def samples_of(letter: Letter, language: str) -> dict[str, str]:
+    """What stands for each variable where there is nothing real, in that language."""
+    with translation.override(language):
+        return {variable.name: gettext(variable.sample) for variable in letter.variables}
+
+
+def render(key: str, *, language: str, values: Mapping[str, str], off_url: str = "") -> Rendered:
+    """values: all of the letter's variables. off_url: where its reader says that no more are wanted.
 
     :raises Gap: where one is missing, or empty and may not be
     """
-    return render_words(words_of(key, language), BY_KEY[key], language=language, values=values)
+    return render_words(
+        words_of(key, language), BY_KEY[key], language=language, values=values, off_url=off_url
+    )
 
 
 def render_words(
-    words: Words, letter: Letter, *, language: str, values: Mapping[str, str]
+    words: Words, letter: Letter, *, language: str, values: Mapping[str, str], off_url: str = ""
 ) -> Rendered:
     """:raises Gap:"""
-    for variable in letter.variables:
-        if not values.get(variable.name) and not variable.may_be_empty:
-            raise Gap(f"The letter “{letter.key}” needs {variable.name}.")
-    given = {name: values.get(name, "") for name in letter.by_name}
+    given = _given(letter, values)
     with translation.override(language):
-        text = _tidy(compiled(words.text).render(Context(given, autoescape=False)))
-        subject: str = compiled(words.subject).render(Context(given, autoescape=False))
+        body = tidy(compiled(words.text).render(Context(given, autoescape=False)))
+        subject = _one_line(compiled(words.subject).render(Context(given, autoescape=False)))
         inner = (
             mark_safe(compiled(words.html, markup=True).render(Context(given)))  # noqa: S308  escaped by the engine
             if words.html.strip()
-            else _as_html(text)
+            else paper.as_html(body)
         )
-        subject = " ".join(str(subject).split())
-        page = {"subject": subject, "inner": inner}
-        closing = render_to_string("words/mail.txt", {"text": text})
-        html = render_to_string("words/mail.html", page)
-    return Rendered(subject=subject, text=closing, html=html, version=words.version)
+        text, html = _framed(letter, subject, body, inner, off_url)
+    return Rendered(subject=subject, text=text, html=html, version=words.version, body=body)
 
 
-def _tidy(text: str) -> str:
-    """What an empty part has left: no more than one blank line, none at the ends."""
-    return re.sub(r"[ \t]*\n(\s*\n)+", "\n\n", text).strip()
+def _framed(
+    letter: Letter, subject: str, body: str, inner: SafeString, off_url: str
+) -> tuple[str, str]:
+    """A mail's text and HTML; the public reads on a page that has its own frame."""
+    if letter.audience == Audience.PUBLIC:
+        return body, inner
+    page = {
+        "subject": subject,
+        "text": body,
+        "inner": inner,
+        "off_url": off_url,
+        "preheader": paper.preheader(body),
+        "is_staff": letter.audience == Audience.STAFF,
+    }
+    text, html = (render_to_string(f"words/mail.{kind}", page) for kind in ("txt", "html"))
+    return text.strip() + "\n", html.strip() + "\n"
 
 
-def _as_html(text: str) -> SafeString:
-    return mark_safe("\n".join(_paragraph(part) for part in text.split("\n\n")))  # noqa: S308  escaped below
+def _given(letter: Letter, values: Mapping[str, str]) -> dict[str, str]:
+    """:raises Gap:"""
+    given = {one.name: _clean(one, values.get(one.name, "")) for one in letter.variables}
+    for variable in letter.variables:
+        if not given[variable.name] and not variable.may_be_empty:
+            raise Gap(f"The letter “{letter.key}” needs {variable.name}.")
+    return given
 
 
-def _paragraph(text: str) -> str:
-    first, _newline, last = text.rpartition("\n")
-    if first.endswith(":") and "\n" not in first and ADDRESS.fullmatch(last):
-        return render_to_string("mail/button.html", {"url": last, "label": first[:-1]})
-    lines = urlize(escape(text), nofollow=False).replace("\n", "<br>\n")
-    return f"<p>{lines}</p>"
+def _clean(variable: Variable, value: object) -> str:
+    """Somebody's name is one line, whatever they have typed; and nothing that a mail cannot carry."""
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n")
+    if not variable.has_lines:
+        text = " ".join(text.split())
+    kept = (one for one in text if one == "\n" or unicodedata.category(one) not in ("Cc", "Cs"))
+    return "".join(kept).strip()
+
+
+def _one_line(subject: str) -> str:
+    line = " ".join(str(subject).split())
+    return line if len(line) <= LONGEST_SUBJECT else line[: LONGEST_SUBJECT - 1].rstrip() + "…"
+
+
+def tidy(text: str) -> str:
+    """What an empty part has left: one blank between words, one blank line between paragraphs."""
+    single = re.sub(r"(?<=\S)[ \t]{2,}", " ", str(text))
+    lines = "\n".join(line.rstrip() for line in single.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip()
 
 
 def languages() -> list[str]:

@@ -107,10 +107,12 @@ def _move(lesson: Lesson, *, conflict: Conflict, now: datetime) -> str | None:
                 )
         except SlotTaken:
             continue
-        before = describe(lesson)
+        before, period = describe(lesson), lesson.period
         lesson.refresh_from_db(fields=["period", "local_on", "local_start", "zone"])
+        tell_moved_by_itself(
+            lesson=lesson, before=period, why=detector.title if detector else "", now=now
+        )
         places = {"before": before, "after": describe(lesson)}
-        tell_moved_by_itself(lesson=lesson, why=reason, now=now, **places)
         return gettext("Moved by itself from %(before)s to %(after)s.") % places
     return None
 

@@ -1,6 +1,6 @@
 """What scheduling keeps of the programs that read a person's calendar."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,10 @@ def erase(*, user: User, now: datetime) -> None:
     CalendarFeed.objects.filter(user=user).delete()
 
 
+def revoke(*, users: Collection[int], now: datetime) -> None:
+    CalendarFeed.objects.filter(user__in=users, revoked_at=None).update(revoked_at=now)
+
+
 def concerns(*, user: User) -> bool:
     return CalendarFeed.objects.filter(user=user).exists()
 
@@ -47,4 +51,5 @@ CALENDAR_FEEDS = Contributor(
     erase=erase,
     unsaid=frozenset({"digest"}),
     concerns=concerns,
+    revoke=revoke,
 )

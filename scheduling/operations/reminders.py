@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from enrollment.models import Teacher
+from enrollment.operations.mailing import for_reader
 from scheduling.domain.offer import monday
 from scheduling.models import TeacherReminder
 from scheduling.queries.hours import teachers_without_hours
@@ -37,7 +38,9 @@ def _remind(teacher: Teacher, *, week: date) -> bool:
         with transaction.atomic():
             _row, new = TeacherReminder.objects.get_or_create(teacher=teacher, week_on=week)
             if new:
-                reminder(teacher).send()
+                with for_reader(teacher.user):
+                    mail = reminder(teacher)
+                mail.send()
             return new
     except SMTPRecipientsRefused as error:
         # One dead address must not keep the mail from the teachers after it.

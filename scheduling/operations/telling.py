@@ -8,12 +8,16 @@ from datetime import datetime
 
 from django.core.mail import EmailMessage
 from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from enrollment.models import Enrollment, Lesson, User
 from enrollment.operations.invitations import attach
-from enrollment.operations.lessons import describe
+from enrollment.operations.lessons import describe, describe_period
+from enrollment.operations.mailing import for_reader
 from enrollment.operations.messages import tell_what_was_done
 from enrollment.queries.ics import event_of, with_history
 from scheduling.operations.acting import Role
@@ -62,28 +66,42 @@ def _tell(
 
 
 def tell_moved_by_itself(
-    *, lesson: Lesson, before: str, after: str, why: str, now: datetime
+    *, lesson: Lesson, before: DateTimeTZRange, why: str | Promise, now: datetime
 ) -> None:
     """Nobody did it, and both are told: the student in the thread, where they can answer their teacher,
-    and the teacher, whose name such a message has to bear, by a mail that says so."""
-    lines = [
-        _("The school has moved a lesson by itself, because it could not stay (%(why)s).")
-        % {"why": why},
-        _("Before: %(place)s") % {"place": before},
-        _("Now: %(place)s") % {"place": after},
-        _("If that does not suit you, please answer here."),
-    ]
+    and the teacher, whose name such a message has to bear, by a mail that says so. Each in their own
+    language, on their own clock. before: when it was.
+    """
     teacher = lesson.teacher.user
     if lesson.enrollment is not None:
+        with for_reader(lesson.student.user):
+            lines = [
+                *_moved_by_itself(lesson, before, why),
+                _("If that does not suit you, please answer here."),
+            ]
         tell_what_was_done(
             enrollment=lesson.enrollment, sender=teacher, body="\n".join(lines), now=now
         )
-    mail = EmailMessage(
-        subject=_("A lesson was moved"),
-        body="\n".join([*lines[:3], "", _("Your student was told the same in your messages.")]),
-        to=[teacher.email],
-    )
+    with for_reader(teacher):
+        told = _("Your student was told the same in your messages.")
+        mail = EmailMessage(
+            subject=_("A lesson was moved"),
+            body="\n".join([*_moved_by_itself(lesson, before, why), "", told]),
+            to=[teacher.email],
+        )
     known = with_history(Lesson.objects.filter(pk=lesson.pk)).get()
     attach(mail, [event_of(known, teaches=True)])
     # Robust: the move is written, and stands in the teacher's messages and lessons anyway.
     transaction.on_commit(mail.send, robust=True)
+
+
+def _moved_by_itself(lesson: Lesson, before: DateTimeTZRange, why: str | Promise) -> list[str]:
+    zone = timezone.get_current_timezone_name()
+    places = {"before": before, "after": lesson.period}
+    said = {name: describe_period(period, zone=zone) for name, period in places.items()}
+    school = _("The school has moved a lesson by itself, because it could not stay (%(why)s).")
+    return [
+        school % {"why": why},
+        _("Before: %(place)s") % {"place": said["before"]},
+        _("Now: %(place)s") % {"place": said["after"]},
+    ]

@@ -14,6 +14,7 @@ from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from enrollment.models import User
 from enrollment.operations import mailing
 from enrollment.operations.mailing import Mailing, Outcome
 from scheduling import sockets
@@ -38,6 +39,9 @@ class Offers(Mailing[WaitlistEntry]):
             )
             .order_by("offer_tries", "offered_at")
         )
+
+    def user(self, row: WaitlistEntry) -> User:
+        return row.student.user
 
     def mail(self, row: WaitlistEntry) -> EmailMultiAlternatives | None:
         user = row.student.user

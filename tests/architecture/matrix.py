@@ -35,7 +35,9 @@ from rollback.models import (
     AffectedPerson,
     Backup,
     Banner,
+    Channel,
     Complaint,
+    DeafAddress,
     EnrollmentDraft,
     Flag,
     FlagChange,
@@ -43,15 +45,23 @@ from rollback.models import (
     Judgment,
     LedgerEntry,
     Maintenance,
+    Notification,
+    OnCallPolicy,
+    OnCallShift,
     Orphan,
+    Page,
     PhaseRun,
     Plan,
     PlanStep,
     Rehearsal,
     SchemaChange,
+    Sending,
+    Stakeholder,
     Trigger,
     Verification,
 )
+from rollback.oncall.acknowledging import token_for
+from rollback.outbox import news
 from rollback.reminders import off_token
 from rollback.runner import actor_of
 from scheduling.models import (
@@ -203,8 +213,15 @@ def build() -> School:
     concerned = AffectedPerson.objects.create(
         incident=incident, user=student.user, reasons=["lesson"]
     )
+    letter = Sending.objects.create(
+        incident=incident, letter="enrollment", number=1, reasons=["lesson"], prepared_by_name="x"
+    )
+    mailed = Notification.objects.create(
+        sending=letter, user=student.user, reasons=["lesson"], state="held"
+    )
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
+    told = Stakeholder.objects.create(name="x", email="board@school.example", language="en")
     # Upwards, so that some of its steps are only for who may raise.
     plan = Plan.objects.create(direction="up", flags=[flag.name], actor_name="x", reason="x")
     PlanStep.objects.create(plan=plan, number=1, percent=5)
@@ -217,6 +234,16 @@ def build() -> School:
     backup = Backup.objects.create(name="x", status="verified", as_of=day)
     rehearsal = Rehearsal.objects.create(graph="x", backup="x", report="# x", picture="<svg/>")
     altered = SchemaChange.objects.create(plan=[], plan_hash="x", actor_name="x")
+    hour = timedelta(hours=1)
+    now = datetime.now(UTC)
+    shift = OnCallShift.objects.create(
+        user=people["admin"], starts_at=now - hour, ends_at=now + hour, handed_over_at=now
+    )
+    channel = Channel.objects.create(
+        name="x", kind="generic", url="http://127.0.0.1:9/", secret="x", is_active=False
+    )
+    page = Page.objects.create(kind="test")
+    patience = OnCallPolicy.objects.create()
     later = {"starts_at": day, "ends_at": day + timedelta(hours=1)}
     banner = Banner.objects.create(texts={"en": "x"}, written_by_name="x", **later)
     work = Maintenance.objects.create(
@@ -250,6 +277,7 @@ def build() -> School:
         trigger_name=trigger.name, version=1, verdict="OK", words="x", evidence={}
     )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
+    deaf = DeafAddress.objects.create(email=student.user.email, why="bounced")
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(
         name="Summer", first_on=date(2026, 7, 1), last_on=date(2026, 7, 2)
@@ -260,14 +288,15 @@ def build() -> School:
     imported = HolidayImport.objects.create(source=source, first_year=2026, last_year=2026)
     rows = (student, teacher, student.user, enrolled, enrollment, lesson, rule, flag, change)
     more = (draft, address, holiday, Group.objects.get(name="staff"), incident, opening, token)
-    engine = (verification, complaint, concerned, to_do)
+    engine = (verification, complaint, concerned, to_do, told)
     units = (unit, ticked, conflict, credit, region, lives, source, imported)
+    on_call = (shift, channel, page, patience)
     public = (banner, work)
     schema = (entry, orphan, phase, backup, rehearsal, altered)
     hours = (other_day, time_off, policy, waits, feed, trigger, judgment)
     things = {
         row._meta.label_lower: str(row.pk)
-        for row in (*rows, *more, *units, *hours, *engine, *schema, *public)
+        for row in (*rows, *more, *units, *hours, *engine, *schema, *on_call, mailed, deaf, *public)
     }
     return School(
         people=people,
@@ -294,11 +323,14 @@ def build() -> School:
             "url": "nothing-here",
             "root": str(root.pk),
             "incident": str(incident.pk),
+            "sending": str(letter.pk),
             "plan": str(plan.pk),
             "step": "pause",
             "run": str(phase.pk),
+            "call": token_for(page=page.pk, user=root.pk),
             "unit": str(unit.pk),
             "token": off_token(student),
+            "news_token": news.off_token(student.user),
             "key": token.token_key,
             "digest": token.pk,
             "feed": str(feed.pk),

@@ -42,6 +42,7 @@ HOME = "/home/"
 OFFICE = "/admin/"
 CHOOSE = "/calendar/choose/course-2/"
 WAITLIST = "/schedule/my/waitlist/"
+LETTER = {"letter": "enrollment", "language": "de"}
 SERIES = "?teacher={teacher}&slot=2031-03-10T15:00:00Z&every=1&count=3"
 TOLD = {f"{part}_{code}": "x" for part in ("heading", "text") for code in ("en", "de", "es")}
 
@@ -82,6 +83,11 @@ PAGES = [
     Row("drafts:delete", POST, anonymous=LOGIN, student="/drafts/", other_student=404, teacher=HOME, staff=HOME),
     Row("drafts:save", GET, anonymous=405, student=405),
     Row("drafts:save", POST, anonymous=401, student=200, teacher=401, staff=401, data={"note": "x"}),
+    # ------------------------------------------------------------ which mails somebody wants
+    Row("watch:mails", GET, anonymous=LOGIN, student=200, teacher=200, staff=200),
+    Row("watch:mails", POST, anonymous=LOGIN, student="/mails/", teacher="/mails/", staff="/mails/", data={"news": "no"}),
+    Row("watch:no_news", GET, anonymous=200, student=200),
+    Row("watch:no_news", POST, anonymous=200, student=200),
     # ------------------------------------------------------------ what open pages ask and tell
     Row("live:features", GET, anonymous=200, student=200),
     Row("live:timings", POST, anonymous=204, student=204, data={"feature": "calendar", "ms": "120"}),
@@ -93,6 +99,13 @@ PAGES = [
     # Nobody is named who may read them.
     Row("watch:metrics", GET, anonymous=404, student=404),
     Row("watch:metrics", POST, anonymous=405, student=405),
+    # There is no heartbeat.
+    Row("watch:watch_alive", GET, anonymous=503, student=503),
+    Row("watch:watch_alive", POST, anonymous=405, student=405),
+    # ------------------------------------------------------------ whoever is called; the link is the key
+    Row("oncall:acknowledge", GET, anonymous=200, student=200),
+    Row("oncall:acknowledge", GET, anonymous=404, student=404, things={"call": "1-1.forged"}),
+    Row("oncall:acknowledge", POST, anonymous="/on-call/acknowledge/", student="/on-call/acknowledge/"),
     # ------------------------------------------------------------ reports of problems
     Row("watch:report", GET, anonymous=200, student=200),
     Row("watch:report", POST, anonymous=422, student=422),
@@ -101,6 +114,15 @@ PAGES = [
     Row("watch:close_notice", GET, anonymous=405, student=405),
     Row("watch:close_notice", POST, anonymous="/", student="/", data={"notice": "i1-1"}),
     Row("watch:thanks", GET, anonymous=200, student=200),
+    # ------------------------------------------------------------ what mail servers tell
+    # Nothing is named that they sign with.
+    Row("watch:mail_hook", GET, anonymous=405, student=405),
+    Row("watch:mail_hook", POST, anonymous=404, student=404),
+    Row("watch:status", GET, anonymous=200, student=200),
+    Row("watch:status", POST, anonymous=405, student=405),
+    Row("watch:status-rss", GET, anonymous=200, student=200),
+    Row("watch:status-atom", GET, anonymous=200, student=200),
+    Row("watch:status-json", GET, anonymous=200, student=200),
     # ------------------------------------------------------------ scheduling
     Row("scheduling:resume", GET, anonymous=LOGIN, student=CHOOSE, teacher=403, staff=403),
     Row("calendar:choose", GET, anonymous=LOGIN, student=200, teacher=403, staff=403),
@@ -316,6 +338,24 @@ OFFICE_PAGES = [
     office("admin:rollback_complaint_give_answer", GET, staff=200),
     office("admin:rollback_complaint_give_answer", POST, staff=200),
     office("admin:rollback_complaint_give_answer", POST, staff=OFFICE, data={"words": "x"}),
+    # The shift is the admin's: each may hand over their own.
+    office("admin:rollback_oncallshift_hand_over", GET, staff=403, admin=200),
+    office("admin:rollback_oncallshift_hand_over", POST, staff=403, admin=200),
+    office("admin:rollback_oncallshift_hand_over", POST, staff=403, admin="/admin/rollback/oncallshift/", data={"to": "{root}"}),
+    office("admin:rollback_channel_send_test", GET, staff=403, admin=200),
+    # Nobody is at its address.
+    office("admin:rollback_channel_send_test", POST, staff=403, admin=200),
+    office("admin:rollback_page_acknowledge", GET, staff=200),
+    office("admin:rollback_page_acknowledge", POST, staff="/admin/rollback/page/"),
+    office("admin:rollback_oncallpolicy_changelist", GET, staff="/admin/rollback/oncallpolicy/"),
+    office("admin:rollback_oncallpolicy_add", GET, staff=403),
+    office("admin:rollback_oncallpolicy_add", POST, staff=403),
+    office("admin:rollback_oncallpolicy_change", GET, staff=200),
+    office("admin:rollback_oncallpolicy_change", POST, staff=403, admin=200),
+    office("admin:rollback_oncallpolicy_delete", GET, staff=403),
+    office("admin:rollback_oncallpolicy_delete", POST, staff=403),
+    office("admin:rollback_oncallpolicy_history", GET, staff=200),
+    office("admin/rollback/oncallpolicy/<path:object_id>/", GET, staff="/admin/"),
     office("admin:rollback_incident_open_by_hand", GET, staff=200),
     office("admin:rollback_incident_open_by_hand", POST, staff="/admin/rollback/incident/", data={"title": "x", "severity": "3", "cause": "x"}),
     office("admin:rollback_incident_acknowledge", GET, staff=200),
@@ -335,6 +375,26 @@ OFFICE_PAGES = [
     office("admin:rollback_maintenance_cancel", POST, staff="/admin/rollback/maintenance/"),
     office("admin:rollback_incident_print", GET, staff=200),
     office("admin:rollback_incident_export", GET, staff=200),
+    office("admin:rollback_incident_briefing", GET, staff=200),
+    office("admin:rollback_incident_briefing_mail", GET, staff=200),
+    office("admin:rollback_incident_briefing_mail", POST, staff="/admin/rollback/incident/"),
+    office("admin:rollback_stakeholder_test", GET, staff=200),
+    office("admin:rollback_stakeholder_test", POST, staff="/admin/rollback/stakeholder/"),
+    office("admin:rollback_flag_runbook", GET, staff=200, things={"name": "calendar"}),
+    office("admin:rollback_flag_runbook", GET, staff=404, things={"name": "nothing"}),
+    # Words to its people.
+    office("admin:rollback_incident_words", GET, staff="/admin/rollback/incident/"),
+    office("admin:rollback_incident_write", GET, staff=200),
+    office("admin:rollback_incident_write", POST, staff=200),
+    office("admin:rollback_incident_sending", GET, staff=405),
+    office("admin:rollback_incident_sending", GET, staff=200, things={"step": "release"}),
+    office("admin:rollback_incident_sending", GET, staff=200, things={"step": "stop"}),
+    office("admin:rollback_incident_sending", GET, staff=200, things={"step": "people"}),
+    office("admin:rollback_incident_sending", GET, staff=404, things={"step": "nothing"}),
+    office("admin:rollback_incident_sending", POST, staff=200, things={"step": "release"}),
+    office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/", things={"step": "release"}, data={"people": "1"}),
+    office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/", things={"step": "stop"}),
+    office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/"),
     # The console.
     office("admin:rollback_flag_room", GET, staff=200),
     office("admin:rollback_flag_room", POST, staff=422),
@@ -365,6 +425,12 @@ OFFICE_PAGES = [
     office("admin:rollback_phaserun_retry", GET, staff=403),
     office("admin:rollback_phaserun_retry", POST, staff=403),
     office("admin:rollback_rehearsal_picture", GET, staff=200),
+    office("admin:rollback_messagetemplate_changelist", GET, staff=200),
+    office("admin:rollback_messagetemplate_letter", GET, staff=200, things=LETTER),
+    office("admin:rollback_messagetemplate_letter", POST, staff=422, things=LETTER),
+    office("admin:rollback_messagetemplate_letter", POST, staff="/admin/rollback/messagetemplate/", things=LETTER, data={"seen": "0", "subject": "x", "text": "{{{{ saved }}}} {{{{ link }}}}"}),
+    office("admin:rollback_messagetemplate_preview", GET, staff=200, things=LETTER),
+    office("admin:rollback_messagetemplate_preview", POST, staff=200, things=LETTER),
     office("admin:rollback_incident_resolve", GET, staff=200),
     office("admin:rollback_incident_resolve", POST, staff="/admin/", data={"reason": "x"}),
     # There is nothing to be decided about a draft that can be read.
@@ -399,6 +465,9 @@ MODELS = {
     "holidays_holidayimport":   ("l",    "l",    "l"),     # made by importing, taken back whole
     "holidays_holidaysource":   ("lcd",  "lcd",  "lcd"),   # made by the first import
     "rollback_backup":          ("l",    "l",    "l"),     # made by the command and the nightly task
+    "rollback_channel":         ("",     "lacd", "lacd"),  # its address is a key
+    "rollback_oncallshift":     ("l",    "lacd", "lacd"),
+    "rollback_page":            ("l",    "l",    "l"),     # opened by the watch, acknowledged by an action
     "rollback_ledgerentry":     ("l",    "l",    "l"),     # written by migrations
     "rollback_orphan":          ("l",    "l",    "l"),
     "rollback_phaserun":        ("l",    "l",    "l"),     # asked for, approved and cancelled, never edited
@@ -407,6 +476,8 @@ MODELS = {
     "rollback_complaint":       ("l",    "l",    "l"),     # entered and answered by actions
     "rollback_affectedperson":  ("l",    "l",    "l"),
     "rollback_incidentaction":  ("lc",   "lc",   "lc"),
+    "rollback_deafaddress":     ("ld",   "ld",   "ld"),    # told by mail servers; off the list: written to again
+    "rollback_notification":    ("l",    "l",    "l"),     # sent again by an action
     "rollback_enrollmentdraft": ("l",    "l",    "l"),
     "rollback_flag":            ("lc",   "lc",   "lc"),
     "rollback_flagchange":      ("l",    "l",    "l"),
@@ -415,6 +486,7 @@ MODELS = {
     "rollback_maintenance":     ("lac",  "lac",  "lac"),   # cancelled, never deleted
     "rollback_judgment":        ("l",    "l",    "l"),     # written by the evaluation
     "rollback_trigger":         ("l",    "lc",   "lc"),    # switched off, never deleted
+    "rollback_stakeholder":     ("lacd", "lacd", "lacd"),  # who gets the briefings
     "rollback_verification":    ("l",    "l",    "l"),     # made by the engine and by the command
     "scheduling_availabilityexception": ("lacd", "lacd", "lacd"),
     "scheduling_availabilityrule": ("lacd", "lacd", "lacd"),
@@ -487,6 +559,10 @@ GET_MAY_WRITE = {
         "calendar:feed",
         "scheduling_calendarfeed",
     ): "The day of the last reading is for its owner to see.",
+    (
+        "admin:rollback_oncallpolicy_changelist",
+        "rollback_oncallpolicy",
+    ): "The one row that there is, made when somebody first looks for it.",
     ("enrollment:thread", "enrollment_reader"): "What was read is no longer unread.",
 }
 
@@ -496,7 +572,10 @@ WITHOUT_CSRF = {
     "watch:healthz": "Answered before anything else, and only reading.",
     "watch:readyz": "Answered before anything else, and only reading.",
     "watch:metrics": "Answered before anything else, and only reading.",
+    "watch:watch_alive": "Answered before anything else, and only reading.",
+    "watch:status": "Answered before whoever asks is known, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
+    "watch:no_news": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }
 
 

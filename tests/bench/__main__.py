@@ -1,4 +1,4 @@
-"""`make bench`: a throwaway PostgreSQL, a sample school, fifteen subjects, one table.
+"""`make bench`: a throwaway PostgreSQL, a sample school, seventeen subjects, one table.
 
 ARGS="kill slots" picks subjects; --markdown prints the table as docs/benchmarks.md has it. Ends
 with 1 when a goal is missed by more than twice.
@@ -38,6 +38,7 @@ SUBJECTS = (
     "lost",
     "backup",
     "schema",
+    "outbox",
 )
 
 
@@ -112,7 +113,17 @@ def _prepare(url: str) -> None:
     import django
 
     django.setup()
-    from tests.bench import bookings, calendar, drill, rivals, schema, schools, slots, sockets
+    from tests.bench import (
+        bookings,
+        calendar,
+        drill,
+        outbox,
+        rivals,
+        schema,
+        schools,
+        slots,
+        sockets,
+    )
 
     names = (
         *slots.database_names(),
@@ -122,6 +133,7 @@ def _prepare(url: str) -> None:
         *sockets.DATABASES,
         *drill.DATABASES,
         *schema.DATABASES,
+        *outbox.DATABASES,
     )
     schools.copy_empty(url, template=database.NAME, names=names)
     _manage("setup", "--sample")
@@ -144,6 +156,7 @@ def _subjects(url: str, folder: Path, megabytes: int) -> dict[str, Callable[[], 
         endpoint,
         gate,
         lost,
+        outbox,
         pages,
         propagation,
         rivals,
@@ -172,6 +185,7 @@ def _subjects(url: str, folder: Path, megabytes: int) -> dict[str, Callable[[], 
         "lost": lambda: lost.rows(folder),
         "backup": lambda: backup.rows(url, folder, megabytes=megabytes),
         "schema": lambda: schema.rows(url),
+        "outbox": lambda: outbox.rows(url, folder),
     }
 
 

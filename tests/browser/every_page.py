@@ -35,6 +35,11 @@ NO_PAGE = {
     "watch:healthz": "for machines",
     "watch:readyz": "for machines",
     "watch:metrics": "for machines",
+    "watch:watch_alive": "for machines",
+    "admin:rollback_oncallpolicy_changelist": "leads on, to the one row",
+    "watch:status-rss": "for feed readers",
+    "watch:status-atom": "for feed readers",
+    "watch:status-json": "for programs, in JSON",
     "scheduling:delete_hours": "a button; without it it leads back",
     "scheduling:delete_date": "a button; without it it leads back",
     "scheduling:delete_time_off": "a button; without it it leads back",
@@ -67,8 +72,10 @@ NO_PAGE = {
     "admin:enrollment_enrollment_plan_lesson": "leads on, to the lesson's form",
     "admin:enrollment_teacher_week": "leads on, to the week",
     "admin:rollback_incident_export": "a file",
+    "admin:rollback_incident_words": "part of the incident's page",
     "admin:rollback_flag_audit": "leads on, to the flag's changes",
     "admin:rollback_flag_acknowledge": "a button",
+    "admin:rollback_messagetemplate_preview": "drawn in a frame of the letter's page",
     "admin:rollback_rehearsal_picture": "a picture; the rehearsal's page shows it",
 }
 # Opened by tests of test_accessibility.py, test_accessible_office.py, test_api_page.py and

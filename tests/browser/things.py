@@ -29,6 +29,17 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_incident (title, cause, opened_at, opened_by_name, resolved_by_name, resolution)
        SELECT 'Wrong times', 'Lessons were booked twice.', now(), 'A watch', '', ''
         WHERE NOT EXISTS (SELECT FROM rollback_incident WHERE resolved_at IS NULL)""",
+    """INSERT INTO rollback_oncallshift (user_id, level, starts_at, ends_at, handed_over_at)
+       SELECT id, 1, now() - interval '1 day', now() + interval '3 days', now() FROM enrollment_user
+        WHERE email = 'admin@school.example' AND NOT EXISTS (SELECT FROM rollback_oncallshift)""",
+    # Not in use: nothing is sent to it.
+    """INSERT INTO rollback_channel (name, kind, url, secret, is_active)
+       SELECT 'Chat', 'slack', 'https://hooks.example/services/x', '', false
+        WHERE NOT EXISTS (SELECT FROM rollback_channel)""",
+    """INSERT INTO rollback_oncallpolicy (id)
+       SELECT 1 WHERE NOT EXISTS (SELECT FROM rollback_oncallpolicy)""",
+    """INSERT INTO rollback_page (kind, acknowledged_by_name) SELECT 'test', ''
+        WHERE NOT EXISTS (SELECT FROM rollback_page WHERE kind = 'test')""",
     """INSERT INTO rollback_maintenance (headings, texts, components, announced_from, starts_at, ends_at,
                                         planned_by_name)
        SELECT '{"en": "Planned maintenance"}', '{"en": "We work on it."}', '{school}',
@@ -64,6 +75,16 @@ MADE: tuple[LiteralString, ...] = (
               ('orphans', false, 'Rows whose other half is gone.', '{"compared": true}')
               ) AS p (probe, passed, words, facts)
         WHERE NOT EXISTS (SELECT FROM rollback_proberesult) GROUP BY 2, 3, 4, 7""",
+    """INSERT INTO rollback_sending (incident_id, letter, number, prepared_by_name, state, released_by_name,
+                                     reasons, news)
+       SELECT min(id), 'enrollment', 1, 'A watch', 'stopped', '', '{}', '{}' FROM rollback_incident
+        WHERE NOT EXISTS (SELECT FROM rollback_sending)""",
+    """INSERT INTO rollback_notification (sending_id, user_id, state, tries, error)
+       SELECT (SELECT min(id) FROM rollback_sending), id, 'dead', 12, '550 no such mailbox'
+         FROM enrollment_user WHERE email = 'student@school.example'
+           ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_deafaddress (email, why, said)
+       SELECT 'student@elsewhere.example', 'complained', '' ON CONFLICT DO NOTHING""",
     # Over long ago, so that nobody goes on with it.
     """INSERT INTO rollback_plan (direction, mode, flags, drain_seconds, state, note, actor_name, actor_kind,
                                   reason, ended_at, lease_owner)
@@ -73,6 +94,18 @@ MADE: tuple[LiteralString, ...] = (
     """INSERT INTO rollback_affectedperson (incident_id, user_id, reasons)
        SELECT (SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL), id, '{lesson,exposed}'
          FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_sending (incident_id, letter, number, reasons, news, prepared_by_name,
+                                     released_by_name)
+       SELECT min(id), 'enrollment', 1, '{lesson}', '{}', 'A watch', '' FROM rollback_incident
+        WHERE resolved_at IS NULL
+       HAVING NOT EXISTS (SELECT FROM rollback_sending WHERE letter = 'enrollment')""",
+    """INSERT INTO rollback_notification (sending_id, user_id, reasons, state)
+       SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'), id, '{lesson,exposed}',
+              'held'
+         FROM enrollment_user WHERE email = 'student@school.example' ON CONFLICT DO NOTHING""",
+    """INSERT INTO rollback_stakeholder (name, email, language)
+       SELECT 'Marta Rossi', 'board@school.example', 'en'
+        WHERE NOT EXISTS (SELECT FROM rollback_stakeholder)""",
     """INSERT INTO rollback_incidentaction (incident_id, text, who_name)
        SELECT min(id), 'Test the clocks', 'The office' FROM rollback_incident WHERE resolved_at IS NULL
        HAVING NOT EXISTS (SELECT FROM rollback_incidentaction)""",
@@ -216,7 +249,13 @@ FIRST: dict[str, LiteralString] = {
     "entry": "SELECT min(id) FROM scheduling_waitlistentry",
     "scheduling.calendarfeed": "SELECT min(id) FROM scheduling_calendarfeed",
     "scheduling.waitlistentry": "SELECT min(id) FROM scheduling_waitlistentry",
+    "rollback.channel": "SELECT min(id) FROM rollback_channel",
+    "rollback.oncallpolicy": "SELECT min(id) FROM rollback_oncallpolicy",
+    "rollback.oncallshift": "SELECT min(id) FROM rollback_oncallshift WHERE ends_at > now()",
+    "rollback.page": "SELECT max(id) FROM rollback_page WHERE kind = 'test'",
     "rollback.complaint": "SELECT min(id) FROM rollback_complaint WHERE done_at IS NULL",
+    "rollback.deafaddress": "SELECT min(id) FROM rollback_deafaddress",
+    "rollback.notification": "SELECT min(id) FROM rollback_notification",
     "rollback.affectedperson": "SELECT min(id) FROM rollback_affectedperson",
     "rollback.backup": "SELECT min(id) FROM rollback_backup",
     "rollback.ledgerentry": "SELECT min(id) FROM rollback_ledgerentry",
@@ -233,9 +272,11 @@ FIRST: dict[str, LiteralString] = {
     "rollback.banner": "SELECT min(id) FROM rollback_banner",
     "rollback.judgment": "SELECT max(id) FROM rollback_judgment",
     "rollback.trigger": "SELECT min(id) FROM rollback_trigger",
+    "rollback.stakeholder": "SELECT min(id) FROM rollback_stakeholder",
     "rollback.verification": "SELECT min(id) FROM rollback_verification",
     "incident": "SELECT min(id) FROM rollback_incident WHERE resolved_at IS NULL",
     "plan": "SELECT min(id) FROM rollback_plan",
+    "sending": "SELECT min(id) FROM rollback_sending WHERE letter = 'enrollment'",
     "scheduling.bookingpolicy": "SELECT min(id) FROM scheduling_bookingpolicy",
     "root": "SELECT id FROM enrollment_user WHERE is_superuser ORDER BY id LIMIT 1",
 }
@@ -279,6 +320,9 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         "rollback.enrollmentdraft": draft,
         "course": slug,
         "token": Signer(salt="rollback.reminders", sep=".").sign(student),
+        "call": Signer(salt="rollback.oncall.acknowledge", sep=".").sign(
+            f"{found['rollback.page']}-{found['root']}"
+        ),
     }
 
 

@@ -22,6 +22,7 @@ from enrollment.models import (
     User,
 )
 from enrollment.operations.import_school import import_school
+from enrollment.queries.people import language_of
 from tests.enrollment import school_files
 from tests.enrollment.school_files import NOW, load
 
@@ -117,6 +118,21 @@ def test_files_as_offices_export_them(tmp_path: Path, encoding: str, delimiter: 
 
     student = Student.objects.select_related("user").get()
     assert (str(student), student.user.email) == ("Zoë Weiß", "zoe.weiss@school.example")
+
+
+def test_the_language_comes_along_and_what_a_file_does_not_say_stays(tmp_path: Path) -> None:
+    nothing = {"enrollments": "student,course\n", "lessons": "teacher,student,course,date,time\n"}
+    head = "email,first_name,last_name"
+    load(tmp_path, students=f"{head},language\nada@x.example,Ada,Vogel,DE\n", **nothing)
+    ada = User.objects.get(email="ada@x.example")
+    assert ada.language == "de"
+    load(tmp_path, students=f"{head}\nada@x.example,Ada,Vogel\n", **nothing)
+    ada.refresh_from_db()
+    assert ada.language == "de"
+    load(tmp_path, students=f"{head},language\nada@x.example,Ada,Vogel,pt_BR\n", **nothing)
+    ada.refresh_from_db()
+    # The school does not have it, and may one day.
+    assert (ada.language, language_of(ada)) == ("pt-br", "en")
 
 
 def test_excel_says_which_separator_follows(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from tests.enrollment.school_files import NOW, load, problem, problems
 
 pytestmark = pytest.mark.django_db
 
+NO_LESSONS = "teacher,student,course,date,time\n"
 LESSON = "marta@school.example,{student},violin,{day},{time},{zone},{status}\n"
 
 
@@ -277,6 +278,26 @@ def test_closing_before_opening(tmp_path: Path) -> None:
 def test_a_title_without_a_letter_for_an_address(tmp_path: Path) -> None:
     text = problem(tmp_path, courses=school_files.COURSES + "日本語,,,,\n")
     assert "column title: “日本語”: no address name can be made of this title; add" in text
+
+
+@pytest.mark.parametrize("language", ["deutsch", "d", "xx", "de_", "ed", "de;es"])
+def test_a_language_that_is_none(tmp_path: Path, language: str) -> None:
+    students = f"email,first_name,last_name,language\nada@x.example,Ada,Vogel,{language}\n"
+    text = problem(tmp_path, students=students, enrollments="student,course\n", lessons=NO_LESSONS)
+    assert f"students.csv, line 2, column language: “{language}”: no such language; write" in text
+
+
+def test_one_person_with_two_languages(tmp_path: Path) -> None:
+    teachers = "email,first_name,last_name,zone,language\nmarta@school.example,Marta,Rossi,UTC,es\n"
+    students = "email,first_name,last_name,language\nmarta@school.example,Marta,Rossi,de\n"
+    text = problem(
+        tmp_path,
+        teachers=teachers,
+        students=students,
+        enrollments="student,course\n",
+        lessons=NO_LESSONS,
+    )
+    assert "students.csv, line 2, column language: “de”: is “es” in teachers.csv line 2" in text
 
 
 def test_one_person_with_two_names(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Who signed up with somebody else's address before the import is not inside afterwards."""
 
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -8,8 +9,12 @@ from allauth.account.models import EmailAddress
 from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from enrollment.models import User
+from enrollment.operations.tokens import make_token
+from scheduling.operations.feeds import make_feed
 from tests.conftest import make_student, make_teacher, make_user
 from tests.enrollment.school_files import load, write
 
@@ -44,6 +49,20 @@ def test_a_stranger_is_put_out(email: str, tmp_path: Path) -> None:
     assert sum(counts.logins_closed for counts in report.counts.values()) == 1
     assert not can_log_in(email)
     assert stranger.get("/my/courses/").status_code == 302
+
+
+def test_no_key_of_a_strangers_opens_anything_afterwards(tmp_path: Path) -> None:
+    stranger = sign_up("zoe@school.example")
+    user, now = User.objects.get(), timezone.now()
+    _row, token = make_token(user=user, name="mine", lifetime=timedelta(days=9), now=now)
+    _feed, address = make_feed(user=user, name="mine", language="en", now=now)
+    headers = {"Authorization": f"Token {token}"}
+    ask = "/api/v1/availability/teachers/"
+    assert stranger.get(reverse("calendar:feed", args=[address])).status_code == 200
+    assert Client().get(ask, headers=headers).status_code == 200
+    load(tmp_path)
+    assert Client().get(ask, headers=headers).status_code == 401
+    assert stranger.get(reverse("calendar:feed", args=[address])).status_code == 404
 
 
 def test_an_address_that_waits_is_no_way_back(

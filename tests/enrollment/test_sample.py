@@ -58,6 +58,17 @@ def test_people_do_not_change_with_the_day(folder: Path, tmp_path: Path) -> None
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
+def test_some_have_chosen_a_language(folder: Path) -> None:
+    people = rows(folder, "teachers.csv") + rows(folder, "students.csv")
+    chosen = Counter(person["language"] for person in people)
+    assert set(chosen) == {"", "de", "es"}
+    assert min(chosen.values()) > 10
+    shown_around = [
+        one for one in people if one["email"].partition("@")[0] in ("student", "teacher")
+    ]
+    assert [one["language"] for one in shown_around] == ["", ""]
+
+
 def test_its_size(school: School) -> None:
     assert len(school.teachers) == 40
     assert len({teacher.zone for teacher in school.teachers}) == 12

@@ -129,7 +129,8 @@ def test_the_separator_can_be_chosen_and_suits_the_language(office: Client, tmp_
     address = page("student", "export")
     for number, mark in enumerate(",;\t"):
         text = exported(office, address, format=str(number))
-        assert text.splitlines()[0] == mark.join(("email", "first_name", "last_name", "zone"))
+        names = ("email", "first_name", "last_name", "zone", "language")
+        assert text.splitlines()[0] == mark.join(names)
     assert office.get(address).context["form"]["format"].value() == "0"
     german = office.get(address, headers={"accept-language": "de"})
     assert german.context["form"]["format"].value() == "1"

@@ -29,11 +29,23 @@ from holidays.models import Holiday, Region, TeacherRegion
 from rollback import incidents, runner
 from rollback.models import (
     AffectedPerson,
+    Banner,
     Complaint,
+    DeafAddress,
     EnrollmentDraft,
     Flag,
     IncidentAction,
+    Maintenance,
+    MessageTemplate,
+    NoNews,
     NoReminders,
+    Notification,
+    OnCallShift,
+    Page,
+    PageCall,
+    PublicUpdate,
+    Sending,
+    Stakeholder,
     TriggerVersion,
 )
 from scheduling.models import (
@@ -85,6 +97,7 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
     )
     NoReminders.objects.create(student=student, since=now)
+    _write_letters(student, teacher=teacher)
     Complaint.objects.create(
         kind="wrong",
         text="Ada's lesson is on the wrong day",
@@ -147,6 +160,79 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         past=lesson(**who, course=course, starts=now - day, enrollment=enrollment, status="done"),
         coming=coming,
         held=lesson(**who, course=other, starts=now + 2 * day, status="held", expires_at=now + day),
+    )
+
+
+def _write_letters(student: Student, *, teacher: Teacher) -> None:
+    """To the student, to their address, and to others about them."""
+    sending = Sending.objects.create(letter="moved", number=1, prepared_by_name="office")
+    user, other = student.user, {"name": "Marta", "before": "Monday", "news": 'Ada Vogel: "yes"'}
+    Notification.objects.create(
+        sending=sending,
+        user=user,
+        values={"name": "Ada Vogel", "news": "Get well, Ada", "link": "https://x.example/secret"},
+        state="sent",
+        bounce="ada@school.example is full",
+    )
+    Notification.objects.create(sending=sending, email=user.email, error="ada@school.example: 550")
+    Notification.objects.create(sending=sending, user=teacher.user, values=other)
+    NoNews.objects.create(user=user)
+    DeafAddress.objects.create(email="Ada@school.example", why="bounced", said="ada is full")
+    Stakeholder.objects.create(name="Ada", email=user.email, language="en")
+
+
+def fill_staff(user: User, *, now: datetime) -> None:
+    """Is called, answers, writes to people and to everybody."""
+    name, day = user.email, timedelta(days=1)
+    incident = incidents.open_case(
+        title="A case", flags=[], actor=runner.actor_of(user), cause="test"
+    )
+    assert incident is not None
+    OnCallShift.objects.create(user=user, starts_at=now, ends_at=now + day)
+    page = Page.objects.create(
+        kind="incident",
+        incident=incident,
+        acknowledged_at=now,
+        acknowledged_by=user,
+        acknowledged_by_name=name,
+    )
+    PageCall.objects.create(page=page, level=1, user=user)
+    Sending.objects.create(
+        letter="enrollment",
+        number=1,
+        prepared_by_name=name,
+        released_by=user,
+        released_by_name=name,
+        news={"en": "We are at it."},
+    )
+    MessageTemplate.objects.create(
+        key="enrollment",
+        language="en",
+        version=1,
+        subject="Saved",
+        text="Saved.",
+        saved_by=user,
+        saved_by_name=name,
+    )
+    PublicUpdate.objects.create(
+        incident=incident,
+        state="investigating",
+        headings={"en": "We look"},
+        texts={"en": "We look at it."},
+        published_by=user,
+        published_by_name=name,
+    )
+    when: dict[str, Any] = {"starts_at": now, "ends_at": now + day}
+    Stakeholder.objects.create(
+        name="Head", email="head@school.example", language="en", added_by_name=name
+    )
+    Banner.objects.create(texts={"en": "Hello"}, written_by_name=name, **when)
+    Maintenance.objects.create(
+        headings={"en": "Work"},
+        texts={"en": "We work."},
+        announced_from=now,
+        planned_by_name=name,
+        **when,
     )
 
 

@@ -179,6 +179,7 @@ def school(folder: Path) -> Iterator[School]:
             application="tests.rollback.lost_wsgi",
             first_port=20_500,
             CELERY_BROKER_URL=broker,
+            STATUS_DIR=str(folder / "status"),
         )
         stack.callback(web.kill)
         web.wait_until_it_answers()

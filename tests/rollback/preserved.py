@@ -55,6 +55,8 @@ def a_lesson(
 def fill() -> None:
     teacher = make_teacher()
     ada, zoe = make_student(), make_student("zoe@school.example", zone="Europe/Paris")
+    ada.user.language = "de"
+    ada.user.save(update_fields=["language"])
     office = make_user("office@school.example", "staff", is_staff=True)
     make_user("nobody@school.example", "staff", is_staff=True)
     violin = Course.objects.create(title="Violin", slug="violin", description="=1+1", capacity=9)

@@ -62,6 +62,12 @@ SILENT = timedelta(seconds=31)
         (replace(WELL, cases=[FAILED]), Advice(do=Do.MEND, incident=12)),
         (replace(WELL, cases=[VERIFIED]), Advice(do=Do.RESOLVE, incident=12)),
         (replace(WELL, cases=[DECISION]), Advice(do=Do.DECIDE, incident=13)),
+        # A person can do it now: before whatever is only waited for, after whatever people suffer from.
+        (replace(WELL, letters=[7, 9]), Advice(do=Do.RELEASE, incident=7)),
+        (replace(WELL, cases=[VERIFIED], letters=[12]), Advice(do=Do.RELEASE, incident=12)),
+        (replace(WELL, plans=[DOWN], letters=[12]), Advice(do=Do.RELEASE, incident=12)),
+        (replace(WELL, cases=[OPEN], letters=[12]), Advice(do=Do.ACKNOWLEDGE, incident=12)),
+        (replace(WELL, cases=[FAILED], letters=[12]), Advice(do=Do.MEND, incident=12)),
         (replace(WELL, unwatched=SILENT), Advice(do=Do.START_THE_WATCH)),
         (replace(WELL, unwatched=None), Advice(do=Do.START_THE_WATCH)),
         (replace(WELL, unwatched=timedelta(seconds=30)), Advice(do=Do.NOTHING)),

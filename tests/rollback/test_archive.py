@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date, time, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -165,3 +166,14 @@ def test_definitions_that_a_restore_has_reworded_fit_all_the_same() -> None:
     assert made.fits(restored)
     assert not made.fits(shape("CHECK (((a)::text = ANY (ARRAY[('y'::character varying)::text])))"))
     assert not made.fits(shape(made.constraints["c"], default="'b'::text"))
+
+
+def test_the_ledger_stays_while_rows_need_it_to_come_home(rows: None) -> None:
+    """As whoever undoes its migration finds it, which would take a minute here."""
+    undoing = import_module("rollback.migrations.0023_expand_archive").Migration.operations[-1]
+    reverse.take_away(apps=APPS)
+    with pytest.raises(DatabaseError, match="rollback reapply"), connection.cursor() as cursor:
+        cursor.execute(undoing.reverse_sql)
+    bring_home()
+    with connection.cursor() as cursor:
+        cursor.execute(undoing.reverse_sql)

@@ -19,7 +19,7 @@ from rollback import complaints
 from rollback.audit import Actor
 from rollback.complaints import pages
 from rollback.models import Complaint
-from rollback.personal import erase_reports, export_reports
+from rollback.personal.engine import erase_reports, export_reports
 from rollback.tasks import forget_old_reports
 from tests.conftest import Switches, make_student, make_user
 

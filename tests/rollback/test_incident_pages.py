@@ -31,7 +31,7 @@ from rollback.models import (
     ProbeResult,
     Verification,
 )
-from rollback.personal import concerns_incidents, erase_incidents, export_incidents
+from rollback.personal.engine import concerns_incidents, erase_incidents, export_incidents
 from rollback.runner import Actor, actor_of
 from rollback.verification import PROBES
 from tests.conftest import make_student, make_user

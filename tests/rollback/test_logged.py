@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 from celery import shared_task
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -326,3 +326,22 @@ def test_a_command_says_which_it_is(lines: list[Any], monkeypatch: pytest.Monkey
         assert "Ada" not in str(line)
     finally:
         structlog.contextvars.clear_contextvars()
+
+
+def test_no_row_in_a_traceback(settings: Any, course: Course) -> None:
+    """PostgreSQL quotes it in the details of its error, which Django repeats."""
+    words = dict(settings.LOGGING["formatters"]["line"])
+    formatter = words.pop("()")(**words)
+    try:
+        with transaction.atomic():
+            Course.objects.create(title="Secret", slug=course.slug)
+    except IntegrityError as broken:
+        error = broken
+    assert f"({course.slug})" in str(error)
+    record = logging.LogRecord(
+        "a", logging.ERROR, "", 1, "broken", None, (type(error), error, error.__traceback__)
+    )
+    told = formatter.format(record)
+    assert "duplicate key value" in told
+    assert "IntegrityError" in told
+    assert f"({course.slug})" not in told

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.xdist_group("propagation")]
 
 CALENDAR = "/calendar/"
 LOGIN = "/accounts/login/"
+STATUS, OLD = "/status/", "cannot be brought up to date at the moment"
 # Seconds. A page waits five for an answer and three for a connection; these machines are busy.
 BOUNDED, AT_ONCE, BACK = 20.0, 3.0, 40.0
 WAITING = 1.0  # whoever waits for a lost part does so for longer
@@ -87,6 +88,25 @@ def test_a_lost_database_is_a_page_that_gives_back_what_was_sent(
     made = trips(school)[trips_before:]
     assert len({uuid for uuid, *_ in made}) == len(made) == 2, "each of the two workers, once"
     assert all(failures >= 3 and lasted > 0 for _, failures, lasted in made)
+
+
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_the_status_page_says_how_old_it_is(school: School, how: str) -> None:
+    assert school.ask(STATUS, who="").status == 200
+    with LOST[how](school.data_dir):
+        time.sleep(1.5)  # longer than lost_wsgi.py lets it count as of now
+        answers = [school.ask(STATUS, who="") for _ in range(20)]
+        assert {answer.status for answer in answers} == {200}
+        assert OLD in answers[-1].text
+        assert "Parts of the school" in answers[-1].text
+        assert not any("set-cookie" in answer.headers for answer in answers)
+        taken = sorted(answer.seconds for answer in answers)
+        # In each worker one finds it out, and now and then one tries again.
+        assert taken[-1] < BOUNDED
+        assert taken[len(taken) // 2] < WAITING
+        assert json.loads(school.ask(f"{STATUS}index.json").text)["is_current"] is False
+        assert school.ask(f"{STATUS}feed.atom").status == 200
+    assert eventually(lambda: OLD not in school.ask(STATUS).text, within=BACK)
 
 
 def test_while_it_comes_back_the_features_stay_off_for_a_moment(school: School) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from rollback import audit, personal, plans, runner
+from rollback import audit, plans, runner
 from rollback.models import (
     Draining,
     Flag,
@@ -21,6 +21,7 @@ from rollback.models import (
     Switchboard,
     Verification,
 )
+from rollback.personal import engine
 from rollback.runner import Actor
 from tests.conftest import make_user
 
@@ -181,14 +182,14 @@ class TestPersonal:
         return user
 
     def test_the_copy(self, person: Any) -> None:
-        copy = personal.export_plans(user=person)
+        copy = engine.export_plans(user=person)
         assert copy["plans"][0]["reason"] == "too slow"
         assert copy["features_changed_for_you"][0]["percent"] == 0
         assert copy["features_kept_longer"][0]["flag_name"] == MASTER
 
     def test_erased_the_numbers_stay_and_the_person_does_not(self, person: Any) -> None:
-        assert personal.concerns_plans(user=person)
-        personal.erase_plans(user=person, now=timezone.now())
+        assert engine.concerns_plans(user=person)
+        engine.erase_plans(user=person, now=timezone.now())
         step = PlanStep.objects.get()
         assert (person.pk in step.people, len(step.people), step.blast["users"]) == (False, 1, 2)
         assert Plan.objects.get().actor_name == f"person {person.pk}"
@@ -197,6 +198,6 @@ class TestPersonal:
     def test_whom_no_plan_concerns(self, db: Any) -> None:
         user = make_user("cleo@school.example")
         version = Switchboard.objects.get().version
-        assert not personal.concerns_plans(user=user)
-        personal.erase_plans(user=user, now=timezone.now())
+        assert not engine.concerns_plans(user=user)
+        engine.erase_plans(user=user, now=timezone.now())
         assert Switchboard.objects.get().version == version

@@ -156,6 +156,18 @@ def test_texts_money_and_instants_are_as_they_were(emptied: Path) -> None:
     assert zoe.answers == {"note": "=1", "slot": None}
 
 
+def test_a_folder_of_the_first_release_says_nothing_of_languages(emptied: Path) -> None:
+    text = (emptied / "people.csv").read_text("utf-8")
+    assert "Ada,Vogel,de,yes" in text
+    (emptied / "people.csv").write_text(
+        text.replace(",language", "").replace("Vogel,de,", "Vogel,").replace(",,yes", ",yes"),
+        "utf-8",
+    )
+    seal(emptied, "people.csv")
+    preserving.bring_in(emptied)
+    assert set(User.objects.values_list("language", flat=True)) == {""}
+
+
 def test_people_come_without_passwords_and_rights(emptied: Path) -> None:
     assert not any(b"md5$" in path.read_bytes() for path in emptied.iterdir())
     preserving.bring_in(emptied)
@@ -456,7 +468,10 @@ def test_who_was_dismissed_stays_so_and_nobody_is_locked_out(folder: Path) -> No
     User.objects.filter(email="office@school.example").update(is_active=False, is_superuser=True)
     User.objects.filter(email="zoe@school.example").update(is_active=False)
     change(
-        folder, "people.csv", "ada@school.example,Ada,Vogel,yes", "ada@school.example,Ada,Vogel,no"
+        folder,
+        "people.csv",
+        "ada@school.example,Ada,Vogel,de,yes",
+        "ada@school.example,Ada,Vogel,de,no",
     )
     said = refused(folder, update=True)
     assert [one.partition(": the school")[0] for one in said] == [

@@ -288,6 +288,7 @@ def test_its_picture_can_do_nothing(office: Client, client: Client) -> None:
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
     assert "script-src" not in policy
+    assert "unsafe" not in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     none = rehearsal(picture="")
     assert office.get(f"{REHEARSALS}{none.pk}/picture.svg").status_code == 404

@@ -19,6 +19,7 @@ from enrollment.models import (
     Message,
     Student,
     Teacher,
+    User,
 )
 from enrollment.operations.conflicts import Found, find_conflicts
 from holidays.domain.days import runs
@@ -271,6 +272,29 @@ def test_where_the_policy_allows_it_the_nearest_time_of_the_week(
     [event] = read(told.attachments[0].get_payload(decode=True)).events
     assert (event.decoded("DTSTART"), event["SEQUENCE"]) == (at(MONDAY, 16, 45), 1)
     assert search() == Found(opened=0, gone=0, settled=0)
+
+
+def test_each_is_told_in_their_language_and_on_their_clock(
+    plan: Plan,
+    moves: BookingPolicy,
+    teacher: Teacher,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    AvailabilityRule.objects.create(teacher=teacher, weekday=2, starts=time(9), ends=time(12))
+    late = plan(at(MONDAY, 18))
+    User.objects.filter(pk=late.student.user_id).update(language="de")
+    User.objects.filter(pk=teacher.user_id).update(language="es")
+    Student.objects.filter(pk=late.student_id).update(zone="America/New_York")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert search().settled == 1
+    body = Message.objects.get().body
+    assert "Montag 9 März 2026, 11:45" in body or "Montag, 9. März 2026, 11:45" in body
+    assert "(America/New_York)" in body
+    [told] = [one for one in mail.outbox if one.to == [teacher.user.email]]
+    assert told.subject != "A lesson was moved"
+    assert "lunes" in str(told.body).lower()
+    assert "16:45" in str(told.body)
+    assert "The school has moved" not in str(told.body) + body
 
 
 def test_without_the_policy_nothing_moves(plan: Plan) -> None:

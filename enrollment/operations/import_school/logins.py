@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 from django.db.models import F
+from django.utils import timezone
 
 from enrollment.models import Enrollment, Teacher, User
+from enrollment.personal import revoke_keys
 
 
 def teaching() -> set[int]:
@@ -24,7 +26,8 @@ def close_doubtful(users: Iterable[User], *, known: set[int]) -> int:
     """Anybody can sign up with somebody else's address; what the school imports is not for them.
 
     A login that is not yet known, whose address was never confirmed, loses its password and thereby
-    its sessions. Its owner sets one by the reset mail. Staff keep theirs: the office made them.
+    its sessions, and the keys that the stranger made. Its owner sets a password by the reset mail. Staff
+    keep theirs: the office made them.
 
     :returns: how many.
     """
@@ -40,6 +43,8 @@ def close_doubtful(users: Iterable[User], *, known: set[int]) -> int:
     User.objects.bulk_update(closed, ["password"], batch_size=1000)
     # An address that waits for its confirmation would bring the stranger back in by a reset mail.
     EmailAddress.objects.filter(user__in=closed).delete()
+    if closed:
+        revoke_keys(users=[user.pk for user in closed], now=timezone.now())
     return len(closed)
 
 

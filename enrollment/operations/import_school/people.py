@@ -28,7 +28,7 @@ class Somebody:
     """was: the name so far, where the file gives a known login another one."""
 
     user: User
-    is_renamed: bool
+    is_changed: bool
     was: str
 
 
@@ -55,15 +55,23 @@ class People:
         return replace(counts, logins_closed=closed)
 
     def _check_name(self, row: PersonRow, desk: Desk) -> bool:
-        """Two names for one login would change to and fro with every import."""
+        """Two names or languages for one login would change to and fro with every import."""
         other = self.named.get(row.email, row)
-        if (other.first_name, other.last_name) == (row.first_name, row.last_name):
-            return True
         where = f"{other.record.file} line {other.record.line}"
         name = f"{other.first_name} {other.last_name}"
-        desk.refuse(row.record, "email", f"is {name} in {where}; give both the same name.")
+        if (other.first_name, other.last_name) != (row.first_name, row.last_name):
+            desk.refuse(row.record, "email", f"is {name} in {where}; give both the same name.")
+        elif other.language != row.language and _both_say("language", row, other):
+            said = f"is “{other.language}” in {where}; give both the same language."
+            desk.refuse(row.record, "language", said)
+        else:
+            return True
         desk.unread[row.record.file].add(row.email)
         return False
+
+
+def _both_say(column: str, *rows: PersonRow) -> bool:
+    return all(row.record.has(column) for row in rows)
 
 
 def _teacher_fields(row: TeacherRow) -> dict[str, Any]:
@@ -94,12 +102,12 @@ def _save_users(rows: Sequence[PersonRow], desk: Desk, *, group: str) -> dict[st
     }
     merge.write()
     _add_to_group(users.values(), group)
-    renamed = {id(user) for user in merge.changed}
+    changed = {id(user) for user in merge.changed}
     return {
         address: Somebody(
             user=user,
-            is_renamed=id(user) in renamed,
-            was=names[address] if id(user) in renamed else "",
+            is_changed=id(user) in changed,
+            was=names[address] if names.get(address, str(user)) != str(user) else "",
         )
         for address, user in users.items()
     }
@@ -124,7 +132,7 @@ def _may_be_named(row: PersonRow, found: User | None, desk: Desk) -> bool:
 
 
 def _take_user(merge: Merge[User], found: User | None, row: PersonRow) -> User:
-    wanted = {"first_name": row.first_name, "last_name": row.last_name}
+    wanted = {name: getattr(row, name) for name in (*NAMES, "language")}
     if found is None:
         # Nobody can log in with an imported row: people set a password by the reset mail.
         wanted |= {"email": row.email, "password": make_password(None)}
@@ -165,6 +173,6 @@ def _save_roles(
             was=users[row.email].was,
         )
         for role, row in roles
-        if id(role) in new | changed or users[row.email].is_renamed
+        if id(role) in new | changed or users[row.email].is_changed
     ]
     return counted(touched, of=len(rows))

@@ -15,12 +15,15 @@ from rollback.management import (
     archive_words,
     doctor_words,
     incident_words,
+    oncall_words,
+    outbox_words,
     phase_words,
     plan_runner,
     plan_words,
     preserving_words,
     rehearse_words,
     replay_words,
+    status_words,
     verify_words,
 )
 from rollback.models import Flag, FlagChange
@@ -54,6 +57,7 @@ class Command(BaseCommand):
         for changing in (share, kill, restore):
             changing.add_argument("--reason", required=True, help="one sentence for the audit")
         incident_words.add_arguments(commands)
+        outbox_words.add_arguments(commands)
         verify_words.add_arguments(commands)
         replay_words.add_arguments(commands)
         plan_words.add_arguments(commands)
@@ -63,14 +67,20 @@ class Command(BaseCommand):
         archive_words.add_arguments(commands)
         doctor_words.add_arguments(commands)
         rehearse_words.add_arguments(commands)
+        oncall_words.add_arguments(commands)
+        status_words.add_arguments(commands)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
         answers: dict[str, Callable[[], object]] = {
             "status": self._status,
             "who": lambda: self._who(options["who"]),
             "replay": lambda: self._lines(replay_words.answer(options, now=timezone.now())),
+            "oncall": lambda: self._lines(oncall_words.answer()),
             "verify": lambda: self._verify(options["incident"]),
+            "send": lambda: self._send(options),
+            "outbox": lambda: self._outbox(options),
             "run": lambda: self._run(once=options["once"], plan=options["plan"]),
+            "status-page": lambda: self._lines(status_words.answer(options["folder"])),
             "rehearse": lambda: self._lines(rehearse_words.answer(options, say=self._say)),
             **dict.fromkeys(
                 doctor_words.WHAT, lambda: self._lines(doctor_words.answer(what, options))
@@ -151,6 +161,18 @@ class Command(BaseCommand):
             )
         self._print(table)
         self._write_processes(found, word=f"Version {found.version}" if found else "")
+
+    def _send(self, options: dict[str, Any]) -> None:
+        self._lines(outbox_words.send(options, is_terminal=self.stdout.isatty()))
+
+    def _outbox(self, options: dict[str, Any]) -> None:
+        try:
+            tables, lines = outbox_words.answer(options)
+        except runner.ChangeRefused as refused:
+            raise CommandError(str(refused)) from refused
+        for table in tables:
+            self._print(table)
+        self._lines(lines)
 
     def _verify(self, incident: int | None) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What rollback keeps about people: drafts, early access to features, and who changed a flag."""
+"""About people: drafts, early access to features, who changed a flag, incidents and what follows them."""
 
 import json
 from collections.abc import Mapping

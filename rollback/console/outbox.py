@@ -1,0 +1,149 @@
+"""The outbox in the admin: what waits, what was given up and why; and the addresses that no mail reaches.
+
+What a letter says to somebody is shown nowhere here: it is made when it goes out.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Case, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import action, display
+
+from enrollment.admin.reading import ReadOnlyAdmin
+from rollback import outbox
+from rollback.domain.letters import BY_KEY
+from rollback.models import DeafAddress, Notification
+
+State = Notification.State
+COLORS = {
+    State.HELD: "info",
+    State.WAITING: "warning",
+    State.SENT: "success",
+    State.DEAD: "danger",
+    State.STOPPED: "info",
+    State.NOT_NEEDED: "info",
+}
+
+
+class LetterFilter(admin.SimpleListFilter):
+    title = gettext_lazy("letter")
+    parameter_name = "letter"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(key, _(letter.title)) for key, letter in BY_KEY.items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        known = self.value() in BY_KEY
+        return queryset.filter(sending__letter=self.value()) if known else queryset
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ("number", "shown_state", "letter", "who", "tries", "shown_error", "when")
+    list_display_links = ("number",)
+    list_filter = ("state", LetterFilter, ("bounced_at", admin.EmptyFieldListFilter))
+    list_select_related = ("sending", "user", "channel")
+    search_fields = ("user__email__iexact", "email__iexact", "user__last_name", "message_id__exact")
+    search_help_text = gettext_lazy("A whole mail address, a last name, or a Message-ID")
+    list_per_page = 50
+    show_full_result_count = False
+    fields = (
+        "in_words", "letter", "incident", "who", "tries", "when", "message_id", "error", "bounced_at",
+        "bounce",
+    )  # fmt: skip
+    readonly_fields = ("in_words", "letter", "incident", "who", "when")
+    actions = ("send_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
+        """Without what it says: `values` may hold what only the person is to read."""
+        rows: QuerySet[Notification] = super().get_queryset(request)
+        return rows.defer("values")
+
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
+        """What was given up stands on top: it waits for somebody."""
+        return [Case(When(state=State.DEAD, then=Value(0)), default=Value(1)).asc(), "-pk"]
+
+    def has_send_again_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("rollback.change_notification")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_actions(request)
+        return found if self.has_send_again_permission(request) else {}
+
+    @admin.display(description=gettext_lazy("number"), ordering="pk")
+    def number(self, row: Notification) -> str:
+        return str(row.pk)
+
+    @display(description=gettext_lazy("state"), ordering="state", label=COLORS)
+    def shown_state(self, row: Notification) -> tuple[str, str]:
+        return State.DEAD if row.bounced_at else row.state, self.in_words(row)
+
+    @admin.display(description=gettext_lazy("state"))
+    def in_words(self, row: Notification) -> str:
+        return _("came back") if row.bounced_at else str(row.get_state_display())
+
+    @admin.display(description=gettext_lazy("letter"), ordering="sending__letter")
+    def letter(self, row: Notification) -> str:
+        known = BY_KEY.get(row.sending.letter)
+        return _(known.title) if known else row.sending.letter
+
+    @admin.display(description=gettext_lazy("incident"))
+    def incident(self, row: Notification) -> str:
+        return str(row.sending.incident or "–")
+
+    @admin.display(description=gettext_lazy("to"))
+    def who(self, row: Notification) -> str:
+        if row.user is not None:
+            return f"{row.user} <{row.user.email}>"
+        return row.channel.name if row.channel else row.email
+
+    @admin.display(description=gettext_lazy("last error"))
+    def shown_error(self, row: Notification) -> str:
+        return Truncator(row.bounce or row.error).chars(80) or "–"
+
+    @admin.display(description=gettext_lazy("sent, or due"), ordering="next_at")
+    def when(self, row: Notification) -> Any:
+        if row.state == State.SENT:
+            return row.sent_at
+        return row.next_at if row.state == State.WAITING else None
+
+    @action(description=gettext_lazy("Send again"), permissions=["send_again"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> Any:
+        """Only what was given up: a second mail to who has it is nobody's wish."""
+        chosen = list(queryset.values_list("pk", flat=True))
+        number = outbox.resend(notifications=chosen)
+        if number:
+            words = ngettext(
+                "%(number)s mail is tried again.", "%(number)s mails are tried again.", number
+            )
+            self.message_user(request, words % {"number": number}, messages.SUCCESS)
+        if number < len(chosen):
+            words = _("Only what was given up can be sent again; %(number)s stay as they are.")
+            self.message_user(request, words % {"number": len(chosen) - number}, messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:rollback_notification_changelist"))
+
+
+@admin.register(DeafAddress)
+class DeafAddressAdmin(ReadOnlyAdmin):
+    list_display = ("email", "shown_why", "said", "since")
+    list_filter = ("why",)
+    search_fields = ("email__iexact",)
+    search_help_text = gettext_lazy("A whole mail address")
+    fields = ("email", "why", "said", "since")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """To delete it is to write to that address again."""
+        return request.user.has_perm("rollback.delete_deafaddress")
+
+    @display(
+        description=gettext_lazy("why"),
+        ordering="why",
+        label={DeafAddress.Why.BOUNCED: "warning", DeafAddress.Why.COMPLAINED: "danger"},
+    )
+    def shown_why(self, row: DeafAddress) -> tuple[str, str]:
+        return row.why, row.get_why_display()

@@ -1,0 +1,110 @@
+"""The outbox in the admin: who sees it, finds a person's mails, sends again, writes to an address again."""
+
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+
+from enrollment.models import User
+from rollback import outbox
+from rollback.models import DeafAddress, Notification
+from tests.conftest import make_user
+from tests.rollback.outbox_rows import STATE, people_of, released, rows
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/admin/rollback/notification/"
+DEAF = "/admin/rollback/deafaddress/"
+SECRET_WORDS = "what only they may read"
+
+
+@pytest.fixture
+def office(client: Client, real_switchboard: Any) -> Client:
+    client.force_login(make_user("office@school.example", "admin", is_staff=True))
+    give_rights()
+    return client
+
+
+def give_rights() -> None:
+    from config.roles import give_permissions
+
+    give_permissions()
+
+
+def dead(row: Notification) -> None:
+    Notification.objects.filter(pk=row.pk).update(state=STATE.DEAD, tries=12, error="550 spam")
+
+
+def page(client: Client, path: str, **query: str) -> str:
+    answer = client.get(path, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_what_was_given_up_stands_on_top_and_nobodys_words_are_shown(office: Client) -> None:
+    made = released(3)
+    first, second, third = rows(made)
+    dead(second)
+    Notification.objects.update(values={"news": SECRET_WORDS})
+    shown = page(office, LIST)
+    places = [shown.index(f"affected-{number}@school.example") for number in (1, 2, 0)]
+    assert places == sorted(places)
+    assert "550 spam" in shown
+    assert SECRET_WORDS not in shown
+    assert "(&#x27;" not in page(
+        office, reverse("admin:rollback_notification_change", args=[second.pk])
+    )
+    assert SECRET_WORDS not in page(
+        office, reverse("admin:rollback_notification_change", args=[second.pk])
+    )
+    assert {first.state, third.state} == {STATE.WAITING}
+
+
+def test_a_persons_mails_are_found_by_their_address(office: Client) -> None:
+    made = released(3)
+    shown = page(office, LIST, q="Affected-1@School.example")
+    assert "affected-1@school.example" in shown
+    assert "affected-2@school.example" not in shown
+    assert "affected-1@school.example" not in page(office, LIST, state=STATE.DEAD)
+    assert "affected-1@school.example" in page(office, LIST, letter=made.letter)
+    assert "affected-1@school.example" not in page(office, LIST, letter="page")
+
+
+def test_only_what_was_given_up_is_sent_again(office: Client) -> None:
+    made = released(2)
+    one, other = rows(made)
+    outbox.send_due()
+    dead(one)
+    mail.outbox.clear()
+    chosen = {"action": "send_again", "_selected_action": [str(one.pk), str(other.pk)]}
+    shown = office.post(LIST, chosen, follow=True).content.decode()
+    assert "1 mail is tried again." in shown
+    assert "1 stay as they are" in shown
+    assert outbox.send_due() == {"sent": 1}
+    assert [sent.to for sent in mail.outbox] == [[people_of(made)[0].email]]
+
+
+def test_who_may_only_look_sends_nothing_again(client: Client, real_switchboard: Any) -> None:
+    from django.contrib.auth.models import Permission
+
+    give_rights()
+    reader = make_user("reader@school.example", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_notification"))
+    client.force_login(User.objects.get(pk=reader.pk))
+    [row] = rows(released())
+    dead(row)
+    assert "Send again" not in page(client, LIST)
+    client.post(LIST, {"action": "send_again", "_selected_action": [str(row.pk)]})
+    row.refresh_from_db()
+    assert row.state == STATE.DEAD
+
+
+def test_an_address_is_written_to_again_when_it_is_off_the_list(office: Client) -> None:
+    made = released()
+    [person] = people_of(made)
+    deaf = DeafAddress.objects.create(email=person.email, why="complained", said="spam")
+    assert person.email in page(office, DEAF)
+    office.post(f"{DEAF}{deaf.pk}/delete/", {"post": "yes"})
+    assert not DeafAddress.objects.exists()
+    assert outbox.send_due() == {"sent": 1}
