@@ -36,12 +36,16 @@ def may_follow(before: str, *, is_open: bool) -> list[PublicState]:
     return [state for state in PublicState if state in steps and state in wanted]
 
 
-def fitting(state: IncidentState, *, before: str) -> PublicState:
-    """What an incident in this state gives to say; not a step back from what was said."""
+def fitting(state: IncidentState, *, before: str, is_taken_on: bool) -> PublicState:
+    """What an incident in this state gives to say; not a step back from what was said.
+
+    is_taken_on: by a person. A machine that has switched something off does not know what is wrong.
+    """
+    found = PublicState.IDENTIFIED if is_taken_on else PublicState.INVESTIGATING
     says = {
         IncidentState.OPEN: PublicState.INVESTIGATING,
         IncidentState.ACKNOWLEDGED: PublicState.INVESTIGATING,
-        IncidentState.CONTAINED: PublicState.IDENTIFIED,
+        IncidentState.CONTAINED: found,
         IncidentState.VERIFIED: PublicState.MONITORING,
     }.get(state, PublicState.RESOLVED)
     order = list(PublicState)

@@ -231,4 +231,8 @@ def due(
 
 def proposed(incident: Incident, newest: PublicUpdate | None) -> PublicState:
     """The word that fits the state it is in."""
-    return fitting(incident.state, before=newest.state if newest else PublicState.UNSAID)
+    return fitting(
+        incident.state,
+        before=newest.state if newest else PublicState.UNSAID,
+        is_taken_on=incident.acknowledged_at is not None,
+    )

@@ -186,7 +186,12 @@ def test_the_last_word_is_the_resolved_ones(before: PublicState, is_open: bool) 
     ],
 )
 def test_the_word_that_fits(state: IncidentState, before: str, word: str) -> None:
-    assert fitting(state, before=before) == word
+    assert fitting(state, before=before, is_taken_on=True) == word
+
+
+def test_a_machine_that_has_switched_off_does_not_know_what_is_wrong() -> None:
+    said = fitting(IncidentState.CONTAINED, before="unsaid", is_taken_on=False)
+    assert said is PublicState.INVESTIGATING
 
 
 # ------------------------------------------------------------ the cadence
