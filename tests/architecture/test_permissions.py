@@ -574,6 +574,9 @@ WITHOUT_CSRF = {
     "watch:metrics": "Answered before anything else, and only reading.",
     "watch:watch_alive": "Answered before anything else, and only reading.",
     "watch:status": "Answered before whoever asks is known, and only reading.",
+    "watch:status-rss": "Answered before whoever asks is known, and only reading.",
+    "watch:status-atom": "Answered before whoever asks is known, and only reading.",
+    "watch:status-json": "Answered before whoever asks is known, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
     "watch:no_news": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }

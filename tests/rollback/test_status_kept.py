@@ -30,7 +30,7 @@ def read():
     time.sleep(pause)
     parts = [Part(key="school", standing=Standing.OPERATIONAL)]
     return Facts(as_of=datetime.now(UTC), parts=parts), days.Past(days={})
-kept.read_facts = read
+kept.read_facts, kept.FIRST = read, 60.0
 def whole(number):
     found = []
     def ask():

@@ -427,6 +427,14 @@ def test_a_broken_row_is_no_broken_page(client: Client) -> None:
     assert "cannot be brought up to date" in response.content.decode()
 
 
+def test_a_file_that_is_missing_is_made_though_the_others_are_young(client: Client) -> None:
+    client.get(PAGE)
+    kept.forget()
+    (settings.STATUS_DIR / "index.de.html").unlink()
+    assert "Riverside School" in client.get(PAGE, {"lang": "de"}).content.decode()
+    assert (settings.STATUS_DIR / "index.de.html").exists()
+
+
 def test_where_nothing_can_be_written_it_answers_from_memory(
     client: Client, settings: Any, tmp_path: Path
 ) -> None:
@@ -444,7 +452,15 @@ def grow_old(as_of: datetime) -> None:
         os.utime(file, (as_of.timestamp(), as_of.timestamp()))
 
 
-def test_the_evaluator_and_beat_keep_it_young() -> None:
-    assert kept.look(by="a test") is True
-    assert (settings.STATUS_DIR / "index.en.html").exists()
+def test_the_evaluator_and_beat_keep_it_young_and_store_the_days(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(days, "AT_ONCE", days.SHOWN)
+    client.get(PAGE)
+    assert not UptimeDay.objects.exists()
+    assert kept.look(by="a test") is True, "though somebody who asked has just made it"
+    assert UptimeDay.objects.count() >= (days.SHOWN - 2) * (len(registry.features()) + 1)
+    assert kept.look(by="a test") is True, "there might have been more"
     assert kept.look(by="a test") is False
+    grow_old(timezone.now() - timedelta(minutes=1))
+    assert kept.look(by="a test") is True

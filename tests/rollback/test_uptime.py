@@ -128,7 +128,10 @@ def test_the_share_of_many_days_is_of_their_minutes() -> None:
     assert uptime.share_of([]) is None
 
 
-@given(watched=st.sets(minutes), failed=st.sets(minutes), gone=st.lists(minutes, max_size=6))
+some = st.sets(minutes, max_size=12)
+
+
+@given(watched=some, failed=some, gone=st.lists(minutes, max_size=6))
 def test_counted_one_minute_after_the_other_it_is_the_same(
     watched: set[int], failed: set[int], gone: list[int]
 ) -> None:

@@ -2,7 +2,7 @@
 samples and from the flags' audit.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -86,8 +86,10 @@ def past(*, now: datetime) -> Past:
     )
 
 
-def store(new: Iterable[tuple[str, Day]]) -> None:
+def store(new: Collection[tuple[str, Day]]) -> None:
     """Of two that do it at once the first has done it."""
+    if not new:
+        return
     rows = [
         UptimeDay(
             part=part,

@@ -34,6 +34,8 @@ FRESH = 30.0  # seconds
 LATE = 90.0
 # After a failure this process leaves the database in peace for so long.
 PAUSE = 10.0
+# So often somebody looks whether there are days to be stored.
+STORING = 600.0
 # For all questions together; a connection is waited for as long as settings.DATABASES says.
 PATIENCE = 2.0
 # The very first page of a machine, while another makes it.
@@ -58,7 +60,8 @@ class _Here:
 
     def __init__(self) -> None:
         self.making = threading.Lock()
-        self.failed_at = -PAUSE  # time.monotonic()
+        # As of time.monotonic(), which may have begun a moment ago.
+        self.failed_at, self.stored_at = -PAUSE, -STORING
         self.memory: dict[str, Kept] = {}
 
 
@@ -78,7 +81,7 @@ def get(name: str) -> Kept | None:
     kept = _read(name)
     if kept is not None and _is_fresh(kept):
         return kept
-    outcome = renew()
+    outcome = renew(name)
     if outcome is None and kept is None:
         return _waited_for(name)
     kept = _read(name)
@@ -88,7 +91,7 @@ def get(name: str) -> Kept | None:
     return Kept(kept.text, kept.as_of, is_stale)
 
 
-def renew() -> bool | None:
+def renew(name: str) -> bool | None:
     """:returns: None where another is at it; False where it was not possible."""
     here = _here
     if time.monotonic() - here.failed_at < PAUSE:
@@ -96,11 +99,11 @@ def renew() -> bool | None:
     with _alone(here) as is_alone:
         if not is_alone:
             return None
-        kept = _read(shown.JSON)
+        kept = _read(name)
         if kept is not None and _is_fresh(kept):  # another was quicker
             return True
         try:
-            _make(storing=False)
+            _make()
         except Error as error:
             here.failed_at = time.monotonic()
             log.warning("status.not_made", error=without_rows(error))
@@ -115,27 +118,32 @@ def renew() -> bool | None:
 
 
 def look(*, by: str) -> bool:
-    """After each tick, and by beat: stores the days that are over, too. :returns: whether it made it."""
-    kept = _read(shown.JSON)
-    if kept is not None and _is_fresh(kept):
+    """After each tick, and by beat: stores the days that are over, too, which those who ask for the page
+    do not, however often they ask. :returns: whether it made the page.
+    """
+    here, kept = _here, _read(shown.JSON)
+    is_due = time.monotonic() - here.stored_at > STORING
+    if kept is not None and _is_fresh(kept) and not is_due:
         return False
-    with _alone(_here) as is_alone:
+    with _alone(here) as is_alone:
         if not is_alone:
             return False
         try:
-            _make(storing=True)
+            past = _make()
+            days.store(past.new)
         except Error as error:  # whoever asks for the page sees how old it is
             log.warning("status.not_made", by=by, error=without_rows(error))
             return False
+        if not past.new:  # else there may be more, next time
+            here.stored_at = time.monotonic()
     return True
 
 
-def _make(*, storing: bool) -> None:
+def _make() -> days.Past:
     """:raises Error: the database is away, or takes too long."""
     found, past = read_facts()
     _keep(shown.texts(found, links=shown.our_links()), as_of=found.as_of.timestamp())
-    if storing and past.new:
-        days.store(past.new)
+    return past
 
 
 def read_facts() -> tuple[Facts, days.Past]:
