@@ -31,6 +31,7 @@ BY_NAME: tuple[tuple[type[Model], str], ...] = (
     (PublicUpdate, "published_by_name"),
     (Banner, "written_by_name"),
     (Maintenance, "planned_by_name"),
+    (Stakeholder, "added_by_name"),
 )
 
 
@@ -121,6 +122,10 @@ def export_publishing(*, user: User) -> Mapping[str, Any]:
             Banner.objects.filter(_by(Banner, user))
             .order_by("pk")
             .values("texts", "starts_at", "ends_at")
+        ),
+        # Whom they have put on the management's list is others' to know.
+        "added_to_the_managements_list": list(
+            Stakeholder.objects.filter(_by(Stakeholder, user)).order_by("pk").values("added_at")
         ),
         "maintenance": list(
             Maintenance.objects.filter(_by(Maintenance, user))

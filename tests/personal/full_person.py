@@ -197,6 +197,9 @@ def fill_staff(user: User, *, now: datetime) -> None:
         acknowledged_by_name=name,
     )
     PageCall.objects.create(page=page, level=1, user=user)
+    Stakeholder.objects.create(
+        name="Board", email="board@x.example", language="en", added_by_name=name
+    )
     Sending.objects.create(
         letter="enrollment",
         number=1,
