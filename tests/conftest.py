@@ -25,6 +25,7 @@ from tests.rollback.flag_rows import seed_flags
 SALT = b"a salt for tests"
 # Between the tests as well: each query is counted, and nothing may be written or evaluated by itself.
 start_watching = watch.Ring._start
+send_pages_soon = delivering.soon
 setattr(watch.Ring, "_start", lambda ring: None)  # noqa: B010  mypy refuses to assign a method
 
 

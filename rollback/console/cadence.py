@@ -5,25 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from rollback.domain.public import Due, PublicState
-from rollback.models import Incident, Latch, PublicUpdate
+from rollback.domain.public import Cadence, Due, PublicState
+from rollback.models import Incident, Latch, OnCallPolicy, PublicUpdate
 from rollback.public import updates
 from rollback.public.updates import Words
 
 # Whoever has not been told for a week that it is over will not hear it here.
 KEPT = timedelta(days=7)
+# What is needed of the last update, and of the policy.
+SAID = ("state", "published_at", "next_at")
+PATIENCE = ("first_update_minutes", "update_minutes")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """newest: what was said last."""
+    """newest: of what was said last only what `SAID` names."""
 
     incident: Incident
     newest: PublicUpdate | None
@@ -31,7 +34,7 @@ class Word:
 
 
 def all_due(now: datetime) -> Sequence[Word]:
-    """Of every incident of which the public has to hear again, what is due first first. Three queries."""
+    """Of every incident of which the public has to hear again, what is due first first. One query."""
     found = Incident.objects.filter(Q(resolved_at=None) | Q(resolved_at__gt=now - KEPT))
     return _due(found)
 
@@ -41,19 +44,35 @@ def due_of(incident: Incident) -> Word | None:
 
 
 def _due(incidents: Any) -> Sequence[Word]:
-    newest = PublicUpdate.objects.order_by("incident_id", "-published_at", "-pk").distinct(
-        "incident_id"
-    )
-    cadence = updates.cadence_of(updates.policy())
     words = []
-    for incident in incidents.annotate(
-        takes_away=Exists(Latch.objects.filter(incident=OuterRef("pk")))
-    ).prefetch_related(Prefetch("public_updates", queryset=newest, to_attr="newest_updates")):
-        said = next(iter(incident.newest_updates), None)
+    for incident in incidents.annotate(**_facts()):
+        said, cadence = _said(incident), _cadence(incident)
         due = updates.due(incident, newest=said, takes_away=incident.takes_away, cadence=cadence)
         if due is not None:
             words.append(Word(incident=incident, newest=said, due=due))
     return sorted(words, key=lambda word: (word.due.at, word.incident.pk))
+
+
+def _facts() -> dict[str, Any]:
+    """Beside the incident, so that the console asks once for all of it."""
+    said = PublicUpdate.objects.filter(incident=OuterRef("pk")).order_by("-published_at", "-pk")
+    policy = OnCallPolicy.objects.order_by("pk")
+    return {
+        "takes_away": Exists(Latch.objects.filter(incident=OuterRef("pk"))),
+        **{f"said_{name}": Subquery(said.values(name)[:1]) for name in SAID},
+        **{f"policy_{name}": Subquery(policy.values(name)[:1]) for name in PATIENCE},
+    }
+
+
+def _said(incident: Any) -> PublicUpdate | None:
+    if incident.said_state is None:
+        return None
+    return PublicUpdate(**{name: getattr(incident, f"said_{name}") for name in SAID})
+
+
+def _cadence(incident: Any) -> Cadence:
+    told = {name: getattr(incident, f"policy_{name}") for name in PATIENCE}
+    return updates.cadence_of(OnCallPolicy(**{k: v for k, v in told.items() if v is not None}))
 
 
 def shown(

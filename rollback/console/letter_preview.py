@@ -114,7 +114,7 @@ def _made(letter: Letter, language: str, form: LetterForm) -> tuple[words.Render
         raise words.WordsRefused(
             {name: [str(one) for one in found] for name, found in form.errors.items()}
         )
-    typed = {name: words.normal(value) for name, value in form.words.items()}
+    typed: dict[str, Any] = {name: words.normal(value) for name, value in form.words.items()}
     words.check(letter, **typed)
     filled = filling(
         letter,

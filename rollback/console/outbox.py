@@ -53,10 +53,10 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_per_page = 50
     show_full_result_count = False
     fields = (
-        "shown_state", "letter", "incident", "who", "tries", "next_at", "sent_at", "message_id", "error",
-        "bounced_at", "bounce",
+        "in_words", "letter", "incident", "who", "tries", "when", "message_id", "error", "bounced_at",
+        "bounce",
     )  # fmt: skip
-    readonly_fields = ("shown_state", "letter", "incident", "who")
+    readonly_fields = ("in_words", "letter", "incident", "who", "when")
     actions = ("send_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Notification]:
@@ -81,8 +81,11 @@ class NotificationAdmin(ReadOnlyAdmin):
 
     @display(description=gettext_lazy("state"), ordering="state", label=COLORS)
     def shown_state(self, row: Notification) -> tuple[str, str]:
-        words = _("came back") if row.bounced_at else row.get_state_display()
-        return State.DEAD if row.bounced_at else row.state, words
+        return State.DEAD if row.bounced_at else row.state, self.in_words(row)
+
+    @admin.display(description=gettext_lazy("state"))
+    def in_words(self, row: Notification) -> str:
+        return _("came back") if row.bounced_at else str(row.get_state_display())
 
     @admin.display(description=gettext_lazy("letter"), ordering="sending__letter")
     def letter(self, row: Notification) -> str:
@@ -103,9 +106,8 @@ class NotificationAdmin(ReadOnlyAdmin):
     def shown_error(self, row: Notification) -> str:
         return Truncator(row.bounce or row.error).chars(80) or "–"
 
-    @admin.display(description=gettext_lazy("when"), ordering="next_at")
+    @admin.display(description=gettext_lazy("sent, or due"), ordering="next_at")
     def when(self, row: Notification) -> Any:
-        """When it went out, or is due."""
         if row.state == State.SENT:
             return row.sent_at
         return row.next_at if row.state == State.WAITING else None

@@ -16,7 +16,8 @@ from unfold.widgets import (
 )
 
 from enrollment.models import User
-from rollback.domain.letters import LETTERS, Audience
+from rollback.domain.letters import BY_KEY
+from rollback.domain.sendings import BY_ITSELF
 from rollback.models import Channel, OnCallPolicy, OnCallShift
 from rollback.oncall import roster
 from rollback.outbox import outward
@@ -161,7 +162,7 @@ class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
     by_itself = forms.MultipleChoiceField(
         label=gettext_lazy("Letters that go out by themselves"),
         required=False,
-        choices=[(one.key.value, one.title) for one in LETTERS if one.audience == Audience.PEOPLE],
+        choices=[(key.value, BY_KEY[key].title) for key in BY_ITSELF],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=gettext_lazy("As soon as they are prepared; all others wait for a person."),
     )

@@ -258,7 +258,9 @@ def warnings(sending: Sending) -> list[str]:
     found = []
     if sending.letter == LetterKey.ALL_CLEAR and incident.verified_at is None:
         found.append(
-            _("This incident was never verified, and the letter says that everything was compared.")
+            _(
+                "This incident was never verified: look at the data first, for the letter speaks of it."
+            )
         )
     if sending.letter in OFF and not incident.is_open:
         found.append(_("The incident is resolved: look whether what the letter says is still so."))

@@ -20,7 +20,6 @@ from rollback.domain.metrics import Verdict
 from rollback.domain.processes import kind_of
 from rollback.domain.triggers import as_json
 from rollback.domain.verdicts import Facts, facts_of
-from rollback.evaluate import urgent
 from rollback.evaluate.acting import Deed, act, actor_of
 from rollback.evaluate.alone import Lease, LeaseLost, alone
 from rollback.evaluate.judging import Judged, judged
@@ -130,7 +129,6 @@ def _all_that_follows(*, by: str) -> None:
     # takes them, the worker's own task calls people.
     _on_its_own(first.look, by=by)
     _on_its_own(oncall.look, by=by)
-    _on_its_own(urgent.send_elsewhere, by=by)
     _on_its_own(aftermath.look, by=by)
     # After the counting: the page says whom it concerns.
     _on_its_own(briefing.look, by=by)

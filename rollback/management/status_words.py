@@ -13,6 +13,7 @@ from django.urls import reverse
 from rollback.domain.errors import without_rows
 from rollback.domain.standing import Facts
 from rollback.public.status import kept, shown
+from rollback.public.status.saying import whole
 
 # Laid beside the pages, so that nothing of them is asked of the school.
 BESIDE = ("enrollment/school.css", "rollback/status.css", "enrollment/logo.svg")
@@ -49,7 +50,7 @@ def _texts(found: Facts) -> dict[str, str]:
 
 def _links_beside() -> shown.Links:
     return shown.Links(
-        home=shown.whole(reverse("enrollment:catalog")),
+        home=whole(reverse("enrollment:catalog")),
         page=shown.page_name("{language}"),
         rss=shown.feed_name("rss", "{language}"),
         atom=shown.feed_name("atom", "{language}"),

@@ -5,7 +5,6 @@ import threading
 
 import structlog
 from django.db import Error, connection
-from django.db.models.functions import Now
 
 from rollback import outbox
 from rollback.domain.errors import without_rows
@@ -13,6 +12,7 @@ from rollback.models import Notification
 
 log = structlog.get_logger(__name__)
 
+# A mail server that hangs takes its time beyond that, in a thread that nobody waits for.
 SECONDS = 30.0
 PAGE = Notification.Urgency.PAGE
 _sending = threading.Lock()
@@ -20,13 +20,8 @@ _sending = threading.Lock()
 
 def soon() -> None:
     """One thread of a process at a time; others, and the worker, may be at it as well."""
-    if _is_anything_due() and _sending.acquire(blocking=False):
+    if outbox.is_due(urgency=PAGE) and _sending.acquire(blocking=False):
         _in_a_thread()
-
-
-def _is_anything_due() -> bool:
-    waiting = Notification.objects.filter(state=Notification.State.WAITING, urgency=PAGE)
-    return waiting.filter(next_at__lte=Now()).exists()
 
 
 def _in_a_thread() -> None:

@@ -23,6 +23,7 @@ from rollback.models import (
     Heartbeat,
     Incident,
     IncidentEvent,
+    Notification,
     OnCallPolicy,
     OnCallShift,
     Page,
@@ -50,7 +51,7 @@ def look(*, by: str, now: datetime | None = None) -> None:
     with limited():
         now = now or clock()
         rules = policy()
-    for step in (_open_incidents, _open_test, _escalate, _close, _tell_channels, _hand_over):
+    for step in (_open_incidents, _open_test, _escalate, _close, _tell_the_end, _hand_over):
         _on_its_own(step, rules, now, by=by)
     delivering.soon()
 
@@ -240,24 +241,36 @@ def _close(rules: OnCallPolicy, now: datetime) -> None:
             silent.update(closed_at=now, escalates_at=None)
 
 
-def _tell_channels(rules: OnCallPolicy, now: datetime) -> None:
+def _tell_the_end(rules: OnCallPolicy, now: datetime) -> None:
     for event, when in (
         (telling.ACKNOWLEDGE, Q(channels_told=telling.TRIGGER, acknowledged_at__isnull=False)),
         (telling.RESOLVE, ~Q(channels_told__in=["", telling.RESOLVE]) & Q(closed_at__isnull=False)),
     ):
         with limited():
-            found = list(Page.objects.filter(when).values_list("pk", flat=True))
-        for number in found:
-            _on_its_own(_tell_one, number, event, when, page=number)
+            found = list(Page.objects.filter(when).values_list("pk", "incident"))
+        for number, incident in found:
+            _on_its_own(_tell_one, number, incident, event, when, page=number)
 
 
-def _tell_one(number: int, event: str, when: Q) -> None:
+def _tell_one(number: int, incident: int | None, event: str, when: Q) -> None:
     with limited():
+        # Before its page, as everywhere: whoever resolves it holds both.
+        if incident is not None and _locked_incident(incident) is None:
+            return
         told: QuerySet[Page] = Page.objects.filter(when, pk=number)
         # The row is locked until the end: whoever comes second finds nothing to do.
         if told.update(channels_told=event):
             page = Page.objects.select_related("incident").get(pk=number)
+            _forget_calls(page)
             telling.tell_channels(page, event)
+
+
+def _forget_calls(page: Page) -> None:
+    """A mail that has not gone out by now, because the server was away, would only wake somebody."""
+    waiting = Notification.objects.filter(
+        sending__in=page.calls.values("sending"), state=Notification.State.WAITING, channel=None
+    )
+    waiting.update(state=Notification.State.NOT_NEEDED, error="Somebody is at it, or it is over.")
 
 
 def _hand_over(rules: OnCallPolicy, now: datetime) -> None:

@@ -123,14 +123,16 @@ def export_publishing(*, user: User) -> Mapping[str, Any]:
             .order_by("pk")
             .values("texts", "starts_at", "ends_at")
         ),
-        # Whom they have put on the management's list is others' to know.
-        "added_to_the_managements_list": list(
-            Stakeholder.objects.filter(_by(Stakeholder, user)).order_by("pk").values("added_at")
-        ),
         "maintenance": list(
             Maintenance.objects.filter(_by(Maintenance, user))
             .order_by("pk")
             .values("headings", "texts", "starts_at", "ends_at")
+        ),
+        # Whom, is another person's.
+        "stakeholders_added_at": list(
+            Stakeholder.objects.filter(_by(Stakeholder, user))
+            .order_by("added_at", "pk")
+            .values_list("added_at", flat=True)
         ),
     }
 

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date
 
-from rollback.public.status import kept, shown
+from rollback.public.status import kept, programs, shown
 
 SECONDS = 15  # for which caches may answer for us
 TYPES = {
@@ -90,7 +90,7 @@ def _text(found: kept.Kept, kind: str) -> bytes:
         words = shown.stale_words(found.at) if found.is_stale else ""
         return found.text.replace(shown.STALE_MARK.encode(), words.encode(), 1)
     if kind == "json" and found.is_stale:
-        return found.text.replace(shown.IS_CURRENT.encode(), shown.IS_NOT.encode(), 1)
+        return found.text.replace(programs.IS_CURRENT.encode(), programs.IS_NOT.encode(), 1)
     return found.text
 
 

@@ -61,7 +61,9 @@ def publish(
     found = Incident.objects.select_for_update().filter(pk=incident).first()
     if found is None:
         raise ChangeRefused(_("There is no incident %(number)s.") % {"number": incident})
-    texts = prefilled(found, state, next_at=next_at, news=news) if texts is None else texts
+    if texts is None:
+        is_known = state in PublicUpdate.State.values
+        texts = prefilled(found, state, next_at=next_at, news=news) if is_known else {}
     parts = parts_of(found) if components is None else list(components)
     _check(found, state=state, texts=texts, components=parts, next_at=next_at, now=now, seen=seen)
     update = PublicUpdate.objects.create(
@@ -199,7 +201,7 @@ def newest_of(incident: Incident) -> PublicUpdate | None:
 
 
 def policy() -> OnCallPolicy:
-    return OnCallPolicy.objects.first() or OnCallPolicy()
+    return OnCallPolicy.objects.order_by("pk").first() or OnCallPolicy()
 
 
 def cadence_of(policy: OnCallPolicy) -> Cadence:

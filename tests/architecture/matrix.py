@@ -216,7 +216,9 @@ def build() -> School:
     letter = Sending.objects.create(
         incident=incident, letter="enrollment", number=1, reasons=["lesson"], prepared_by_name="x"
     )
-    Notification.objects.create(sending=letter, user=student.user, reasons=["lesson"], state="held")
+    mailed = Notification.objects.create(
+        sending=letter, user=student.user, reasons=["lesson"], state="held"
+    )
     to_do = IncidentAction.objects.create(incident=incident, text="Test the clocks")
     verification = Verification.objects.create(incident=incident, by_name="x")
     told = Stakeholder.objects.create(name="x", email="board@school.example", language="en")
@@ -275,8 +277,6 @@ def build() -> School:
         trigger_name=trigger.name, version=1, verdict="OK", words="x", evidence={}
     )
     draft = EnrollmentDraft.objects.create(student=student, course=course, saved_at=day)
-    sending = Sending.objects.create(incident=incident, letter="enrollment", number=1)
-    mailed = Notification.objects.create(sending=sending, user=student.user)
     deaf = DeafAddress.objects.create(email=student.user.email, why="bounced")
     address = EmailAddress.objects.create(user=student.user, email=student.user.email)
     holiday = Holiday.objects.create(

@@ -428,7 +428,7 @@ OFFICE_PAGES = [
     office("admin:rollback_messagetemplate_changelist", GET, staff=200),
     office("admin:rollback_messagetemplate_letter", GET, staff=200, things=LETTER),
     office("admin:rollback_messagetemplate_letter", POST, staff=422, things=LETTER),
-    office("admin:rollback_messagetemplate_letter", POST, staff="/admin/rollback/messagetemplate/", things=LETTER, data={"seen": "0", "subject": "x", "text": "{{ saved }} {{ link }}"}),
+    office("admin:rollback_messagetemplate_letter", POST, staff="/admin/rollback/messagetemplate/", things=LETTER, data={"seen": "0", "subject": "x", "text": "{{{{ saved }}}} {{{{ link }}}}"}),
     office("admin:rollback_messagetemplate_preview", GET, staff=200, things=LETTER),
     office("admin:rollback_messagetemplate_preview", POST, staff=200, things=LETTER),
     office("admin:rollback_incident_resolve", GET, staff=200),

@@ -97,7 +97,7 @@ def test_a_link_changes_nothing(client: Client, student: Student) -> None:
 def test_the_own_page_offers_it(client: Client, student: Student) -> None:
     client.force_login(student.user)
     page = client.get("/my/data/").content.decode()
-    assert "You have not chosen one yet." in page
+    assert "You have not chosen one yet:" in page
     speaks(student.user, "es")
     page = " ".join(client.get("/my/data/").content.decode().split())
     assert 'value="es" lang="es" selected' in page

@@ -197,9 +197,6 @@ def fill_staff(user: User, *, now: datetime) -> None:
         acknowledged_by_name=name,
     )
     PageCall.objects.create(page=page, level=1, user=user)
-    Stakeholder.objects.create(
-        name="Board", email="board@x.example", language="en", added_by_name=name
-    )
     Sending.objects.create(
         letter="enrollment",
         number=1,
@@ -226,6 +223,9 @@ def fill_staff(user: User, *, now: datetime) -> None:
         published_by_name=name,
     )
     when: dict[str, Any] = {"starts_at": now, "ends_at": now + day}
+    Stakeholder.objects.create(
+        name="Head", email="head@school.example", language="en", added_by_name=name
+    )
     Banner.objects.create(texts={"en": "Hello"}, written_by_name=name, **when)
     Maintenance.objects.create(
         headings={"en": "Work"},

@@ -16,7 +16,6 @@ from rollback.models import (
     Page,
     PublicUpdate,
     Sending,
-    Stakeholder,
 )
 from tests.personal.full_person import Learning, fill_staff
 
@@ -64,11 +63,10 @@ def test_a_colleagues_copy(client: Client, staff: User, now: datetime) -> None:
     copy = client.get(COPY).json()
     assert copy["on_call"]["called"][0]["page__incident__title"] == "A case"
     assert [len(copy["on_call"][key]) for key in ("shifts", "called", "acknowledged")] == [1, 1, 1]
-    keys = (
-        "sendings", "letters_saved", "public_updates", "banners", "maintenance",
-        "added_to_the_managements_list",
-    )  # fmt: skip
-    assert [len(copy["published"][key]) for key in keys] == [1] * 6
+    keys = ("sendings", "letters_saved", "public_updates", "banners", "maintenance")
+    assert [len(copy["published"][key]) for key in keys] == [1] * 5
+    assert len(copy["published"]["stakeholders_added_at"]) == 1
+    assert "head@" not in json.dumps(copy)
     assert copy["published"]["banners"][0]["texts"] == {"en": "Hello"}
     text = client.get("/my/data/").content.decode()
     assert "When you are on call" in text
@@ -83,7 +81,6 @@ def test_what_everybody_has_read_stays_by_somebody(staff: User, admin: User, now
     assert Page.objects.get().acknowledged_by_name == number
     assert MessageTemplate.objects.get().saved_by_name == number
     assert PublicUpdate.objects.get().published_by_name == number
-    assert Stakeholder.objects.get().added_by_name == number
     assert Sending.objects.values_list("prepared_by_name", "released_by_name").get() == (
         number,
         number,

@@ -22,6 +22,7 @@ from rollback.domain.charts import CHARTS
 from rollback.domain.decisions import Harm
 from rollback.domain.incidents import INCIDENT_STEPS, IncidentState
 from rollback.domain.plans import PLAN_STEPS
+from rollback.domain.public import PUBLIC_STEPS
 from rollback.models import Flag, FlagChange, Incident, IncidentEvent
 from rollback.runner import Actor, actor_of
 from tests.conftest import make_user
@@ -287,7 +288,9 @@ class StatesTest(HypothesisTestCase):
         assert incidents.check_chain(incident) is None
 
 
-@pytest.mark.parametrize("steps", [INCIDENT_STEPS, PLAN_STEPS], ids=["incident", "plan"])
+@pytest.mark.parametrize(
+    "steps", [INCIDENT_STEPS, PLAN_STEPS, PUBLIC_STEPS], ids=["incident", "plan", "public"]
+)
 def test_the_tables_are_drawn(steps: dict[str, frozenset[str]]) -> None:
     drawn = next(chart for chart in CHARTS if chart.steps is steps)
     section = states_page().split(f"## {drawn.title}\n")[1].split("\n## ")[0]

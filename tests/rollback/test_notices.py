@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from enrollment.models import Course, Student, User
 from rollback import incidents, switchboard
 from rollback.audit import Actor, actor_of
 from rollback.domain.notices import Audience, Level, Notice, in_language, level_of, shown
+from rollback.doors import lost
 from rollback.models import Banner, EnrollmentDraft, Incident, Maintenance
 from rollback.public import board, updates
 from rollback.public.closed import COOKIE, MOST
@@ -315,6 +316,23 @@ def test_a_fragment_has_none(told: Incident, client: Client, student: Student) -
     part = client.get("/calendar/", headers={"HX-Request": "true"}).content.decode()
     assert part
     assert "site-notices" not in part
+
+
+def test_the_page_without_a_database_shows_what_was_read(
+    told: Incident, rf: RequestFactory, switches: Switches
+) -> None:
+    switches.kill(CALENDAR)
+    banner(audience="users", texts={"en": "For users"})
+
+    def refused(*_asked: Any) -> Any:
+        raise AssertionError("it asks the database")
+
+    with connection.execute_wrapper(refused):
+        page = lost._page(rf.get("/my/courses/")).content.decode()
+    assert "Heading en" in page
+    assert "For users" not in page, "nobody knows who it is"
+    assert "/notices/close/" not in page
+    assert SAVED not in page
 
 
 def test_no_more_than_three_and_the_worst_of_them(

@@ -10,11 +10,12 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from enrollment.models import User
-from rollback import incidents, oncall, outbox, triggers
+from rollback import evaluate, incidents, oncall, outbox, runner, tasks, triggers
 from rollback.audit import ChangeRefused, actor_of
 from rollback.domain import decisions
 from rollback.domain.oncall import EVERYBODY
 from rollback.models import (
+    Flag,
     Heartbeat,
     Incident,
     IncidentEvent,
@@ -267,6 +268,54 @@ def test_what_somebody_has_in_their_hands_is_not_waited_for(real_switchboard: An
         assert [page.incident_id for page in Page.objects.all()] == [other.pk]
     look()
     assert Page.objects.count() == 2
+    channel("https://hooks.example/x")
+    incidents.acknowledge(incident=held.pk, actor=OFFICE)
+    with other_session() as session:
+        session.execute("SELECT FROM rollback_incident WHERE id = %s FOR UPDATE", [held.pk])
+        look(MINUTE)
+        assert not Notification.objects.exclude(channel=None).exists()
+    look(MINUTE)
+    assert Notification.objects.exclude(channel=None).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("leg", ["evaluator", "worker"])
+def test_both_legs_call(real_switchboard: Any, leg: str) -> None:
+    shift(somebody("mira"), now=clock())
+    case()
+    if leg == "evaluator":
+        assert evaluate.tick(by="a test")
+    else:
+        tasks.call_on_call()
+    assert called(Page.objects.get()) == [(1, "mira")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_kill_waits_for_none_of_it(real_switchboard: Any) -> None:
+    """With all its tables held by somebody, as a look that hangs would at worst."""
+    from tests.rollback.others import other_session
+
+    held = "rollback_page, rollback_pagecall, rollback_oncallshift, rollback_channel"
+    with other_session() as session:
+        session.execute(
+            f"LOCK TABLE {held}, rollback_oncallpolicy, rollback_sending, rollback_notification"
+            " IN ACCESS EXCLUSIVE MODE"
+        )
+        done = runner.roll_back(incident="Wrong times", actor=OFFICE, reason="x")
+    assert done.incident.is_open
+    assert Flag.objects.filter(everyone=False).count() == 4
+    look()
+    assert Page.objects.get().incident == done.incident
+
+
+def test_a_mail_that_has_not_gone_out_by_then_wakes_nobody(mira: User, jon: User) -> None:
+    incident = case()
+    look()
+    incidents.acknowledge(incident=incident.pk, actor=OFFICE)
+    other = case("Slow")
+    look(MINUTE)
+    states = dict(Notification.objects.values_list("sending__incident", "state"))
+    assert states == {incident.pk: "not needed", other.pk: "waiting"}
 
 
 def test_one_that_breaks_keeps_no_other_from_being_called(

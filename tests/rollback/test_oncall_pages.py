@@ -1,5 +1,6 @@
 """“I am at it” from the mail, the roster and channels in the admin, the console's warnings, /watch/alive."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -61,6 +62,8 @@ def test_with_one_press_and_no_login(client: Client, incident: Incident, mira: U
     page = client.get(link(mira)).content.decode()
     assert "Calendar: errors" in page
     assert "2: a feature is off" in page
+    # No link on it passes the key on; the choice of a language comes back here.
+    assert not [one for one in re.findall(r'href="([^"]*)"', page) if "on-call" in one]
     response = client.post(link(mira))
     assert (response.status_code, response["Location"]) == (303, link(mira))
     incident.refresh_from_db()

@@ -20,14 +20,15 @@ from kombu.exceptions import OperationalError
 from config.celery import app
 from enrollment.operations.mailing import MAX_TRIES
 from rollback import evaluate, outbox
-from rollback.evaluate import urgent
 from rollback.management import outbox_words
 from rollback.models import DeafAddress, NoNews, Notification, Sending
+from rollback.oncall import delivering
 from rollback.outbox import ahead, message, remembering, sending, waking
 from rollback.outbox.line import Line, hangs_up
 from rollback.tasks import send_notifications
 from tests import ports
 from tests.bench.figures import TRANSACTION
+from tests.conftest import send_pages_soon
 from tests.rollback.others import eventually, other_session
 from tests.rollback.outbox_rows import OFFICE, STATE, now_due, page, people_of, released, rows
 
@@ -343,12 +344,15 @@ def test_the_task_is_there_and_beat_asks_for_it(settings: Any) -> None:
     assert asked["options"]["expires"] < asked["schedule"]
 
 
-def test_whoever_evaluates_sends_the_pages_and_only_them(real_switchboard: Any) -> None:
+def test_whoever_evaluates_sends_the_pages_and_only_them(
+    real_switchboard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "soon", send_pages_soon)
     released()
     made = page("call@school.example")
     assert evaluate.tick(by="a test")
     assert eventually(lambda: rows(made)[0].state == STATE.SENT, within=20)
-    assert eventually(lambda: not urgent._sending.locked(), within=20)
+    assert eventually(lambda: not delivering._sending.locked(), within=20)
     assert [one.to for one in mail.outbox] == [["call@school.example"]]
 
 
@@ -357,7 +361,8 @@ def test_a_mail_server_that_hangs_holds_up_nothing_that_follows(
 ) -> None:
     page("call@school.example")
     asked: list[int] = []
-    with urgent._sending:  # somebody sends, and does not come back
+    monkeypatch.setattr(delivering, "soon", send_pages_soon)
+    with delivering._sending:  # somebody sends, and does not come back
         monkeypatch.setattr(outbox, "send_due", lambda **_options: asked.append(1))
         assert evaluate.tick(by="a test")
     assert not asked

@@ -103,6 +103,7 @@ def test_a_refused_update_leaves_nothing(incident: Incident) -> None:
         ({"components": ["kitchen"]}, "components"),
         ({"state": "resolved"}, "state"),
         ({"state": "rumored"}, "state"),
+        ({"state": "rumored", "texts": None}, "state"),
         ({"seen": 4711}, "state"),
     ],
 )

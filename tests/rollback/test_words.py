@@ -30,7 +30,7 @@ from rollback.words.checking import trials
 
 OFFICE = Actor(name="office")
 ENROLLMENT = BY_KEY["enrollment"]
-GOOD = {"subject": "Saved", "text": "{{ saved }}\n\nGo on:\n{{ link }}"}
+GOOD: dict[str, Any] = {"subject": "Saved", "text": "{{ saved }}\n\nGo on:\n{{ link }}"}
 HTML = '<p>{{ saved }}</p><p><a class="button" href="{{ link }}">Go on</a></p>'
 
 

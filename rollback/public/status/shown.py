@@ -1,7 +1,6 @@
-"""The status page in each language, its feeds, and the same for programs: texts that need nothing more."""
+"""The status page in each language, and all the texts there are of it, which need nothing more."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
@@ -12,24 +11,20 @@ from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.formats import number_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from rollback.domain.standing import Facts, Part, Standing, Story, Word, Work, in_language
+from rollback.domain.standing import Facts, Part, Standing, Story, Word, Work
 from rollback.domain.uptime import Day, share_of
-from rollback.models import PublicUpdate
 from rollback.public.status.facts import titles
+from rollback.public.status.feeds import FEEDS, feed
+from rollback.public.status.programs import for_programs
+from rollback.public.status.saying import said, school_name, state_words
 
-ITEMS = 50  # of a feed
-SCHEMA = 1
-FEEDS: Mapping[str, type[SyndicationFeed]] = {"rss": Rss201rev2Feed, "atom": Atom1Feed}
 JSON = "index.json"
 # Replaced when a kept page is no longer of now.
 STALE_MARK = "<!--stale-->"
-IS_CURRENT, IS_NOT = '"is_current": true', '"is_current": false'
 
 # standing → the words, and the tone they are in.
 WORDS: Mapping[Standing, tuple[Promise, str]] = {
@@ -103,9 +98,6 @@ def stale_words(as_of: datetime) -> str:
         return render_to_string("public/stale.html", {"as_of": as_of})
 
 
-# ---------------------------------------------------------------- for people
-
-
 def page(facts: Facts | None, *, language: str, links: Links) -> str:
     told: dict[str, Any] = {
         "school_name": school_name(),
@@ -125,10 +117,6 @@ def page(facts: Facts | None, *, language: str, links: Links) -> str:
     if facts is not None:
         told |= _told(facts, language)
     return render_to_string("public/status.html", told)
-
-
-def school_name() -> str:
-    return parseaddr(settings.DEFAULT_FROM_EMAIL)[0] or _("The school")
 
 
 def _told(facts: Facts, language: str) -> dict[str, Any]:
@@ -201,7 +189,7 @@ def percent(share: float | None) -> str:
 def _story(story: Story, names: Mapping[str, str], language: str) -> dict[str, Any]:
     return {
         "words": [_word(word, language) for word in story.words],
-        "heading": _said(story.newest.headings, language),
+        "heading": said(story.newest.headings, language),
         "parts": [names[key] for key in story.newest.parts if key in names],
         "began_at": story.began_at,
         "ended_on": timezone.localtime(story.newest.at).date(),
@@ -213,8 +201,8 @@ def _word(word: Word, language: str) -> dict[str, Any]:
     return {
         "pk": word.pk,
         "state": state_words(word.state),
-        "heading": _said(word.headings, language),
-        "text": _said(word.texts, language),
+        "heading": said(word.headings, language),
+        "text": said(word.texts, language),
         "at": word.at,
     }
 
@@ -222,160 +210,10 @@ def _word(word: Word, language: str) -> dict[str, Any]:
 def _work(work: Work, names: Mapping[str, str], language: str, *, now: datetime) -> dict[str, Any]:
     return {
         "pk": work.pk,
-        "heading": _said(work.headings, language),
-        "text": _said(work.texts, language),
+        "heading": said(work.headings, language),
+        "text": said(work.texts, language),
         "parts": [names[key] for key in work.parts if key in names],
         "starts_at": work.starts_at,
         "ends_at": work.ends_at,
         "goes_on": work.starts_at <= now,
-    }
-
-
-def state_words(state: str) -> str:
-    return str(dict(PublicUpdate.State.choices).get(state, state))
-
-
-def _said(by_language: dict[str, str], language: str) -> dict[str, str]:
-    """lang: empty where it is the page's own."""
-    text, code = in_language(by_language, language, usual=settings.LANGUAGE_CODE)
-    return {"text": text, "lang": "" if code == language else code}
-
-
-# ---------------------------------------------------------------- for feed readers
-
-
-def feed(facts: Facts | None, *, kind: str, language: str) -> str:
-    """Links and identities are whole and stay: an update is told once, whatever is added later."""
-    address = whole(reverse("watch:status"))
-    made = FEEDS[kind](
-        title=_("%(school)s: status") % {"school": school_name()},
-        link=address,
-        description=_("What works, what does not, and what is planned."),
-        language=language,
-        feed_url=f"{whole(reverse(f'watch:status-{kind}'))}?lang={language}",
-        feed_guid=f"{address}#{language}",
-    )
-    for item in _items(facts, language) if facts else ():
-        made.add_item(**item)
-    return str(made.writeString("utf-8"))
-
-
-def _items(facts: Facts, language: str) -> Sequence[dict[str, Any]]:
-    items = [*_updates(facts, language), *_planned(facts, language)]
-    return sorted(items, key=lambda item: item["pubdate"], reverse=True)[:ITEMS]
-
-
-def _updates(facts: Facts, language: str) -> Iterator[dict[str, Any]]:
-    for story in (*facts.current, *facts.past):
-        for word in story.words:
-            heading = _said(word.headings, language)["text"]
-            yield _item(
-                f"update-{word.pk}",
-                title=f"{state_words(word.state)}: {heading}",
-                text=_said(word.texts, language)["text"],
-                at=word.at,
-            )
-
-
-def _planned(facts: Facts, language: str) -> Iterator[dict[str, Any]]:
-    for work in facts.work:
-        heading = _said(work.headings, language)["text"]
-        yield _item(
-            f"work-{work.pk}",
-            title=_("Planned work: %(heading)s") % {"heading": heading},
-            text=_said(work.texts, language)["text"],
-            at=work.announced_from,
-        )
-
-
-def _item(anchor: str, *, title: str, text: str, at: datetime) -> dict[str, Any]:
-    address = f"{whole(reverse('watch:status'))}#{anchor}"
-    return {
-        "title": title,
-        "link": address,
-        "description": text,
-        "unique_id": address,
-        "unique_id_is_permalink": True,
-        "pubdate": at,
-        "updateddate": at,
-    }
-
-
-def whole(path: str) -> str:
-    return f"{settings.SITE_URL}{path}"
-
-
-# ---------------------------------------------------------------- for programs
-
-
-def for_programs(facts: Facts | None) -> str:
-    """docs/status-page.md says what it means; tests/rollback/status.schema.json is its schema."""
-    told = {
-        "schema": SCHEMA,
-        "page": whole(reverse("watch:status")),
-        "as_of": facts.as_of.isoformat() if facts else None,
-        "is_current": facts is not None,
-        "state": facts.worst.value if facts else None,
-        "parts": [_part_for_programs(part) for part in facts.parts] if facts else [],
-        "incidents": [_story_for_programs(one) for one in (*facts.current, *facts.past)]
-        if facts
-        else [],
-        "maintenance": [_work_for_programs(one) for one in facts.work] if facts else [],
-    }
-    return json.dumps(told, ensure_ascii=False, indent=1)
-
-
-def _part_for_programs(part: Part) -> dict[str, Any]:
-    return {
-        "key": part.key,
-        "names": in_all_languages(part.key),
-        "state": part.standing.value,
-        "up": share_of(part.days),
-        "days": [
-            {
-                "on": day.on.isoformat(),
-                "known_minutes": day.known_minutes,
-                "down_minutes": day.down_minutes,
-                "up": day.share,
-            }
-            for day in part.days
-        ],
-    }
-
-
-def in_all_languages(key: str) -> dict[str, str]:
-    found = {}
-    for language, _name in settings.LANGUAGES:
-        with translation.override(language):
-            found[language] = str(titles()[key])
-    return found
-
-
-def _story_for_programs(story: Story) -> dict[str, Any]:
-    return {
-        "id": story.newest.incident,
-        "is_over": story.is_over,
-        "parts": list(story.newest.parts),
-        "updates": [
-            {
-                "id": word.pk,
-                "state": word.state,
-                "at": word.at.isoformat(),
-                "next_at": word.next_at.isoformat() if word.next_at else None,
-                "headings": word.headings,
-                "texts": word.texts,
-            }
-            for word in story.words
-        ],
-    }
-
-
-def _work_for_programs(work: Work) -> dict[str, Any]:
-    return {
-        "id": work.pk,
-        "parts": list(work.parts),
-        "starts_at": work.starts_at.isoformat(),
-        "ends_at": work.ends_at.isoformat(),
-        "headings": work.headings,
-        "texts": work.texts,
     }
