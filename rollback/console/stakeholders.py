@@ -73,8 +73,7 @@ class StakeholderAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Stakeholder, form: Any, change: bool) -> None:
         if not change:
-            user: Any = request.user
-            obj.added_by_name = (user.get_full_name() or user.get_username())[:150]
+            obj.added_by_name = runner.actor_of(request.user).name[:150]
         super().save_model(request, obj, form, change)
 
     @admin.display(description=gettext_lazy("language"), ordering="language")

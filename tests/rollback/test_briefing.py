@@ -564,7 +564,7 @@ def test_the_list_is_kept_by_the_office(office: Client, board: list[Stakeholder]
     )
     assert office.post(add, row | {"email": "eva@school.example"}).status_code == 302
     eva = Stakeholder.objects.get(name="Eva")
-    assert eva.added_by_name
+    assert eva.added_by_name == "staff@school.example"
     assert eva.language == "es"
     change = f"/admin/rollback/stakeholder/{eva.pk}/change/"
     assert (
