@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollback", "0032_expand_uptime")]
+    dependencies = [("rollback", "0029_expand_uptime")]
 
     operations = [
         migrations.AddField(

@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollback", "0033_expand_channels_told")]
+    dependencies = [("rollback", "0030_expand_channels_told")]
 
     operations = [
         migrations.AddField(

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rollback", "0029_expand_letters_stay"),
+        ("rollback", "0028_expand_letters_stay"),
     ]
 
     operations = [
