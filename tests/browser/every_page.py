@@ -37,6 +37,8 @@ NO_PAGE = {
     "watch:metrics": "for machines",
     "watch:watch_alive": "for machines",
     "admin:rollback_oncallpolicy_changelist": "leads on, to the one row",
+    "watch:mail_hook": "for mail providers",
+    "watch:close_notice": "a button",
     "watch:status-rss": "for feed readers",
     "watch:status-atom": "for feed readers",
     "watch:status-json": "for programs, in JSON",

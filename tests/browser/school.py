@@ -139,9 +139,10 @@ class School:
             _at(self.database_url, sql.SQL(let_in).format(name, sql.SQL("true")))
 
     def let_everybody_log_in(self) -> None:
-        """The sample's other students came without a password; they get the known student's."""
+        """The sample's other students came without a password; they get the known student's. And they read
+        what the tests do, whatever language they have chosen."""
         self.change(
-            """UPDATE enrollment_user AS u SET password = known.password
+            """UPDATE enrollment_user AS u SET password = known.password, language = ''
                FROM enrollment_user AS known
                WHERE known.email = %s AND u.id IN (SELECT user_id FROM enrollment_student)""",
             LOGINS[0].email,

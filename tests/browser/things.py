@@ -77,10 +77,10 @@ MADE: tuple[LiteralString, ...] = (
         WHERE NOT EXISTS (SELECT FROM rollback_proberesult) GROUP BY 2, 3, 4, 7""",
     """INSERT INTO rollback_sending (incident_id, letter, number, prepared_by_name, state, released_by_name,
                                      reasons, news)
-       SELECT min(id), 'enrollment', 1, 'A watch', 'stopped', '', '{}', '{}' FROM rollback_incident
-        WHERE NOT EXISTS (SELECT FROM rollback_sending)""",
+       SELECT min(id), 'restored', 1, 'A watch', 'stopped', '', '{}', '{}' FROM rollback_incident
+        WHERE NOT EXISTS (SELECT FROM rollback_sending WHERE letter = 'restored')""",
     """INSERT INTO rollback_notification (sending_id, user_id, state, tries, error)
-       SELECT (SELECT min(id) FROM rollback_sending), id, 'dead', 12, '550 no such mailbox'
+       SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'restored'), id, 'dead', 12, '550 no such mailbox'
          FROM enrollment_user WHERE email = 'student@school.example'
            ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_deafaddress (email, why, said)
@@ -320,6 +320,7 @@ def things_of(school: School, email: str) -> Mapping[str, str]:
         "rollback.enrollmentdraft": draft,
         "course": slug,
         "token": Signer(salt="rollback.reminders", sep=".").sign(student),
+        "news_token": Signer(salt="rollback.news", sep=".").sign(found["enrollment.user"]),
         "call": Signer(salt="rollback.oncall.acknowledge", sep=".").sign(
             f"{found['rollback.page']}-{found['root']}"
         ),
