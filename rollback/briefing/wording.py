@@ -96,7 +96,8 @@ def on_the_list(one: Stakeholder) -> str:
         if one.added_by_name
         else _("You are on the management's list since %(on)s.")
     )
-    return f"{words % told} {_('Answer this mail to be taken off it.')}"
+    way_out = _("Answer this mail to be taken off it.")
+    return f"{words % told} {way_out}"
 
 
 def moment(at: datetime) -> str:
@@ -221,7 +222,8 @@ def _next_step(facts: Facts) -> str:
 def _acknowledge(facts: Facts) -> str:
     person = _("Somebody of the office has to take it on; whoever is on call is asked to.")
     if not facts.took_away:
-        return f"{person} {_('Nothing is taken away before a person decides.')}"
+        nothing = _("Nothing is taken away before a person decides.")
+        return f"{person} {nothing}"
     return f"{person} {_by_itself(facts)}"
 
 
@@ -235,7 +237,8 @@ def _by_itself(facts: Facts) -> str:
 
 
 def _wait(facts: Facts) -> str:
-    return f"{_('Nothing that a person has to do now.')} {_by_itself(facts)}"
+    nothing = _("Nothing that a person has to do now.")
+    return f"{nothing} {_by_itself(facts)}"
 
 
 def _mend(facts: Facts) -> str:
@@ -252,7 +255,8 @@ def _decide(facts: Facts) -> str:
     said = _("A person has to decide what is taken away; nothing is until then.")
     if facts.recommended is None:
         return said
-    return f"{said} {_('Recommended: %(what)s') % {'what': _(facts.recommended.words)}}"
+    advice = _("Recommended: %(what)s") % {"what": _(facts.recommended.words)}
+    return f"{said} {advice}"
 
 
 def _watch(facts: Facts) -> str:

@@ -124,7 +124,8 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
             "PagerDuty: the routing key. Signed JSON: what it is signed with. Slack needs none."
         )
         if self.instance.secret:
-            words = f"{words} {_('One is stored; left empty, it stays.')}"
+            stays = _("One is stored; left empty, it stays.")
+            words = f"{words} {stays}"
         self.fields["secret"].help_text = words
 
     def clean_url(self) -> str:

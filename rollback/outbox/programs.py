@@ -106,7 +106,8 @@ def _slack(channel: Channel, facts: Facts, key: str) -> dict[str, Any]:
     with translation.override(settings.LANGUAGE_CODE):
         first = _headline(facts)
         lines = [f"*{_escaped(first)}*", *map(_escaped, _lines(facts))]
-        lines.append(f"<{facts['link']}|{_escaped(_('Open in the console'))}>")
+        link = _("Open in the console")
+        lines.append(f"<{facts['link']}|{_escaped(link)}>")
     block = {"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(lines)[:2900]}}
     return {"text": _escaped(first)[:1000], "blocks": [block]}
 

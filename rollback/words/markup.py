@@ -41,7 +41,7 @@ def read(html: str, *, variables: Collection[str], seen: Seen) -> Iterator[str]:
     for number, part in enumerate(TAG.split(html)):
         if number % 2 == 0:
             if "<" in part or ">" in part:
-                yield _("A < or > that belongs to no tag is written &lt; or &gt;.")
+                yield _("An angle bracket that belongs to no tag is written &lt; or &gt;.")
             seen.text += unescape(part)
         elif closes := CLOSES.fullmatch(part):
             if not open_tags or open_tags.pop() != closes[1]:

@@ -578,6 +578,7 @@ WITHOUT_CSRF = {
     "watch:status-atom": "Answered before whoever asks is known, and only reading.",
     "watch:status-json": "Answered before whoever asks is known, and only reading.",
     "drafts:no_reminders": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
+    "watch:mail_hook": "A provider comes without a page; what it sends is signed.",
     "watch:no_news": "Mail programs press it for their reader (RFC 8058); the URL is signed.",
 }
 
