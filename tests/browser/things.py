@@ -80,7 +80,8 @@ MADE: tuple[LiteralString, ...] = (
        SELECT min(id), 'restored', 1, 'A watch', 'stopped', '', '{}', '{}' FROM rollback_incident
         WHERE NOT EXISTS (SELECT FROM rollback_sending WHERE letter = 'restored')""",
     """INSERT INTO rollback_notification (sending_id, user_id, state, tries, error)
-       SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'restored'), id, 'dead', 12, '550 no such mailbox'
+       SELECT (SELECT min(id) FROM rollback_sending WHERE letter = 'restored'), id, 'dead', 12,
+              '550 no such mailbox'
          FROM enrollment_user WHERE email = 'student@school.example'
            ON CONFLICT DO NOTHING""",
     """INSERT INTO rollback_deafaddress (email, why, said)
