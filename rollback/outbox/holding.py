@@ -40,7 +40,8 @@ def hold(*, actor: Actor, reason: str) -> Held:
     calls = _forget_calls()
     sendings, rows = _pause(actor)
     pages = _close_pages()
-    for incident in sorted({one.incident_id for one in (*sendings, *pages) if one.incident_id}):
+    told = {one.incident_id for one in sendings} | {one.incident_id for one in pages}
+    for incident in sorted(told - {None}):
         words = (
             f"Nothing that waited goes out, and nobody is called (outbox hold): {reason.strip()}"
         )

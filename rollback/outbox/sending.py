@@ -39,7 +39,7 @@ AWAY = timedelta(seconds=30)
 # So many refusals one after the other are about the server, or about us, and not about so many mails.
 REFUSALS = 10
 # Seconds between the tries to write down that a mail has gone out: a minute in all, in which a database
-# starts again. Within the lease, so that nobody else sends it meanwhile.
+# starts again. But for a mail that took long it is within the lease, so that nobody else sends it meanwhile.
 INSIST = (0.2, 1.0, 3.0, *(5.0,) * 11)
 STOPPED = "The worker stopped each time it tried."
 NOTHING_GOES_OUT = "Nothing goes out from here: OUTWARD_REQUESTS is false."

@@ -13,8 +13,10 @@ from django.db.models.functions import Now
 from structlog.testing import capture_logs
 
 from rollback import incidents, outbox, sendings
+from rollback.domain.letters import BY_KEY
 from rollback.models import Incident, IncidentEvent, Notification, Page, Sending
 from rollback.oncall import paging
+from rollback.outbox import Recipient
 from tests.rollback.oncall_rows import NOW, case, shift, somebody
 from tests.rollback.outbox_rows import OFFICE, STATE, now_due, page, people_of, released, rows
 
@@ -113,7 +115,7 @@ def test_that_it_is_off_is_not_said_after_it_is_over_and_no_all_clear_is_owed(
     made = released(2)
     reached = rows(made)[0]
     Notification.objects.filter(pk=reached.pk).update(state=STATE.SENT, sent_at=Now())
-    sendings.resolve(incident=made.incident_id, actor=OFFICE, reason="x")
+    sendings.resolve(incident=Incident.objects.get().pk, actor=OFFICE, reason="x")
     assert outbox.send_due() == {"not needed": 1}
     incident = Incident.objects.get()
     sendings.prepare_due(incident)
@@ -123,7 +125,7 @@ def test_that_it_is_off_is_not_said_after_it_is_over_and_no_all_clear_is_owed(
 
 def test_what_somebody_writes_after_the_end_is_meant() -> None:
     made = released()
-    incidents.resolve(incident=made.incident_id, actor=OFFICE, reason="x")
+    incidents.resolve(incident=Incident.objects.get().pk, actor=OFFICE, reason="x")
     Sending.objects.filter(pk=made.pk).update(prepared_at=Now())
     assert outbox.send_due() == {"sent": 1}
 
@@ -171,6 +173,20 @@ def test_hold_lets_nothing_out_and_calls_nobody_until_a_person_wants_it(
     outbox.resume(sending=made.pk, actor=OFFICE)
     assert outbox.send_due() == {"sent": 2}
     assert incidents.check_chain(opened) is None
+
+
+def test_what_is_held_of_the_staffs_goes_on_or_is_stopped_from_the_terminal() -> None:
+    values = {one.name: one.sample for one in BY_KEY["hand_over"].variables}
+    told = [Recipient(email="staff@school.example", language="en", values=values)]
+    one, other = (
+        outbox.tell(letter="hand_over", recipients=told, actor=OFFICE) for _number in range(2)
+    )
+    said("outbox", "hold", "--reason", "restored")
+    assert "paused" in said("outbox")
+    said("incident", "resume", str(one.pk))
+    said("incident", "stop", str(other.pk), "--people", "1")
+    assert outbox.send_due() == {"sent": 1}
+    assert states(other) == {STATE.STOPPED}
 
 
 def test_hold_needs_a_reason() -> None:

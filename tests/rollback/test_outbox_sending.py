@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -291,6 +292,35 @@ def test_a_second_call_of_a_server_that_hung_up_comes_too_late(hangs_up_after: A
             line.send(second, until=time.monotonic() + 0.2)
     assert server.told == ["affected-0@school.example"]
     assert server.connections == 2
+
+
+def test_a_database_that_starts_again_doubles_no_mail(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Away from the mail on, for ten tries to write down that it has gone out."""
+    settings.DATABASE_FAILURES = 1_000_000
+    released()
+    send, right, slept = Line.send, connection.settings_dict["PORT"], []
+
+    def send_and_lose(self: Line, mail: Any, *, until: float) -> None:
+        send(self, mail, until=until)
+        connection.close()
+        connection.settings_dict["PORT"] = str(ports.of_our_own(19_185))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 10:
+            connection.settings_dict["PORT"] = right
+
+    monkeypatch.setattr(Line, "send", send_and_lose)
+    monkeypatch.setattr(sending, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    try:
+        assert outbox.send_due() == {"sent": 1}
+    finally:
+        connection.settings_dict["PORT"] = right
+    assert 30 < sum(slept) < 60
+    assert outbox.send_due() == {}
+    assert len(mail.outbox) == 1
 
 
 def test_the_note_insists_for_a_minute_and_within_the_lease() -> None:
