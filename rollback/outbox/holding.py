@@ -40,8 +40,8 @@ def hold(*, actor: Actor, reason: str) -> Held:
     calls = _forget_calls()
     sendings, rows = _pause(actor)
     pages = _close_pages()
-    told = {one.incident_id for one in sendings} | {one.incident_id for one in pages}
-    for incident in sorted(told - {None}):
+    concerned = [*(one.incident_id for one in sendings), *(one.incident_id for one in pages)]
+    for incident in sorted({number for number in concerned if number is not None}):
         words = (
             f"Nothing that waited goes out, and nobody is called (outbox hold): {reason.strip()}"
         )

@@ -39,6 +39,7 @@ def resend(*, notifications: list[int], to_people: bool) -> Resent:
     # Whoever pauses or stops one locks it first as well.
     rows = Sending.objects.select_for_update(no_key=True).filter(pk__in=dead.values("sending"))
     sendings = dict(rows.order_by("pk").values_list("pk", "state"))
+    dead = dead.filter(sending__in=list(sendings))  # and none that was given up since
     not_allowed = 0 if to_people else dead.filter(sending__letter__in=TO_PEOPLE).count()
     if not to_people:
         dead = dead.exclude(sending__letter__in=TO_PEOPLE)
