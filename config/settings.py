@@ -48,7 +48,8 @@ BROWSER_TIMINGS_PERCENT = environment.percent(env, "BROWSER_TIMINGS_PERCENT", 20
 # Who may read /metrics: whoever sends the token, or asks from there. With neither there is no such page.
 METRICS_TOKEN = environment.metrics_token(env, "METRICS_TOKEN")
 METRICS_ALLOW = environment.networks(env, "METRICS_ALLOW")
-# Whether programs elsewhere are told anything; a copy of the school must not call the real one's people.
+# Whether mails go out and programs elsewhere are told anything; a copy of the school must not call the real
+# one's people.
 OUTWARD_REQUESTS = environment.boolean(env, "OUTWARD_REQUESTS", default=True)
 # Asked for each minute by whoever judges the triggers: a service outside misses it when nobody does.
 HEARTBEAT_URL = environment.ping_address(env, "HEARTBEAT_URL", https_only=PRODUCTION)

@@ -116,16 +116,37 @@ class NotificationAdmin(ReadOnlyAdmin):
     def send_again(self, request: HttpRequest, queryset: QuerySet[Notification]) -> Any:
         """Only what was given up: a second mail to who has it is nobody's wish."""
         chosen = list(queryset.values_list("pk", flat=True))
-        number = outbox.resend(notifications=chosen)
-        if number:
+        to_people = request.user.has_perm("rollback.send")
+        done = outbox.resend(notifications=chosen, to_people=to_people)
+        if done.waiting:
             words = ngettext(
-                "%(number)s mail is tried again.", "%(number)s mails are tried again.", number
+                "%(number)s mail is tried again.", "%(number)s mails are tried again.", done.waiting
             )
-            self.message_user(request, words % {"number": number}, messages.SUCCESS)
-        if number < len(chosen):
-            words = _("Only what was given up can be sent again; %(number)s stay as they are.")
-            self.message_user(request, words % {"number": len(chosen) - number}, messages.WARNING)
+            self.message_user(request, words % {"number": done.waiting}, messages.SUCCESS)
+        for number, words in _left_out(done, chosen=len(chosen)):
+            if number:
+                self.message_user(request, words % {"number": number}, messages.WARNING)
         return HttpResponseRedirect(reverse("admin:rollback_notification_changelist"))
+
+
+def _left_out(done: outbox.Resent, *, chosen: int) -> list[tuple[int, str]]:
+    """How many, and why they do not go out now."""
+    return [
+        (done.held, _("They wait until their sending goes on: %(number)s.")),
+        (done.stopped, _("Left out, because their sending was stopped: %(number)s.")),
+        (done.over, _("Left out, because somebody is at it, or it is over: %(number)s.")),
+        (
+            done.not_allowed,
+            _(
+                "Left out, because only who may send mails to the affected people may send these: "
+                "%(number)s."
+            ),
+        ),
+        (
+            chosen - done.all,
+            _("Only what was given up can be sent again; %(number)s stay as they are."),
+        ),
+    ]
 
 
 @admin.register(DeafAddress)

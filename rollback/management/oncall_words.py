@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.core.management.base import CommandParser
 from django.utils.timezone import get_default_timezone_name, localtime
 
+from rollback import outbox
 from rollback.models import Page
 from rollback.oncall import roster
 from rollback.oncall.policy import clock
@@ -20,7 +21,8 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 
 def answer() -> list[str]:
     now = clock()
-    return [*_now(now), *_gaps(now), *_waiting()]
+    nothing = [] if outbox.goes_out() else [f"Nobody is called. {outbox.NOTHING_GOES_OUT}"]
+    return [*nothing, *_now(now), *_gaps(now), *_waiting()]
 
 
 def _now(now: datetime) -> Iterator[str]:

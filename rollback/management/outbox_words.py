@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 
 from rollback import outbox
-from rollback.audit import ChangeRefused
+from rollback.audit import Actor, ChangeRefused
 from rollback.models import Notification, Sending
 
 WHAT = ("send", "outbox")
@@ -37,6 +37,11 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
     send.add_argument("--pages", action="store_true", help="only what calls somebody on call")
     box = commands.add_parser("outbox", help="what waits, what was sent, what was given up")
     steps = box.add_subparsers(dest="step", metavar="STEP")
+    hold = steps.add_parser(
+        "hold",
+        help="after a backup was restored: nothing that waits goes out, nobody is called for it",
+    )
+    hold.add_argument("--reason", required=True, help="one sentence for the timelines")
     again = steps.add_parser("resend", help="try again what was given up")
     again.add_argument("notifications", nargs="*", type=int, metavar="ID")
     again.add_argument("--all", action="store_true", help="all that were given up")
@@ -45,6 +50,8 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 def send(options: dict[str, Any], *, is_terminal: bool) -> list[str]:
     """:returns: what became of how many"""
     urgency = Notification.Urgency.PAGE if options["pages"] else Notification.Urgency.PEOPLE
+    if not outbox.goes_out():
+        return [outbox.NOTHING_GOES_OUT]
     with _shown(urgency, is_terminal=is_terminal) as say:
         done = outbox.send_due(seconds=options["seconds"], urgency=urgency, say=say)
     lines = [f"{number} {what}." for what, number in sorted(done.items())]
@@ -78,10 +85,12 @@ def _due(urgency: int) -> Any:
     return waiting.filter(next_at__lte=Now())
 
 
-def answer(options: dict[str, Any]) -> tuple[list[Table], list[str]]:
+def answer(options: dict[str, Any], *, actor: Actor) -> tuple[list[Table], list[str]]:
     """:returns: tables, and lines below them. :raises ChangeRefused:"""
     if options["step"] == "resend":
-        return [], [_resend(options["notifications"], everything=options["all"])]
+        return [], _resend(options["notifications"], everything=options["all"])
+    if options["step"] == "hold":
+        return [], _hold(options["reason"], actor)
     dead = Notification.objects.filter(state=State.DEAD).select_related("sending")
     number = dead.count()
     if not number:
@@ -90,7 +99,7 @@ def answer(options: dict[str, Any]) -> tuple[list[Table], list[str]]:
     return [_counts(), *_going(), _dead(list(dead.order_by("-pk")[:SHOWN]))], lines
 
 
-def _resend(notifications: list[int], *, everything: bool) -> str:
+def _resend(notifications: list[int], *, everything: bool) -> list[str]:
     """:raises ChangeRefused:"""
     if bool(notifications) == everything:
         raise ChangeRefused("Name what is to be tried again by its numbers, or give --all.")
@@ -104,8 +113,26 @@ def _resend(notifications: list[int], *, everything: bool) -> str:
             raise ChangeRefused(
                 f"Not given up, or not there: {numbers}. See manage.py rollback outbox."
             )
-    number = outbox.resend(notifications=notifications)
-    return f"{number} will be tried again. Now: manage.py rollback send."
+    # Whoever is at the terminal may do everything.
+    done = outbox.resend(notifications=notifications, to_people=True)
+    lines = [f"{done.waiting} will be tried again. Now: manage.py rollback send."]
+    for number, words in (
+        (done.held, "wait until their sending goes on: manage.py rollback incident resume."),
+        (done.stopped, "left out: their sending was stopped."),
+        (done.over, "left out: somebody is at it, or it is over."),
+    ):
+        lines += [f"{number} {words}"] if number else []
+    return lines
+
+
+def _hold(reason: str, actor: Actor) -> list[str]:
+    """:raises ChangeRefused:"""
+    held = outbox.hold(actor=actor, reason=reason)
+    return [
+        f"{held.rows} held back, of {held.sendings} sendings that are paused now.",
+        f"{held.pages} on-call pages closed, {held.calls} of their calls not needed any more.",
+        "What is to go out: manage.py rollback incident resume SENDING. See manage.py rollback outbox.",
+    ]
 
 
 def _counts() -> Table:

@@ -174,7 +174,8 @@ def _incident(number: int) -> Incident:
 
 
 def _found(number: int) -> Sending:
-    found = Sending.objects.filter(pk=number, letter__in=TO_PEOPLE).first()
+    """Also of what goes to the staff, which `outbox hold` may have paused."""
+    found = Sending.objects.filter(pk=number).first()
     if found is None:
         raise ChangeRefused(
             f"There is no sending {number}. See manage.py rollback incident sendings ID."

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from enrollment.models import User
-from rollback import incidents, triggers
+from rollback import incidents, outbox, triggers
 from rollback.domain import oncall
 from rollback.domain.letters import LetterKey
 from rollback.limits import limited
@@ -47,7 +47,11 @@ LETTERS = {
 
 
 def look(*, by: str, now: datetime | None = None) -> None:
-    """After each tick, and not in its transaction. now: the database's clock, if nothing else is said."""
+    """After each tick, and not in its transaction. now: the database's clock, if nothing else is said.
+    Where nothing goes out nobody is called, now or later.
+    """
+    if not outbox.goes_out():
+        return
     with limited():
         now = now or clock()
         rules = policy()
@@ -140,7 +144,9 @@ def _one_at_a_time() -> None:
 
 
 def open_silent(*, now: datetime) -> bool:
-    """The watch judges nothing any more. :returns: False where that has been told already"""
+    """The watch judges nothing any more. :returns: False where that has been told already, or nobody is"""
+    if not outbox.goes_out():
+        return False
     with limited():
         opened = Page.objects.bulk_create(
             [Page(kind=Page.Kind.SILENT, opened_at=now)], ignore_conflicts=True
@@ -267,10 +273,13 @@ def _tell_one(number: int, incident: int | None, event: str, when: Q) -> None:
 
 def _forget_calls(page: Page) -> None:
     """A mail that has not gone out by now, because the server was away, would only wake somebody."""
-    waiting = Notification.objects.filter(
-        sending__in=page.calls.values("sending"), state=Notification.State.WAITING, channel=None
+    state = Notification.State
+    calls = Notification.objects.filter(sending__in=page.calls.values("sending"), channel=None)
+    calls.filter(state__in=(state.WAITING, state.HELD)).update(
+        state=state.NOT_NEEDED, error="Somebody is at it, or it is over."
     )
-    waiting.update(state=Notification.State.NOT_NEEDED, error="Somebody is at it, or it is over.")
+    # Why it was given up stays to be read.
+    calls.filter(state=state.DEAD).update(state=state.NOT_NEEDED)
 
 
 def _hand_over(rules: OnCallPolicy, now: datetime) -> None:

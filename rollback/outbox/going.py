@@ -14,6 +14,8 @@ from rollback.outbox.waking import wake
 
 State = Notification.State
 OPEN = (State.WAITING, State.HELD)
+# What was given up is not tried again by a sending that was stopped.
+UNTOLD = (*OPEN, State.DEAD)
 # From → to, as a person may have it; what comes to its end does that by itself.
 SENDING_STEPS: Mapping[str, frozenset[str]] = {
     Sending.State.HELD: frozenset({Sending.State.GOING, Sending.State.STOPPED}),
@@ -62,7 +64,7 @@ def stop(*, sending: int, actor: Actor) -> Sending:
     """Whoever has not been told is not told any more. For good. :raises ChangeRefused:"""
     found = _locked(sending, Sending.State.STOPPED)
     Sending.objects.filter(pk=sending).update(ended_at=Now())
-    return _move(found, actor, "stopped", OPEN, State.STOPPED)
+    return _move(found, actor, "stopped", UNTOLD, State.STOPPED)
 
 
 def _locked(sending: int, state: str, *, before: Collection[str] = ()) -> Sending:

@@ -1,13 +1,14 @@
 """The way to the mail server, kept open from one mail to the next."""
 
 import smtplib
+import time
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
-from enrollment.operations.mailing import is_away
+from enrollment.operations.mailing import in_short, is_away
 from rollback.outbox.providers import in_our_words
 
 log = structlog.get_logger(__name__)
@@ -16,26 +17,35 @@ log = structlog.get_logger(__name__)
 HANGS_UP = 421
 
 
+class TooLate(Exception):
+    """Somebody else may have the row by now: nothing was sent."""
+
+
 class Line:
     def __init__(self) -> None:
         self._server: BaseEmailBackend = get_connection()
         self._sent = 0
 
-    def send(self, mail: EmailMessage) -> None:
+    def send(self, mail: EmailMessage, *, until: float) -> None:
         """A server that hangs up after so many mails, or so many minutes, is called once more.
 
-        :raises OSError: :raises ValueError:
+        until: of the monotonic clock; later than that nothing is sent.
+
+        :raises TooLate: :raises OSError: :raises ValueError:
         """
         try:
-            self._send(mail)
+            self._send(mail, until)
         except OSError as error:
             if not (self._sent and hangs_up(error)):
                 raise
             self.close()
-            self._send(mail)
+            self._send(mail, until)
 
-    def _send(self, mail: EmailMessage) -> None:
+    def _send(self, mail: EmailMessage, until: float) -> None:
         self._server.open()
+        # Looked at last: a name server or a greeting may have taken its time.
+        if time.monotonic() > until:
+            raise TooLate
         mail.connection = self._server
         try:
             mail.send()
@@ -48,7 +58,7 @@ class Line:
         try:
             self._server.close()
         except OSError as error:  # it was lost before
-            log.info("outbox.not_closed", error=str(error))
+            log.info("outbox.not_closed", error=in_short(error))
 
 
 def _provider_errors() -> tuple[type[Exception], ...]:

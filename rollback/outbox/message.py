@@ -1,21 +1,28 @@
 """A row of the outbox as a mail: the letter in the person's language, with what concerns them now."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parseaddr
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Lower
+from django.utils import timezone
 
 from enrollment.queries.people import language_of
 from rollback.domain.letters import BY_KEY
-from rollback.models import DeafAddress, NoNews, Notification
+from rollback.domain.sendings import OFF
+from rollback.models import DeafAddress, NoNews, Notification, PageCall
 from rollback.outbox import news, values
 from rollback.outbox.providers import METADATA
 from rollback.outbox.remembering import remembered
 from rollback.words import render_words
 from rollback.words.rendering import words_of
+
+# What calls somebody, a day later, is what has lain in a backup, or with a server that was away.
+TOO_LATE = timedelta(days=1)
 
 
 class NotNeeded(Exception):
@@ -42,9 +49,28 @@ def with_facts() -> QuerySet[Notification]:
     )
 
 
+def check_call(row: Notification) -> None:
+    """Whether it is still worth waking somebody. :raises NotNeeded:"""
+    if row.urgency != Notification.Urgency.PAGE:
+        return
+    if timezone.now() - row.sending.prepared_at > TOO_LATE:
+        raise NotNeeded("It is too late: it was written more than a day ago.")
+    # What goes to programs says more than that somebody is called.
+    if row.channel is None and answered([row.sending_id]).exists():
+        raise NotNeeded("Somebody is at it, or it is over.")
+
+
+def answered(sendings: Collection[int]) -> QuerySet[PageCall]:
+    """Of these, the calls that nobody needs to answer any more."""
+    over = Q(page__acknowledged_at__isnull=False) | Q(page__closed_at__isnull=False)
+    return PageCall.objects.filter(over, sending__in=sendings)
+
+
 def build(row: Notification) -> Built:
     """:raises NotNeeded: :raises rollback.words.Gap:"""
     letter = BY_KEY[row.sending.letter]
+    if letter.key in OFF and _is_over(row):
+        raise NotNeeded("The incident was resolved before this could be said.")
     address = _address(row)
     if letter.is_news and row.user_id and _wants_no_news(row):
         raise NotNeeded("They want no news.")
@@ -68,6 +94,13 @@ def build(row: Notification) -> Built:
     if settings.EMAIL_PROVIDER:  # which has Message-IDs of its own
         mail.metadata = {METADATA: message_id}  # type: ignore[attr-defined]
     return Built(mail=mail, message_id=message_id, version=rendered.version)
+
+
+def _is_over(row: Notification) -> bool:
+    """What somebody writes after the incident was resolved is meant: not everything may be back."""
+    incident = row.sending.incident
+    over = incident.resolved_at if incident else None
+    return over is not None and row.sending.prepared_at <= over
 
 
 def message_id_of(row: Notification) -> str:

@@ -12,21 +12,21 @@ from contextlib import closing
 from datetime import timedelta
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Greatest, Now
 from django.template import TemplateSyntaxError
 
-from enrollment.operations.mailing import MAX_TRIES, WAITS, in_words
+from enrollment.operations.mailing import MAX_TRIES, WAITS, in_short, in_words
 from rollback.audit import Actor
 from rollback.models import Notification
 from rollback.outbox import going
 from rollback.outbox.ahead import Ahead
-from rollback.outbox.line import Line, nobody_there
-from rollback.outbox.message import NotNeeded, build
+from rollback.outbox.line import Line, TooLate, nobody_there
+from rollback.outbox.message import NotNeeded, build, check_call
 from rollback.outbox.programs import ProgramRefused, post
 from rollback.outbox.remembering import remembering
-from rollback.outbox.waking import wake
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +38,11 @@ LATE = LEASE / 2
 AWAY = timedelta(seconds=30)
 # So many refusals one after the other are about the server, or about us, and not about so many mails.
 REFUSALS = 10
-# Seconds between the tries to write down that a mail has gone out.
-INSIST = (0.2, 1.0, 3.0)
+# Seconds between the tries to write down that a mail has gone out: a minute in all, in which a database
+# starts again. But for a mail that took long it is within the lease, so that nobody else sends it meanwhile.
+INSIST = (0.2, 1.0, 3.0, *(5.0,) * 11)
+STOPPED = "The worker stopped each time it tried."
+NOTHING_GOES_OUT = "Nothing goes out from here: OUTWARD_REQUESTS is false."
 OUTBOX = Actor(name="outbox", automatic=True)
 State = Notification.State
 # What has been written about a row by then stays.
@@ -48,9 +51,11 @@ OVER = (State.SENT, State.STOPPED)
 CLAIM = """
     UPDATE rollback_notification SET tries = tries + 1,
            next_at = clock_timestamp() + make_interval(secs => %(lease)s)
-     WHERE id = (SELECT id FROM rollback_notification
+     WHERE id = (SELECT n.id FROM rollback_notification n
                   WHERE state = 'waiting' AND next_at <= clock_timestamp() AND urgency <= %(urgency)s
-                  ORDER BY urgency, tries, next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                    AND (SELECT s.state FROM rollback_sending s WHERE s.id = n.sending_id)
+                        IN ('going', 'done')
+                  ORDER BY urgency, tries, next_at LIMIT 1 FOR UPDATE OF n SKIP LOCKED)
     RETURNING id, tries
 """
 
@@ -65,6 +70,10 @@ def send_due(
 
     say: told after each. :returns: what became of how many: "sent", "not needed", "failed", "away"
     """
+    if not goes_out():
+        if is_due(urgency=urgency):
+            log.warning("outbox.nothing_goes_out", reason=NOTHING_GOES_OUT)
+        return Counter()
     # Inside somebody's transaction a row would stay locked while its mail is on the way.
     with transaction.atomic(durable=True):
         pass
@@ -73,8 +82,12 @@ def send_due(
     refused = 0
     with closing(Line()) as line, remembering():
         ahead = Ahead(urgency=urgency)
-        while (claimed := _claim(urgency)) is not None:
-            became = _handle(ahead.row(*claimed), line)
+        while True:
+            # Taken before the row is: a worker that stands still while it is looked up is late as well.
+            since = time.monotonic()
+            if (claimed := _claim(urgency)) is None:
+                break
+            became = _handle(ahead.row(*claimed), line, until=since + LATE.total_seconds())
             done[became] += 1
             refused = refused + 1 if became == "failed" else 0
             if say:
@@ -84,6 +97,11 @@ def send_due(
                 break
     going.finish(actor=OUTBOX)
     return done
+
+
+def goes_out() -> bool:
+    """A copy of the school, and a backup that is being restored, tell nobody anything."""
+    return bool(settings.OUTWARD_REQUESTS)
 
 
 def is_due(*, urgency: int) -> bool:
@@ -100,14 +118,16 @@ def _claim(urgency: int) -> tuple[int, int] | None:
     return found
 
 
-def _handle(row: Notification | None, line: Line) -> str:
-    since = time.monotonic()
+def _handle(row: Notification | None, line: Line, *, until: float) -> str:
     if row is None:  # a person was deleted, and with them what was to be said to them
         return "not needed"
     if row.tries > MAX_TRIES:
-        return _give_up(row, "The worker stopped each time it tried.")
+        return _give_up(row, STOPPED, reason=STOPPED)
     try:
-        return _sent(row, line, since=since)
+        return _sent(row, line, until=until)
+    except TooLate:
+        log.warning("outbox.too_late", notification=row.pk)
+        return "late"
     except NotNeeded as why:
         _rest(row, State.NOT_NEEDED, str(why))
         return "not needed"
@@ -120,17 +140,17 @@ def _handle(row: Notification | None, line: Line) -> str:
         return _failed(row, ValueError(f"{type(error).__name__}: {error}"))
 
 
-def _sent(row: Notification, line: Line, *, since: float) -> str:
-    """:raises NotNeeded: :raises OSError: :raises ValueError: :raises LookupError:"""
+def _sent(row: Notification, line: Line, *, until: float) -> str:
+    """:raises NotNeeded: :raises TooLate: :raises OSError: :raises ValueError: :raises LookupError:"""
+    check_call(row)
     built = None if row.channel else build(row)
-    if time.monotonic() - since > LATE.total_seconds():
-        log.warning("outbox.too_late", notification=row.pk)
-        return "late"
+    if time.monotonic() > until:
+        raise TooLate
     if built is None:
         post(row)
         _note_sent(row)
     else:
-        line.send(built.mail)
+        line.send(built.mail, until=until)
         _note_sent(row, message_id=built.message_id, version=built.version)
     return "sent"
 
@@ -154,13 +174,14 @@ def _note_sent(row: Notification, *, message_id: str = "", version: int = 0) -> 
 
 def _failed(row: Notification, error: OSError | ValueError) -> str:
     words = in_words(error)[:2000]
-    log.warning("outbox.failed", notification=row.pk, tries=row.tries, error=words)
+    # What the server says repeats the recipient's address: it stands in the row, and in no log.
+    log.warning("outbox.failed", notification=row.pk, tries=row.tries, error=in_short(error))
     if row.channel is None and nobody_there(error):
         _again(row, words, after=AWAY, tries=Greatest(F("tries") - 1, 0))
         return "away"
     # A program that refuses would do so the next time as well.
     if row.tries >= MAX_TRIES or isinstance(error, ProgramRefused):
-        return _give_up(row, words)
+        return _give_up(row, words, reason=in_short(error))
     _again(row, words, after=timedelta(minutes=WAITS[row.tries - 1]), tries=F("tries"))
     return "failed"
 
@@ -171,21 +192,12 @@ def _again(row: Notification, words: str, *, after: timedelta, tries: object) ->
     )
 
 
-def _give_up(row: Notification, words: str) -> str:
-    log.error("outbox.given_up", notification=row.pk, reason=words)
+def _give_up(row: Notification, words: str, *, reason: str) -> str:
+    """reason: for the log."""
+    log.error("outbox.given_up", notification=row.pk, reason=reason)
     _rest(row, State.DEAD, words)
     return "failed"
 
 
 def _rest(row: Notification, state: str, words: str) -> None:
     Notification.objects.filter(pk=row.pk).exclude(state__in=OVER).update(state=state, error=words)
-
-
-@transaction.atomic
-def resend(*, notifications: list[int]) -> int:
-    """What was given up is tried again from the beginning. :returns: how many"""
-    found = Notification.objects.filter(pk__in=notifications, state=State.DEAD)
-    number = found.update(state=State.WAITING, tries=0, next_at=Now(), error="")
-    if number:
-        wake()
-    return number

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from enrollment.models import Teacher
-from enrollment.operations.mailing import for_reader
+from enrollment.operations.mailing import for_reader, in_short
 from scheduling.domain.offer import monday
 from scheduling.models import TeacherReminder
 from scheduling.queries.hours import teachers_without_hours
@@ -25,6 +25,8 @@ def remind_teachers_without_hours(*, today: date) -> int:
 
     :raises OSError: the mail server is away; who was not reached yet is tried again.
     """
+    if not settings.OUTWARD_REQUESTS:  # a copy of the school
+        return 0
     week = monday(today)
     due = teachers_without_hours(today=today).exclude(hours_reminders__week_on=week)
     return sum(_remind(teacher, week=week) for teacher in due)
@@ -44,7 +46,7 @@ def _remind(teacher: Teacher, *, week: date) -> bool:
             return new
     except SMTPRecipientsRefused as error:
         # One dead address must not keep the mail from the teachers after it.
-        log.warning("reminder.refused", teacher=teacher.pk, error=str(error))
+        log.warning("reminder.refused", teacher=teacher.pk, error=in_short(error))
         return False
 
 

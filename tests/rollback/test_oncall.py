@@ -14,6 +14,7 @@ from rollback import evaluate, incidents, oncall, outbox, runner, tasks, trigger
 from rollback.audit import ChangeRefused, actor_of
 from rollback.domain import decisions
 from rollback.domain.oncall import EVERYBODY
+from rollback.management import oncall_words
 from rollback.models import (
     Flag,
     Heartbeat,
@@ -316,6 +317,25 @@ def test_a_mail_that_has_not_gone_out_by_then_wakes_nobody(mira: User, jon: User
     look(MINUTE)
     states = dict(Notification.objects.values_list("sending__incident", "state"))
     assert states == {incident.pk: "not needed", other.pk: "waiting"}
+
+
+def test_a_call_that_was_given_up_is_not_made_once_somebody_is_at_it(mira: User) -> None:
+    incident = case()
+    look()
+    Notification.objects.update(state="dead", error="550 no such mailbox")
+    incidents.acknowledge(incident=incident.pk, actor=OFFICE)
+    look(MINUTE)
+    row = Notification.objects.get()
+    assert (row.state, row.error) == ("not needed", "550 no such mailbox")
+
+
+def test_a_copy_of_the_school_calls_nobody(mira: User, settings: Any) -> None:
+    settings.OUTWARD_REQUESTS = False
+    case()
+    look()
+    assert not paging.open_silent(now=NOW)
+    assert not Page.objects.exists()
+    assert "Nobody is called." in oncall_words.answer()[0]
 
 
 def test_one_that_breaks_keeps_no_other_from_being_called(

@@ -11,7 +11,8 @@ from enrollment.models import User
 from rollback import outbox
 from rollback.models import DeafAddress, Notification
 from tests.conftest import make_user
-from tests.rollback.outbox_rows import STATE, people_of, released, rows
+from tests.rollback.outbox_rows import OFFICE, STATE, people_of, released, rows
+from tests.rollback.outbox_rows import page as a_page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/rollback/notification/"
@@ -83,6 +84,39 @@ def test_only_what_was_given_up_is_sent_again(office: Client) -> None:
     assert "1 stay as they are" in shown
     assert outbox.send_due() == {"sent": 1}
     assert [sent.to for sent in mail.outbox] == [[people_of(made)[0].email]]
+
+
+def test_letters_to_the_people_are_sent_again_by_who_may_send_them(
+    client: Client, real_switchboard: Any
+) -> None:
+    from django.contrib.auth.models import Permission
+
+    keeper = make_user("keeper@school.example", is_staff=True)
+    rights = ("view_notification", "change_notification")
+    keeper.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(User.objects.get(pk=keeper.pk))
+    [row] = rows(released())
+    [call] = rows(a_page("call@school.example"))
+    dead(row)
+    dead(call)
+    chosen = {"action": "send_again", "_selected_action": [str(row.pk), str(call.pk)]}
+    shown = client.post(LIST, chosen, follow=True).content.decode()
+    assert "1 mail is tried again." in shown
+    assert "may send these: 1." in shown
+    row.refresh_from_db()
+    call.refresh_from_db()
+    assert (row.state, call.state) == (STATE.DEAD, STATE.WAITING)
+
+
+def test_what_is_left_out_is_said(office: Client) -> None:
+    [row] = rows(released())
+    dead(row)
+    outbox.stop(sending=row.sending_id, actor=OFFICE)
+    dead(row)  # a worker had it in its hands
+    chosen = {"action": "send_again", "_selected_action": [str(row.pk)]}
+    shown = office.post(LIST, chosen, follow=True).content.decode()
+    assert "their sending was stopped: 1." in shown
+    assert "stay as they are" not in shown
 
 
 def test_who_may_only_look_sends_nothing_again(client: Client, real_switchboard: Any) -> None:

@@ -3,8 +3,10 @@
 import smtplib
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from structlog.testing import capture_logs
 
 from config.celery import app
 from enrollment.operations.mailing import MAX_TRIES
@@ -24,7 +27,7 @@ from rollback.management import outbox_words
 from rollback.models import DeafAddress, NoNews, Notification, Sending
 from rollback.oncall import delivering
 from rollback.outbox import ahead, message, remembering, sending, waking
-from rollback.outbox.line import Line, hangs_up
+from rollback.outbox.line import Line, TooLate, hangs_up
 from rollback.tasks import send_notifications
 from tests import ports
 from tests.bench.figures import TRANSACTION
@@ -161,7 +164,7 @@ def test_what_counts_as_hanging_up() -> None:
 def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> list[int]:
     asked: list[int] = []
 
-    def send(self: Line, mail: Any) -> None:
+    def send(self: Line, mail: Any, *, until: float) -> None:
         asked.append(1)
         raise error
 
@@ -192,9 +195,9 @@ def test_after_twelve_tries_it_is_given_up_and_can_be_sent_again(
     assert (row.state, row.tries) == (STATE.DEAD, MAX_TRIES)
     assert "spam" in row.error
     assert outbox.send_due() == {}
-    assert outbox.resend(notifications=[row.pk]) == 1
+    assert outbox.resend(notifications=[row.pk], to_people=True) == outbox.Resent(waiting=1)
     assert outbox.send_due() == {"sent": 1}
-    assert outbox.resend(notifications=[row.pk]) == 0
+    assert outbox.resend(notifications=[row.pk], to_people=True) == outbox.Resent()
 
 
 # ---------------------------------------------------------------- rows
@@ -253,10 +256,95 @@ def test_who_has_slept_with_a_row_in_the_hands_lets_it_be(monkeypatch: pytest.Mo
     assert not mail.outbox
 
 
+def test_a_worker_that_stands_still_while_it_takes_a_row_is_late_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The lease runs from the claim on, by the database's clock, and not from when the row was looked up."""
+    released()
+    claim = sending._claim
+
+    def claim_slowly(urgency: int) -> tuple[int, int] | None:
+        claimed = claim(urgency)
+        time.sleep(0.3)
+        return claimed
+
+    monkeypatch.setattr(sending, "_claim", claim_slowly)
+    monkeypatch.setattr(sending, "LATE", timedelta(seconds=0.2))
+    assert outbox.send_due() == {"late": 1}
+    assert not mail.outbox
+
+
+def test_a_second_call_of_a_server_that_hung_up_comes_too_late(hangs_up_after: Any) -> None:
+    """It hangs up after the first mail; by the second call for the second one the lease may be over."""
+    server = hangs_up_after(1)
+    first, second = (message.build(row).mail for row in rows(released(2)))
+    with closing(Line()) as line:
+        line.send(first, until=time.monotonic() + 60)
+        open_again = line._server.open
+
+        def slowly() -> Any:
+            if server.connections and line._server.connection is None:  # type: ignore[attr-defined]
+                time.sleep(0.3)
+            return open_again()
+
+        line._server.open = slowly  # type: ignore[method-assign]
+        with pytest.raises(TooLate):
+            line.send(second, until=time.monotonic() + 0.2)
+    assert server.told == ["affected-0@school.example"]
+    assert server.connections == 2
+
+
+def test_a_database_that_starts_again_doubles_no_mail(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Away from the mail on, for ten tries to write down that it has gone out."""
+    settings.DATABASE_FAILURES = 1_000_000
+    released()
+    send, right, slept = Line.send, connection.settings_dict["PORT"], []
+
+    def send_and_lose(self: Line, mail: Any, *, until: float) -> None:
+        send(self, mail, until=until)
+        connection.close()
+        connection.settings_dict["PORT"] = str(ports.of_our_own(19_185))
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 10:
+            connection.settings_dict["PORT"] = right
+
+    monkeypatch.setattr(Line, "send", send_and_lose)
+    monkeypatch.setattr(sending, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    try:
+        assert outbox.send_due() == {"sent": 1}
+    finally:
+        connection.settings_dict["PORT"] = right
+    assert 30 < sum(slept) < 60
+    assert outbox.send_due() == {}
+    assert len(mail.outbox) == 1
+
+
+def test_the_note_insists_for_a_minute_and_within_the_lease() -> None:
+    assert 55 <= sum(sending.INSIST) < (sending.LEASE - sending.LATE).total_seconds()
+
+
+def test_a_log_has_the_code_and_not_the_servers_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = b"5.1.1 <affected-0@school.example>: no such mailbox"
+    refuse(monkeypatch, smtplib.SMTPRecipientsRefused({"affected-0@school.example": (550, words)}))
+    [row] = rows(released())
+    Notification.objects.filter(pk=row.pk).update(tries=MAX_TRIES - 1)
+    with capture_logs() as lines:
+        assert outbox.send_due() == {"failed": 1}
+    assert [one["event"] for one in lines] == ["outbox.failed", "outbox.given_up"]
+    assert lines[0]["error"] == lines[1]["reason"] == "SMTPRecipientsRefused 550"
+    assert "@" not in str(lines)
+    row.refresh_from_db()
+    assert "affected-0@school.example" in row.error
+
+
 def test_what_has_gone_out_is_not_given_up_by_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
     [row] = rows(released())
 
-    def told_meanwhile(self: Line, mail: Any) -> None:
+    def told_meanwhile(self: Line, mail: Any, **options: Any) -> None:
         Notification.objects.filter(pk=row.pk).update(state=STATE.SENT, tries=MAX_TRIES)
         raise smtplib.SMTPDataError(550, b"spam")
 
@@ -274,8 +362,8 @@ def test_a_connection_that_is_lost_after_the_mail_makes_no_second_one(
     released()
     send = Line.send
 
-    def send_and_lose(self: Line, mail: Any) -> None:
-        send(self, mail)
+    def send_and_lose(self: Line, mail: Any, *, until: float) -> None:
+        send(self, mail, until=until)
         connection.ensure_connection()
         pid = connection.connection.info.backend_pid
         with other_session(autocommit=True) as other:

@@ -167,7 +167,7 @@ class Command(BaseCommand):
 
     def _outbox(self, options: dict[str, Any]) -> None:
         try:
-            tables, lines = outbox_words.answer(options)
+            tables, lines = outbox_words.answer(options, actor=runner.actor_at_the_terminal())
         except runner.ChangeRefused as refused:
             raise CommandError(str(refused)) from refused
         for table in tables:
