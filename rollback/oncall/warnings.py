@@ -54,8 +54,8 @@ def _of_roster(now: datetime, within: timedelta) -> list[str]:
 def _of_addresses(now: datetime, within: timedelta) -> Iterator[str]:
     if people := roster.unreached(now=now, within=within):
         words = _(
-            "Mails to %(names)s came back, and they are on call: correct the address, or delete it from the "
-            "list of those that no mail reaches."
+            "On call with an address that no mail reaches: %(names)s. Correct it, or delete it from "
+            "that list."
         )
         yield words % {"names": roster.names(people)}
 

@@ -412,7 +412,7 @@ def test_whose_address_no_mail_reaches_is_named_while_on_call() -> None:
     assert said() == []
     DeafAddress.objects.create(email=mira.email.upper(), why="bounced")
     [words] = said()
-    assert words.startswith("Mails to mira came back")
+    assert words.startswith("On call with an address that no mail reaches: mira.")
     OnCallShift.objects.filter(pk=row.pk).update(user=jon)
     OnCallShift.objects.create(
         user=mira, level=2, starts_at=now + 49 * HOUR, ends_at=now + 50 * HOUR

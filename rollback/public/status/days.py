@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 SHOWN = 90  # days, today among them
 # Of days that nobody has stored yet; the others come with the next times.
 AT_ONCE = 7
-# What is left of the time that days may take in one look; none of them takes all of it.
+# For each of a day's three; shorter than whoever asks waits for an answer.
 STATEMENT = "800ms"
 # Counts come late; then a day that is over does not change any more.
 SETTLED = timedelta(minutes=30)
