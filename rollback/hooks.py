@@ -1,6 +1,5 @@
 """What mail servers and their programs tell us. Behind no door; whoever tells has signed it."""
 
-import hashlib
 import hmac
 import json
 import time
@@ -15,12 +14,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from enrollment.api.throttling import Nobody, counts
-from rollback.outbox import bounces
+from rollback.outbox import bounces, programs
 
 log = structlog.get_logger(__name__)
 
-HEADER = "X-Mail-Signature"
-PREFIX = "sha256="
+HEADER, TIMESTAMP = "X-Mail-Signature", "X-Timestamp"
+# By this machine's clock, in seconds, before and after: who has overheard a call cannot repeat it for ever.
+LATEST = 300
 MOST_BYTES = 256 * 1024
 MOST_EVENTS = 1000
 # A minute, from one address; of the wrongly signed ones far fewer are even looked at.
@@ -40,7 +40,8 @@ class Refused(Exception):
 @require_POST
 def mail(request: HttpRequest) -> HttpResponse:
     """`{"event": "bounced" | "complained", "message_id": …, "email": …, "reason": …}`, or a list of them,
-    signed: `X-Mail-Signature: sha256=` and the HMAC of the body with MAIL_WEBHOOK_SECRET, in hexadecimal.
+    signed: `X-Timestamp`, in seconds since 1970, and `X-Mail-Signature: sha256=` and the HMAC of that
+    time, a dot and the body with MAIL_WEBHOOK_SECRET, in hexadecimal.
     """
     if not settings.MAIL_WEBHOOK_SECRET:
         raise Http404
@@ -63,22 +64,34 @@ def _signed_body(request: HttpRequest) -> bytes:
     if len(body) > MOST_BYTES:
         words = f"More than {MOST_BYTES} bytes; send fewer events at once."
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, words)
-    if not is_signed(body, request.headers.get(HEADER, "")):
+    at = request.headers.get(TIMESTAMP, "").strip()
+    if not is_signed(at, body, request.headers.get(HEADER, "")):
         if _calls("unsigned", who, most=MOST_UNSIGNED) > MOST_UNSIGNED:
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, "Too many calls; come back in a minute.")
         log.warning("hooks.not_signed")
-        raise Refused(HTTPStatus.FORBIDDEN, f"{HEADER} does not fit the body.")
+        raise Refused(HTTPStatus.FORBIDDEN, f"{HEADER} does not fit {TIMESTAMP} and the body.")
+    if not _is_of_now(at):
+        log.warning("hooks.not_of_now")
+        words = (
+            f"{TIMESTAMP} is more than {LATEST} seconds off: sign it anew when you send it again."
+        )
+        raise Refused(HTTPStatus.FORBIDDEN, words)
     return body
 
 
-def is_signed(body: bytes, signature: str) -> bool:
+def is_signed(at: str, body: bytes, signature: str) -> bool:
     """In a time that says nothing of where they differ."""
-    return hmac.compare_digest(signature_of(body).encode(), signature.strip().lower().encode())
+    return hmac.compare_digest(signature_of(at, body).encode(), signature.strip().lower().encode())
 
 
-def signature_of(body: bytes) -> str:
-    key = settings.MAIL_WEBHOOK_SECRET.encode()
-    return PREFIX + hmac.new(key, body, hashlib.sha256).hexdigest()
+def signature_of(at: str, body: bytes) -> str:
+    """As our own calls are signed."""
+    return programs.signature(settings.MAIL_WEBHOOK_SECRET, at, body)
+
+
+def _is_of_now(at: str) -> bool:
+    is_number = at.isascii() and at.isdigit() and len(at) <= 12
+    return is_number and abs(time.time() - int(at)) <= LATEST
 
 
 def _events(body: bytes) -> list[bounces.Event | None]:

@@ -138,10 +138,29 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         answers: dict[str, Any] = super().clean() or {}
-        answers["secret"] = answers.get("secret") or self.instance.secret
-        if not answers["secret"] and answers.get("kind") in ("pagerduty", "generic"):
+        needs_one = answers.get("kind") in ("pagerduty", "generic")
+        if not answers.get("secret") and self._goes_where_it_went(answers):
+            answers["secret"] = self.instance.secret
+        elif not answers.get("secret") and self.instance.secret and needs_one:
+            words = _(
+                "The stored key stays with its address and kind: type the key of the new one."
+            )
+            self.add_error("secret", words)
+            return answers
+        if not answers.get("secret") and needs_one:
             self.add_error("secret", _("This kind of channel needs a key."))
         return answers
+
+    def _goes_where_it_went(self, answers: dict[str, Any]) -> bool:
+        """Else whoever may change an address, and not read the key, would have it sent to themselves."""
+        if "url" not in answers or "kind" not in answers:  # which has an error of its own
+            return True
+        before = self.instance
+        return bool(
+            before.kind == answers["kind"]
+            and before.url
+            and outward.server_of(before.url) == outward.server_of(answers["url"])
+        )
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -29,7 +29,7 @@ def add_arguments(commands: "_SubParsersAction[CommandParser]") -> None:
 def answer(folder: Path) -> Iterator[str]:
     """:raises CommandError: nothing was written, or not all of it; the sentence says why"""
     try:
-        found, _past = kept.read_facts()
+        found = kept.read_facts()
         texts = {name: text.replace(shown.STALE_MARK, "") for name, text in _texts(found).items()}
         kept.write(folder, texts | _beside(), as_of=found.as_of.timestamp())
     except Error as error:

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import Permission
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from enrollment.models import User
 from rollback.audit import ChangeRefused
 from rollback.domain import oncall
 from rollback.domain.oncall import Shift, Span
-from rollback.models import OnCallShift
+from rollback.models import DeafAddress, OnCallShift
 
 # Who is not called any more is left out, whatever the roster says.
 REACHABLE = Q(is_active=True, is_staff=True, deleted_at=None) & ~Q(email="")
@@ -61,6 +62,16 @@ def people_now(*, now: datetime) -> dict[int, User]:
 def gaps(*, now: datetime, within: timedelta) -> list[Span]:
     """When nobody at all is on call."""
     return oncall.gaps(shifts_between(now, now + within), start=now, end=now + within)
+
+
+def unreached(*, now: datetime, within: timedelta) -> list[User]:
+    """Who has a shift by then and an address from which mails came back; one query."""
+    shifts = OnCallShift.objects.filter(
+        user=OuterRef("pk"), starts_at__lt=now + within, ends_at__gt=now
+    )
+    deaf = DeafAddress.objects.alias(lower=Lower("email")).filter(lower=Lower(OuterRef("email")))
+    found = candidates().filter(Exists(shifts), Exists(deaf))
+    return list(found.select_related("student", "teacher"))
 
 
 def is_kept() -> bool:

@@ -24,8 +24,10 @@ class Alarm:
 
 def found(*, now: datetime, within: timedelta = roster.SOON) -> list[Alarm]:
     shifts, pages = "admin:rollback_oncallshift_changelist", "admin:rollback_page_changelist"
+    deaf = "admin:rollback_deafaddress_changelist"
     return [
         *(Alarm(words=words, page=shifts) for words in _of_roster(now, within)),
+        *(Alarm(words=words, page=deaf) for words in _of_addresses(now, within)),
         *(Alarm(words=words, page=pages) for words in _of_pages(now)),
     ]
 
@@ -47,6 +49,15 @@ def _of_roster(now: datetime, within: timedelta) -> list[str]:
             )
         ]
     return [_("Nobody is on call until %(until)s.") % {"until": _moment(ends)}]
+
+
+def _of_addresses(now: datetime, within: timedelta) -> Iterator[str]:
+    if people := roster.unreached(now=now, within=within):
+        words = _(
+            "On call with an address that no mail reaches: %(names)s. Correct it, or delete it from "
+            "that list."
+        )
+        yield words % {"names": roster.names(people)}
 
 
 def _of_pages(now: datetime) -> Iterator[str]:

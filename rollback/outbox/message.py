@@ -114,7 +114,8 @@ def _address(row: Notification) -> str:
     if row.user and (row.user.deleted_at or not row.user.is_active):
         raise NotNeeded("This person is not with the school any more.")
     address = row.user.email if row.user else row.email
-    if _is_deaf(row, address):
+    # Who is on call is better called once in vain than not at all: a mailbox may be back.
+    if row.urgency != Notification.Urgency.PAGE and _is_deaf(row, address):
         raise NotNeeded("No mail reaches this address.")
     return address
 

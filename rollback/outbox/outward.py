@@ -20,6 +20,8 @@ from django.conf import settings
 STEP, WHOLE = 5.0, 15.0
 LONGEST_ANSWER = 2000
 TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# Of translators at home, and IPv4 addresses as they were once wrapped: some machines still unwrap them.
+INSIDE = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48")))
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -58,6 +60,12 @@ def ask(
 def check(url: str) -> None:
     """What can be said of it without asking anybody. :raises AddressRefused:"""
     _port_of(url)
+
+
+def server_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port. :raises AddressRefused:"""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", _port_of(url)
 
 
 def _port_of(url: str) -> int:
@@ -105,7 +113,9 @@ def is_public(address: IPAddress) -> bool:
         inner = address.ipv4_mapped or address.sixtofour
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None:
+        if address.teredo is not None or address.is_site_local:
+            return False
+        if any(address in network for network in INSIDE):
             return False
     return address.is_global and not address.is_multicast
 

@@ -153,6 +153,8 @@ def _faults_of_texts(texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         elif len(text) > MOST_BANNER:
             words = _("%(length)s characters: shorten it to %(most)s.")
             yield f"text_{language}", words % {"length": len(text), "most": MOST_BANNER}
+        elif sentence := updates.fault_of_characters(text):
+            yield f"text_{language}", sentence
 
 
 def taken_down() -> None:

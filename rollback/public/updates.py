@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from rollback import incidents, registry, words
 from rollback.audit import Actor, ChangeRefused
+from rollback.domain.characters import first_forbidden
 from rollback.domain.public import Cadence, Due, PublicState, Said, fitting, may_follow, next_word
 from rollback.models import Incident, IncidentEvent, OnCallPolicy, PublicUpdate
 from rollback.outbox import values
@@ -145,6 +146,20 @@ def faults_of_words(texts: Mapping[str, Words]) -> Iterator[tuple[str, str]]:
                 words = _("%(length)s characters: shorten it to %(most)s.")
                 facts = {"length": len(text.strip()), "most": most}
                 yield f"{field}_{language}", words % facts
+            elif sentence := fault_of_characters(text.strip()):
+                yield f"{field}_{language}", sentence
+
+
+def fault_of_characters(text: str) -> str | None:
+    """Pasted from office programs and seen by nobody; a feed cannot carry them."""
+    found = first_forbidden(text)
+    if found is None:
+        return None
+    words = _(
+        "Here is a character that no page can show (U+%(code)s, in line %(line)s). Delete it, or type the "
+        "line anew."
+    )
+    return words % {"code": found[0], "line": found[1]}
 
 
 def languages() -> list[tuple[str, str]]:

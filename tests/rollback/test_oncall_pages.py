@@ -17,7 +17,15 @@ from enrollment.models import User
 from rollback import incidents, triggers
 from rollback.audit import actor_of
 from rollback.health import alive
-from rollback.models import Channel, Heartbeat, Incident, OnCallPolicy, OnCallShift, Page
+from rollback.models import (
+    Channel,
+    DeafAddress,
+    Heartbeat,
+    Incident,
+    OnCallPolicy,
+    OnCallShift,
+    Page,
+)
 from rollback.oncall import pages, warnings
 from rollback.oncall.acknowledging import token_for
 from rollback.oncall.policy import clock
@@ -281,6 +289,41 @@ def test_a_key_goes_in_and_never_comes_out(office: Client) -> None:
     assert "r0uting" not in office.get(f"{address[:-7]}history/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        ({"url": "https://events.pagerduty.com/v3"}, True),
+        ({"url": "https://events.pagerduty.com:443/v2/enqueue"}, True),
+        ({"url": "https://elsewhere.example/v2/enqueue"}, False),
+        ({"url": "http://events.pagerduty.com/v2/enqueue"}, False),
+        ({"url": "https://events.pagerduty.com:8443/v2/enqueue"}, False),
+        ({"kind": "generic"}, False),
+    ],
+)
+def test_a_key_goes_to_nobody_else(office: Client, change: dict[str, str], stays: bool) -> None:
+    url = "https://events.pagerduty.com/v2/enqueue"
+    row = Channel.objects.create(name="Pager", kind="pagerduty", url=url, secret="r0uting")
+    address = f"/admin/rollback/channel/{row.pk}/change/"
+    said = {"name": "Pager", "kind": "pagerduty", "url": url, **change}
+    answer = office.post(address, said)
+    assert answer.status_code == (302 if stays else 200)
+    if not stays:
+        assert "secret" in errors(answer)
+        assert "r0uting" not in answer.content.decode()
+        assert office.post(address, {**said, "secret": "new"}).status_code == 302
+    row.refresh_from_db()
+    assert row.secret == ("r0uting" if stays else "new")
+
+
+def test_slack_gets_no_key_of_another(office: Client) -> None:
+    url = "https://events.pagerduty.com/v2/enqueue"
+    row = Channel.objects.create(name="Pager", kind="pagerduty", url=url, secret="r0uting")
+    said = {"name": "Pager", "kind": "slack", "url": "https://hooks.slack.com/x"}
+    assert office.post(f"/admin/rollback/channel/{row.pk}/change/", said).status_code == 302
+    row.refresh_from_db()
+    assert row.secret == ""
+
+
 def test_in_production_an_address_begins_with_https(office: Client, settings: Any) -> None:
     settings.PRODUCTION = True
     said = {"name": "x", "kind": "slack", "url": "http://hooks.example/x"}
@@ -359,6 +402,24 @@ def test_what_is_wrong_is_said_while_it_is() -> None:
     Page.objects.filter(pk=test.pk).update(acknowledged_at=now)
     Page.objects.create(kind=Page.Kind.SILENT)
     assert said() == ["The watch has been silent, and somebody was called about it."]
+
+
+def test_whose_address_no_mail_reaches_is_named_while_on_call() -> None:
+    mira, now = somebody("mira"), clock()
+    row = OnCallShift.objects.create(user=mira, starts_at=now - HOUR, ends_at=now + 60 * HOUR)
+    jon = somebody("jon")
+    DeafAddress.objects.create(email=jon.email, why="bounced")
+    assert said() == []
+    DeafAddress.objects.create(email=mira.email.upper(), why="bounced")
+    [words] = said()
+    assert words.startswith("On call with an address that no mail reaches: mira.")
+    OnCallShift.objects.filter(pk=row.pk).update(user=jon)
+    OnCallShift.objects.create(
+        user=mira, level=2, starts_at=now + 49 * HOUR, ends_at=now + 50 * HOUR
+    )
+    [words] = said()
+    assert "jon" in words
+    assert "mira" not in words
 
 
 def test_the_console_shows_them(office: Client) -> None:

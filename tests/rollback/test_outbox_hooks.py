@@ -1,6 +1,7 @@
 """What mail servers tell: signed or not heard, each thing once, and no more mails to those addresses."""
 
 import json
+import time
 from math import inf
 from types import SimpleNamespace
 from typing import Any
@@ -34,11 +35,15 @@ def secret(settings: Any) -> None:
     settings.MAIL_WEBHOOK_SECRET = SECRET
 
 
-def tell(told: Any, *, signature: str | None = None, body: bytes | None = None) -> tuple[int, Any]:
+def tell(
+    told: Any, *, signature: str | None = None, body: bytes | None = None, at: str | None = None
+) -> tuple[int, Any]:
     sent = json.dumps(told).encode() if body is None else body
-    signed = hooks.signature_of(sent) if signature is None else signature
+    when = str(int(time.time())) if at is None else at
+    signed = hooks.signature_of(when, sent) if signature is None else signature
+    headers = {hooks.HEADER: signed, hooks.TIMESTAMP: when}
     answer = Client(enforce_csrf_checks=True).post(
-        URL, sent, content_type="application/json", headers={hooks.HEADER: signed}
+        URL, sent, content_type="application/json", headers=headers
     )
     is_json = answer["Content-Type"] == "application/json"
     return answer.status_code, answer.json() if is_json else None
@@ -131,8 +136,27 @@ def test_what_is_not_signed_is_not_heard(sent: Notification, signature: str) -> 
     answer = Client().post(URL, body, content_type="application/json", **headers)  # type: ignore[arg-type]
     assert answer.status_code == 403
     other = json.dumps(told_about(sent, reason="x")).encode()
-    assert tell(None, body=other, signature=hooks.signature_of(body))[0] == 403
+    now = str(int(time.time()))
+    signed = hooks.signature_of(now, body)
+    assert tell(None, body=other, signature=signed, at=now)[0] == 403
+    assert tell(None, body=body, signature=signed, at=str(int(now) + 1))[0] == 403
     assert not DeafAddress.objects.exists()
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("off", [-301, 302])
+def test_what_somebody_overheard_is_not_heard_again_later(sent: Notification, off: int) -> None:
+    status, answer = tell(told_about(sent), at=str(int(time.time()) + off))
+    assert status == 403
+    assert "X-Timestamp is more than 300 seconds off" in answer["error"]
+    assert not DeafAddress.objects.exists()
+    assert tell(told_about(sent), at=str(int(time.time()) + off // 2))[0] == 200
+
+
+@pytest.mark.usefixtures("secret")
+@pytest.mark.parametrize("at", ["", "soon", "-1", "1" * 13, "12.5"])
+def test_a_time_that_is_none_is_not_of_now(at: str) -> None:
+    assert tell([], at=at)[0] == 403
 
 
 @pytest.mark.usefixtures("secret")

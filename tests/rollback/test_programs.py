@@ -172,6 +172,11 @@ def test_nobody_there(there: Hooks) -> None:
         "https://[fd00::1]/x",
         "https://[::ffff:10.1.2.3]/x",
         "https://[64:ff9b::7f00:1]/x",
+        "https://[64:ff9b::a00:7]/x",
+        "https://[64:ff9b:1::5db8:d822]/x",
+        "https://[fec0::1]/x",
+        "https://[::10.1.2.3]/x",
+        "https://[::ffff:0:10.1.2.3]/x",
         "https://[2002:7f00:1::]/x",
         "https://0.0.0.0/x",
         "https://224.0.0.1/x",
@@ -210,6 +215,7 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_connected_to(
 
 def test_what_the_internet_reaches() -> None:
     assert outward.is_public(ipaddress.ip_address("93.184.216.34"))
+    assert outward.is_public(ipaddress.ip_address("64:ff9b::5db8:d822"))
     assert outward.is_public(ipaddress.ip_address("2606:2800:220:1::1"))
 
 

@@ -144,6 +144,7 @@ def test_own_words_are_kept_and_to_be_checked_when_the_time_is_another(
         ({"heading_es": ""}, "heading_es"),
         ({"heading_en": "x" * 121}, "heading_en"),
         ({"text_en": "x" * 1001}, "text_en"),
+        ({"text_de": "a\x0bb"}, "text_de"),
         ({"next_at": "2020-01-01T10:00"}, "next_at"),
         ({"next_at": "soon"}, "next_at"),
         ({"next_at": "9999-99-99T10:00"}, "next_at"),
@@ -335,6 +336,7 @@ def test_another_time_stands_in_the_words_as_well(office: Client) -> None:
         ({"components": []}, "components"),
         ({"text_es": ""}, "text_es"),
         ({"heading_de": "x" * 121}, "heading_de"),
+        ({"heading_de": "x\x0cy"}, "heading_de"),
     ],
 )
 def test_a_plan_that_is_wrong_says_where(
@@ -417,6 +419,7 @@ def test_a_banner_is_written_seen_changed_and_taken_down(
     [
         ({"text_de": ""}, "text_de"),
         ({"text_en": "x" * 401}, "text_en"),
+        ({"text_en": "x\x08y"}, "text_en"),
         ({"ends_at": "2020-01-01T10:00"}, "ends_at"),
         ({"starts_at": "x"}, "starts_at"),
         ({"level": "purple"}, "level"),

@@ -98,6 +98,8 @@ def test_a_refused_update_leaves_nothing(incident: Incident) -> None:
         ({"texts": {**TEXTS, "es": Words(heading="x", text="y" * 1001)}}, "text_es"),
         ({"texts": {**TEXTS, "es": Words(heading="x" * 121, text="y")}}, "heading_es"),
         ({"texts": {"en": TEXTS["en"]}}, "text_de"),
+        ({"texts": {**TEXTS, "es": Words(heading="x", text="y\x0bz")}}, "text_es"),
+        ({"texts": {**TEXTS, "es": Words(heading="x\x08y", text="z")}}, "heading_es"),
         ({"next_at": timezone.now() - timedelta(minutes=1)}, "next_at"),
         ({"components": []}, "components"),
         ({"components": ["kitchen"]}, "components"),
@@ -114,6 +116,14 @@ def test_what_is_wrong_is_said_at_its_field(
         publish(incident, **more)
     assert field in refused.value.errors
     assert refused.value.errors[field]
+
+
+def test_a_character_that_nobody_sees_is_named_with_its_line(incident: Incident) -> None:
+    odd = {**TEXTS, "de": Words(heading="Zeile", text="eins\n\tzwei\ndr\x0cei")}
+    with pytest.raises(UpdateRefused) as refused:
+        publish(incident, texts=odd)
+    assert "U+000C, in line 3" in refused.value.errors["text_de"]
+    assert publish(incident, texts={**TEXTS, "de": Words(heading="Zeile", text="a\n\tb")})
 
 
 def test_a_second_author_reads_first_what_the_first_one_said(incident: Incident) -> None:

@@ -22,14 +22,14 @@ import sys, time, threading, django
 django.setup()
 from datetime import UTC, datetime
 from rollback.domain.standing import Facts, Part, Standing
-from rollback.public.status import days, kept
+from rollback.public.status import kept
 made = sys.argv[1]
 def read():
     with open(made, "a") as file:
         file.write("made\\n")
     time.sleep(pause)
     parts = [Part(key="school", standing=Standing.OPERATIONAL)]
-    return Facts(as_of=datetime.now(UTC), parts=parts), days.Past(days={})
+    return Facts(as_of=datetime.now(UTC), parts=parts)
 kept.read_facts, kept.FIRST = read, 60.0
 def whole(number):
     found = []

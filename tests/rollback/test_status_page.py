@@ -272,18 +272,17 @@ def test_a_day_is_counted_from_samples_and_from_the_audit(client: Client, settin
     now = timezone.now()
     day = (now - timedelta(days=3)).replace(hour=0, minute=0, second=0, microsecond=0)
     hours_of_a_day(day, bad=72)
-    past = days.past(now=now)
-    found = {one.on: one for one in past.days["school"]}
+    assert days.settle(now=now, may_go_on=lambda: True) == days.AT_ONCE
+    found = {one.on: one for one in days.past(now=now).days["school"]}
     assert len(found) == 90
     assert (found[day.date()].known_minutes, found[day.date()].share) == (1440, 0.95)
     gap = found[(day - timedelta(days=1)).date()]
     assert (gap.known_minutes, gap.share) == (0, None)
-    days.store(past.new)
     stored = UptimeDay.objects.get(part="school", on_date=day.date())
     assert (stored.known_minutes, stored.down_minutes) == (1440, 72)
     # A day that is over does not change any more, whatever becomes of the samples; nor is it stored twice.
     Sample.objects.all().delete()
-    days.store(past.new)
+    days.settle(now=now, may_go_on=lambda: True)
     again = {one.on: one for one in days.past(now=now).days["school"]}
     assert again[day.date()].share == 0.95
 
@@ -292,9 +291,54 @@ def test_days_that_nobody_stored_come_a_few_at_a_time() -> None:
     noon = timezone.now().replace(hour=12)
     parts = len(registry.features()) + 1
     for times in range(1, 4):
-        days.store(days.past(now=noon).new)
-        # Today among them, which is not over.
-        assert UptimeDay.objects.count() == parts * (days.AT_ONCE - 1) * times
+        assert days.settle(now=noon, may_go_on=lambda: True) == days.AT_ONCE
+        assert UptimeDay.objects.count() == parts * days.AT_ONCE * times
+    assert days.settle(now=noon, may_go_on=lambda: False) == 0
+
+
+def ranges(monkeypatch: pytest.MonkeyPatch) -> list[timedelta]:
+    """How long each stretch of samples is that is read from now on."""
+    found, real = [], days._samples
+
+    def samples(begins_at: datetime, ends_at: datetime) -> Any:
+        found.append(ends_at - begins_at)
+        return real(begins_at, ends_at)
+
+    monkeypatch.setattr(days, "_samples", samples)
+    return found
+
+
+def test_the_page_reads_no_more_of_the_past_however_much_of_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As at the first start; and as with a new feature, of which nothing is stored."""
+    read, noon = ranges(monkeypatch), timezone.now().replace(hour=12)
+    days.past(now=noon)
+    monkeypatch.setattr(days, "AT_ONCE", days.SHOWN)
+    days.settle(now=noon, may_go_on=lambda: True)
+    UptimeDay.objects.filter(part="calendar").delete()
+    days.past(now=noon)
+    assert [one < timedelta(days=2) for one in (read[0], read[-1])] == [True, True]
+    assert max(read[1:-1]) <= timedelta(hours=25), "each day by itself, one of them with 25 hours"
+    assert len(read) == 1 + (days.SHOWN - 1) + 1
+
+
+def test_a_day_that_takes_too_long_keeps_no_other_from_being_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, noon, asked = days._samples, timezone.now().replace(hour=12), []
+
+    def samples(begins_at: datetime, ends_at: datetime) -> Any:
+        asked.append(begins_at)
+        if len(asked) == 1:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(5)")
+        return real(begins_at, ends_at)
+
+    monkeypatch.setattr(days, "STATEMENT", "20ms")
+    monkeypatch.setattr(days, "_samples", samples)
+    assert days.settle(now=noon, may_go_on=lambda: len(asked) < 3) == 2
+    assert UptimeDay.objects.dates("on_date", "day").count() == 2
 
 
 def test_so_many_rows_or_more_are_as_many_queries() -> None:
@@ -425,6 +469,59 @@ def test_a_broken_row_is_no_broken_page(client: Client) -> None:
     response = client.get(PAGE)
     assert response.status_code == 200
     assert "cannot be brought up to date" in response.content.decode()
+
+
+@pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x08", "\x1f", "\x85", "\ufffe"])
+def test_a_character_that_no_feed_can_carry_stops_nothing(client: Client, odd: str) -> None:
+    """Stored before anybody looked, by whatever way."""
+    headings = {"en": f"The {odd}calendar"}
+    publish(an_incident(), "identified", f"A cab{odd}le.", headings=headings)
+    plan(starts=timedelta(hours=1), headings=headings, texts={"en": f"Stand{odd}still."})
+    for path in (RSS, ATOM):
+        feed = client.get(path).content
+        ElementTree.fromstring(feed)
+        assert "calendar" in feed.decode()
+    page, told = client.get(PAGE).content.decode(), client.get(JSON).json()
+    assert "calendar" in page
+    assert odd not in page
+    [incident], [work] = told["incidents"], told["maintenance"]
+    assert odd not in "".join([work["texts"]["en"], *incident["updates"][0]["texts"].values()])
+    assert told["is_current"] is True
+
+
+def test_one_feed_that_breaks_keeps_nobody_from_the_page(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("no such thing in XML")
+
+    monkeypatch.setattr("rollback.public.status.feeds._item", broken)
+    publish(an_incident(), "identified", "A cable.")
+    assert "A cable." in client.get(PAGE).content.decode()
+    assert client.get(JSON).json()["is_current"] is True
+    assert not list(ElementTree.fromstring(client.get(RSS).content).iter("item"))
+
+
+def test_a_page_that_is_broken_keeps_no_day_from_being_stored(client: Client) -> None:
+    publish(an_incident(), "identified", "x", headings=["not by language"])
+    assert kept.look(by="a test") is False
+    assert UptimeDay.objects.exists()
+
+
+def test_after_a_lost_database_looking_pauses_and_the_connection_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, let_go = [], []
+
+    def fail(**_: object) -> None:
+        asked.append(1)
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(facts, "read", fail)
+    monkeypatch.setattr(kept, "_let_go", lambda: let_go.append(1))
+    assert [kept.look(by="a test") for _ in range(5)] == [False] * 5
+    assert (asked, let_go) == ([1], [1])
+    assert not UptimeDay.objects.exists()
 
 
 def test_a_file_that_is_missing_is_made_though_the_others_are_young(client: Client) -> None:

@@ -2,17 +2,20 @@
 samples and from the flags' audit.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models.fields.json import KT
+from psycopg.errors import QueryCanceled
 
 from rollback import registry
+from rollback.domain.errors import without_rows
 from rollback.domain.metrics import Metric
 from rollback.domain.standing import SCHOOL
 from rollback.domain.uptime import (
@@ -30,9 +33,13 @@ from rollback.domain.uptime import away as away_of
 from rollback.limits import limited
 from rollback.models import FlagChange, UptimeDay
 
+log = structlog.get_logger(__name__)
+
 SHOWN = 90  # days, today among them
-# Of days that nobody has stored yet; the others come with the next times, for no page may wait for all.
+# Of days that nobody has stored yet; the others come with the next times.
 AT_ONCE = 7
+# For each of a day's three; shorter than whoever asks waits for an answer.
+STATEMENT = "800ms"
 # Counts come late; then a day that is over does not change any more.
 SETTLED = timedelta(minutes=30)
 
@@ -56,51 +63,79 @@ Limits = Mapping[date, tuple[datetime, datetime]]
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """days: by part, the oldest first. never: parts that nobody has had yet. new: what may be stored
-    from now on.
-    """
+    """days: by part, the oldest first. never: parts that nobody has had yet."""
 
     days: Mapping[str, Sequence[Day]]
     never: Collection[str] = frozenset()
-    new: Sequence[tuple[str, Day]] = field(default=())
 
 
 def past(*, now: datetime) -> Past:
-    """Four queries, whatever there is."""
-    last = now.astimezone(_zone()).date()
-    dates = [last - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
-    stored = _stored(dates[0])
-    parts = [SCHOOL, *(feature.name for feature in registry.features())]
-    missing = [on for on in dates if any((part, on) not in stored for part in parts)]
-    away = _away()
-    worked_out = _worked_out(missing[-AT_ONCE:], away, now=now)
-    known = worked_out | stored
+    """Four queries, whatever there is; of samples those of today, and of yesterday until that is stored.
+
+    Older days that nobody has stored are gaps here, so that the page costs the same whatever is missing.
+    """
+    dates = _dates(now)
+    stored, away = _stored(dates[0]), _away()
+    recent = [on for on in dates[-2:] if _is_missing(on, stored)]
+    known = _worked_out(recent, away, now=now) | stored
     return Past(
-        days={part: [known.get((part, on), Day(on=on)) for on in dates] for part in parts},
+        days={part: [known.get((part, on), Day(on=on)) for on in dates] for part in away},
         never=[part for part, gone in away.items() if gone.since is None],
-        new=[
-            (part, day)
-            for (part, on), day in worked_out.items()
-            if _limits(on)[1] + SETTLED < now and (part, on) not in stored
-        ],
     )
 
 
-def store(new: Collection[tuple[str, Day]]) -> None:
-    """Of two that do it at once the first has done it."""
-    if not new:
-        return
+def settle(*, now: datetime, may_go_on: Callable[[], bool]) -> int:
+    """Stores days that are over, a few, the newest first, each worked out in a transaction of its own.
+
+    :returns: how many. :raises Error: the database is away
+    """
+    with limited(statement=STATEMENT):
+        stored, away = _stored(_dates(now)[0]), _away()
+    count = 0
+    for on in reversed(_dates(now)):
+        if count == AT_ONCE or not may_go_on():
+            break
+        if _is_missing(on, stored) and _limits(on)[1] + SETTLED < now:
+            count += _stored_now(on, away, now=now)
+    return count
+
+
+def _stored_now(on: date, away: Mapping[str, Away], *, now: datetime) -> bool:
+    """One that takes too long keeps no other from being stored."""
+    try:
+        with limited(statement=STATEMENT):
+            _store(_worked_out([on], away, now=now))
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        log.warning("status.day_not_stored", on=str(on), error=without_rows(error))
+        return False
+    return True
+
+
+def _store(found: Mapping[tuple[str, date], Day]) -> None:
+    """Of two that do it at once the first has done it; nor does a day change that was stored."""
     rows = [
         UptimeDay(
             part=part,
-            on_date=day.on,
+            on_date=on,
             known_minutes=day.known_minutes,
             down_minutes=day.down_minutes,
         )
-        for part, day in new
+        for (part, on), day in found.items()
     ]
-    with limited():
-        UptimeDay.objects.bulk_create(rows, ignore_conflicts=True)
+    UptimeDay.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _dates(now: datetime) -> Sequence[date]:
+    """The oldest first."""
+    last = now.astimezone(_zone()).date()
+    return [last - timedelta(days=back) for back in range(SHOWN - 1, -1, -1)]
+
+
+def _is_missing(on: date, stored: Collection[tuple[str, date]]) -> bool:
+    parts = [SCHOOL, *(feature.name for feature in registry.features())]
+    return any((part, on) not in stored for part in parts)
 
 
 def _stored(first: date) -> dict[tuple[str, date], Day]:
@@ -118,7 +153,8 @@ def _worked_out(
 ) -> dict[tuple[str, date], Day]:
     limits: Limits = {on: _limits(on) for on in dates}
     begins_at = min(begin for begin, _ in limits.values())
-    watched, failed = _samples(begins_at, now)
+    ends_at = min(now, max(end for _, end in limits.values()))
+    watched, failed = _samples(begins_at, ends_at)
     by_date = by_day(watched, days=limits)
     found = {}
     for part, gone in away.items():
@@ -136,7 +172,7 @@ def _worked_out(
 
 
 def _samples(
-    begins_at: datetime, now: datetime
+    begins_at: datetime, ends_at: datetime
 ) -> tuple[Sequence[Stretch], Mapping[str, list[Stretch]]]:
     """When anything was counted, and by part where too many requests failed."""
     names = {"": SCHOOL} | {feature.flag: feature.name for feature in registry.features()}
@@ -144,9 +180,9 @@ def _samples(
     begins_at -= timedelta(hours=1)
     failed: dict[str, list[Stretch]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(WATCHED, [begins_at, now])
+        cursor.execute(WATCHED, [begins_at, ends_at])
         watched = [Stretch(at, seconds) for at, seconds in cursor.fetchall()]
-        cursor.execute(FAILED, [begins_at, now, Metric.REQUESTS, BAD_SHARE])
+        cursor.execute(FAILED, [begins_at, ends_at, Metric.REQUESTS, BAD_SHARE])
         for flag, at, seconds in cursor.fetchall():
             if flag in names:
                 failed.setdefault(names[flag], []).append(Stretch(at, seconds))

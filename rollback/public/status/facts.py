@@ -8,6 +8,7 @@ from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from rollback import registry, switchboard
+from rollback.domain.characters import all_without_forbidden
 from rollback.domain.metrics import Metric
 from rollback.domain.shares import Snapshot
 from rollback.domain.standing import (
@@ -35,18 +36,17 @@ def titles() -> Mapping[str, registry.Text]:
     return school | {feature.name: feature.title for feature in registry.features()}
 
 
-def read(*, now: datetime) -> tuple[Facts, days.Past]:
+def read(*, now: datetime) -> Facts:
     """In one transaction of the caller's; eight queries, however many rows there are."""
     told, work, past = _stories(now), _work(now), days.past(now=now)
     current = [story for story in told if not story.is_over]
-    facts = Facts(
+    return Facts(
         as_of=now,
         parts=_parts(current, work, past, now=now),
         current=current,
         past=[story for story in told if story.is_over],
         work=work,
     )
-    return facts, past
 
 
 def _parts(
@@ -118,8 +118,8 @@ def _stories(now: datetime) -> list[Story]:
             incident=row.incident_id,
             state=row.state,
             parts=row.components,
-            headings=row.headings,
-            texts=row.texts,
+            headings=all_without_forbidden(row.headings),
+            texts=all_without_forbidden(row.texts),
             at=row.published_at,
             next_at=row.next_at,
         )
@@ -136,8 +136,8 @@ def _work(now: datetime) -> list[Work]:
     return [
         Work(
             pk=row.pk,
-            headings=row.headings,
-            texts=row.texts,
+            headings=all_without_forbidden(row.headings),
+            texts=all_without_forbidden(row.texts),
             parts=row.components,
             announced_from=row.announced_from,
             starts_at=row.starts_at,

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils.feedgenerator import Atom1Feed, Rss201rev2Feed, SyndicationFeed
 from django.utils.translation import gettext as _
 
+from rollback.domain.characters import without_forbidden
 from rollback.domain.standing import Facts
 from rollback.public.status.saying import said, school_name, state_words, whole
 
@@ -62,9 +63,9 @@ def _planned(facts: Facts, language: str) -> Iterator[dict[str, Any]]:
 def _item(anchor: str, *, title: str, text: str, at: datetime) -> dict[str, Any]:
     address = f"{whole(reverse('watch:status'))}#{anchor}"
     return {
-        "title": title,
+        "title": without_forbidden(title),
         "link": address,
-        "description": text,
+        "description": without_forbidden(text),
         "unique_id": address,
         "unique_id_is_permalink": True,
         "pubdate": at,

@@ -62,6 +62,8 @@ class _Here:
         self.making = threading.Lock()
         # As of time.monotonic(), which may have begun a moment ago.
         self.failed_at, self.stored_at = -PAUSE, -STORING
+        # Whether it was the database that failed.
+        self.is_lost = False
         self.memory: dict[str, Kept] = {}
 
 
@@ -102,19 +104,7 @@ def renew(name: str) -> bool | None:
         kept = _read(name)
         if kept is not None and _is_fresh(kept):  # another was quicker
             return True
-        try:
-            _make()
-        except Error as error:
-            here.failed_at = time.monotonic()
-            log.warning("status.not_made", error=without_rows(error))
-            _let_go()
-            return False
-        except Exception:
-            # The door: whatever a row has that cannot be shown, the page of before can.
-            here.failed_at = time.monotonic()
-            log.exception("status.broken")
-            return False
-    return True
+        return _is_made(here, by="a page")
 
 
 def look(*, by: str) -> bool:
@@ -125,28 +115,55 @@ def look(*, by: str) -> bool:
     is_due = time.monotonic() - here.stored_at > STORING
     if kept is not None and _is_fresh(kept) and not is_due:
         return False
+    is_paused = time.monotonic() - here.failed_at < PAUSE
+    if is_paused and here.is_lost:
+        return False
     with _alone(here) as is_alone:
-        if not is_alone:
-            return False
-        try:
-            past = _make()
-            days.store(past.new)
-        except Error as error:  # whoever asks for the page sees how old it is
-            log.warning("status.not_made", by=by, error=without_rows(error))
-            return False
-        if not past.new:  # else there may be more, next time
-            here.stored_at = time.monotonic()
+        is_made = is_alone and not is_paused and _is_made(here, by=by)
+    # Nobody who asks for the page waits for these, and a page that is broken keeps none from being stored.
+    if is_due and is_alone and not here.is_lost:
+        _settle(here, by=by)
+    return is_made
+
+
+def _is_made(here: _Here, *, by: str) -> bool:
+    try:
+        _make()
+    except Error as error:  # whoever asks for the page sees how old it is
+        here.failed_at, here.is_lost = time.monotonic(), True
+        log.warning("status.not_made", by=by, error=without_rows(error))
+        _let_go()
+        return False
+    except Exception:
+        # The door: whatever a row has that cannot be shown, the page of before can.
+        here.failed_at, here.is_lost = time.monotonic(), False
+        log.exception("status.broken", by=by)
+        return False
+    here.is_lost = False
     return True
 
 
-def _make() -> days.Past:
+def _settle(here: _Here, *, by: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    try:
+        # A statement that takes too long is ended by the server; a server that does not even do that is gone.
+        with answers_expected(lambda since: time.monotonic() - since > PATIENCE):
+            count = days.settle(now=timezone.now(), may_go_on=lambda: time.monotonic() < deadline)
+    except Error as error:
+        count = 0
+        log.warning("status.days_not_stored", by=by, error=without_rows(error))
+        _let_go()
+    if not count:  # else there may be more, next time
+        here.stored_at = time.monotonic()
+
+
+def _make() -> None:
     """:raises Error: the database is away, or takes too long."""
-    found, past = read_facts()
+    found = read_facts()
     _keep(shown.texts(found, links=shown.our_links()), as_of=found.as_of.timestamp())
-    return past
 
 
-def read_facts() -> tuple[Facts, days.Past]:
+def read_facts() -> Facts:
     deadline = time.monotonic() + PATIENCE
     with (
         answers_expected(lambda _since: time.monotonic() > deadline),

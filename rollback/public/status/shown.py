@@ -6,6 +6,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -21,6 +22,8 @@ from rollback.public.status.facts import titles
 from rollback.public.status.feeds import FEEDS, feed
 from rollback.public.status.programs import for_programs
 from rollback.public.status.saying import said, school_name, state_words
+
+log = structlog.get_logger(__name__)
 
 JSON = "index.json"
 # Replaced when a kept page is no longer of now.
@@ -88,8 +91,18 @@ def texts(facts: Facts | None, *, links: Links) -> dict[str, str]:
         with translation.override(language), timezone.override(None):
             found[page_name(language)] = page(facts, language=language, links=links)
             for kind in FEEDS:
-                found[feed_name(kind, language)] = feed(facts, kind=kind, language=language)
+                found[feed_name(kind, language)] = _feed(facts, kind=kind, language=language)
     return found
+
+
+def _feed(facts: Facts | None, *, kind: str, language: str) -> str:
+    """Without entries where they cannot be written: readers keep those that they have."""
+    try:
+        return feed(facts, kind=kind, language=language)
+    except Exception:
+        # The door: one feed that breaks keeps nobody from the page.
+        log.exception("status.feed_broken", kind=kind, language=language)
+        return feed(None, kind=kind, language=language)
 
 
 def stale_words(as_of: datetime) -> str:
