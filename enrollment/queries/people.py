@@ -54,4 +54,5 @@ def shown_name(user: User) -> str:
 def at_address(rows: QuerySet[Any], address: str) -> QuerySet[Any]:
     """Those with this mail address, however it is written. By the index on lower(email), which `iexact`,
     that compares upper(email), does not use."""
-    return rows.alias(lower_email=Lower("email")).filter(lower_email=Lower(Value(address)))
+    found: QuerySet[Any] = rows.alias(lower_email=Lower("email"))
+    return found.filter(lower_email=Lower(Value(address)))

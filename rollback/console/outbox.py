@@ -109,7 +109,10 @@ class NotificationAdmin(ReadOnlyAdmin):
         return shown
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """What was given up stands on top: it waits for somebody."""
+        """What was given up stands on top: it waits for somebody. Usually there is none, and nothing to
+        be sorted: the newest are read by their numbers."""
+        if not Notification.objects.filter(state=State.DEAD).exists():
+            return ["-pk"]
         return [Case(When(state=State.DEAD, then=Value(0)), default=Value(1)).asc(), "-pk"]
 
     def has_send_again_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from enrollment.models import User
 from enrollment.queries.people import at_address
@@ -55,6 +57,18 @@ def test_so_are_somebodys_letters() -> None:
 
 def test_so_are_those_that_were_given_up() -> None:
     assert "notification_given_up" in plan(GIVEN_UP)
+
+
+def test_with_none_given_up_the_outbox_is_not_sorted(admin_client: Client) -> None:
+    """Nobody has to read a million rows to see fifty."""
+    with CaptureQueriesContext(connection) as asked:
+        assert admin_client.get("/admin/rollback/notification/").status_code == 200
+    [listed] = [
+        one["sql"]
+        for one in asked.captured_queries
+        if "ORDER BY" in one["sql"] and 'FROM "rollback_notification"' in one["sql"]
+    ]
+    assert "CASE" not in listed
 
 
 def test_however_an_address_is_written_it_is_the_same(real_switchboard: Any) -> None:
