@@ -63,6 +63,10 @@ class Revoke(Protocol):
     def __call__(self, *, users: Collection[int], now: datetime) -> None: ...
 
 
+class Renamed(Protocol):
+    def __call__(self, *, user: User, old: str, new: str) -> None: ...
+
+
 class Concerns(Protocol):
     def __call__(self, *, user: User) -> bool: ...
 
@@ -86,6 +90,7 @@ class Contributor:
     concerns: whom the pages tell about it; copied and erased is it for everybody.
     revoke: makes worthless the keys by which somebody gets in without a login; by the users' numbers.
     by_address: finds rows by mail address or name too, and so is erased before the account is emptied.
+    renamed: brings these rows along when the address changes, in that transaction.
     """
 
     name: str
@@ -100,6 +105,7 @@ class Contributor:
     concerns: Concerns = everybody
     revoke: Revoke | None = None
     by_address: bool = False
+    renamed: Renamed | None = None
 
 
 _contributors: dict[str, Contributor] = {}
@@ -157,3 +163,13 @@ def revoke_keys(*, users: Collection[int], now: datetime) -> None:
         for part in registered():
             if part.revoke:
                 part.revoke(users=users, now=now)
+
+
+def renamed(*, user: User, old: str, new: str) -> None:
+    """Called by `User.save`, whoever changes the address: nothing is lost sight of under the former one.
+
+    What is away just now is not waited for: rows that are found by an address never are.
+    """
+    for part in registered():
+        if part.renamed:
+            part.renamed(user=user, old=old, new=new)

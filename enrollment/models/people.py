@@ -1,9 +1,9 @@
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +26,23 @@ def validate_address(value: str) -> None:
     """Nobody signs up with the address that another person will have after their deletion."""
     if value.strip().lower().endswith(f"@{DELETED_DOMAIN}"):
         raise ValidationError(_("This address cannot be used. Choose another."))
+
+
+class Renamed(Protocol):
+    def __call__(self, *, user: "User", old: str, new: str) -> None: ...
+
+
+def _nobody_else_knows(*, user: "User", old: str, new: str) -> None:
+    pass
+
+
+_renamed: Renamed = _nobody_else_knows
+
+
+def plug_renamed(renamed: Renamed) -> None:
+    """Who keeps people's addresses elsewhere hears of each that changes, in the same transaction."""
+    global _renamed
+    _renamed = renamed
 
 
 class UserManager(BaseUserManager["User"]):
@@ -78,7 +95,22 @@ class User(AbstractUser):
         """
         if self.pk and not self.email:
             self.email = User.objects.values_list("email", flat=True).get(pk=self.pk)
-        super().save(*args, **kwargs)
+        columns = kwargs.get("update_fields")
+        if columns is not None and "email" not in columns:
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic():
+            old = self._address_until_now()
+            super().save(*args, **kwargs)
+            if old and old != self.email and self.deleted_at is None:
+                _renamed(user=self, old=old, new=self.email)
+
+    def _address_until_now(self) -> str:
+        """Locked: of two changes at once, the second begins where the first ended."""
+        if not self.pk:
+            return ""
+        locked = User.objects.select_for_update(no_key=True).filter(pk=self.pk)
+        return locked.order_by().values_list("email", flat=True).first() or ""
 
 
 class Teacher(models.Model):

@@ -4,7 +4,8 @@ answers (`enrollment/known.py`), and of everybody else Django remembers them."""
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from enrollment.models import Student, Teacher, User
@@ -48,3 +49,10 @@ def shown_name(user: User) -> str:
     """As students and teachers see each other: a teacher by the name chosen for that."""
     teacher: Teacher | None = getattr(user, "teacher", None)
     return teacher.display_name if teacher else str(user)
+
+
+def at_address(rows: QuerySet[Any], address: str) -> QuerySet[Any]:
+    """Those with this mail address, however it is written. By the index on lower(email), which `iexact`,
+    that compares upper(email), does not use."""
+    found: QuerySet[Any] = rows.alias(lower_email=Lower("email"))
+    return found.filter(lower_email=Lower(Value(address)))

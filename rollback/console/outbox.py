@@ -1,8 +1,10 @@
 """The outbox in the admin: what waits, what was given up and why; and the addresses that no mail reaches.
 
-What a letter says to somebody is shown nowhere here: it is made when it goes out.
+What a letter says to somebody is shown nowhere here: it is made when it goes out. To whom a letter to the
+affected people goes, is shown to who may see those; to others they are nobody by name.
 """
 
+import re
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,7 +18,7 @@ from unfold.decorators import action, display
 
 from enrollment.admin.reading import ReadOnlyAdmin
 from rollback import outbox
-from rollback.domain.letters import BY_KEY
+from rollback.domain.letters import BY_KEY, Audience
 from rollback.models import DeafAddress, Notification
 
 State = Notification.State
@@ -28,6 +30,21 @@ COLORS = {
     State.STOPPED: "info",
     State.NOT_NEEDED: "info",
 }
+
+UNNAMED = {
+    "who": "unnamed_who",
+    "shown_error": "unnamed_shown_error",
+    "error": "unnamed_error",
+    "bounce": "unnamed_bounce",
+}
+# Any address: it may be led on to another.
+MAILS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
+
+
+def about_people(row: Notification) -> bool:
+    """A letter that is not known any more could have been one."""
+    letter = BY_KEY.get(row.sending.letter)
+    return row.user is not None and (letter is None or letter.audience == Audience.PEOPLE)
 
 
 class LetterFilter(admin.SimpleListFilter):
@@ -64,8 +81,38 @@ class NotificationAdmin(ReadOnlyAdmin):
         rows: QuerySet[Notification] = super().get_queryset(request)
         return rows.defer("values")
 
+    def sees_people(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("rollback.view_affectedperson")
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self._for(request, super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self._for(request, super().get_fields(request, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self._for(request, super().get_readonly_fields(request, obj))
+
+    def _for(self, request: HttpRequest, columns: Any) -> Any:
+        """A server's answer may repeat the address."""
+        unnamed = {} if self.sees_people(request) else UNNAMED
+        return tuple(dict.fromkeys(unnamed.get(name, name) for name in columns))
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        """Or whoever may not see who is affected would find it out by trying addresses."""
+        return self.search_fields if self.sees_people(request) else ("message_id__exact",)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        shown = super().get_changelist_instance(request)
+        if not self.sees_people(request):
+            shown.search_help_text = _("Message-ID")
+        return shown
+
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """What was given up stands on top: it waits for somebody."""
+        """What was given up stands on top: it waits for somebody. Usually there is none, and nothing to
+        be sorted: the newest are read by their numbers."""
+        if not Notification.objects.filter(state=State.DEAD).exists():
+            return ["-pk"]
         return [Case(When(state=State.DEAD, then=Value(0)), default=Value(1)).asc(), "-pk"]
 
     def has_send_again_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -105,6 +152,22 @@ class NotificationAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("last error"))
     def shown_error(self, row: Notification) -> str:
         return Truncator(row.bounce or row.error).chars(80) or "–"
+
+    @admin.display(description=gettext_lazy("to"))
+    def unnamed_who(self, row: Notification) -> str:
+        return _("a person") if about_people(row) else self.who(row)
+
+    @admin.display(description=gettext_lazy("last error"))
+    def unnamed_shown_error(self, row: Notification) -> str:
+        return Truncator(_unnamed(row, row.bounce or row.error)).chars(80) or "–"
+
+    @admin.display(description=gettext_lazy("last error"))
+    def unnamed_error(self, row: Notification) -> str:
+        return _unnamed(row, row.error) or "–"
+
+    @admin.display(description=gettext_lazy("why it came back"))
+    def unnamed_bounce(self, row: Notification) -> str:
+        return _unnamed(row, row.bounce) or "–"
 
     @admin.display(description=gettext_lazy("sent, or due"), ordering="next_at")
     def when(self, row: Notification) -> Any:
@@ -147,6 +210,10 @@ def _left_out(done: outbox.Resent, *, chosen: int) -> list[tuple[int, str]]:
             _("Only what was given up can be sent again; %(number)s stay as they are."),
         ),
     ]
+
+
+def _unnamed(row: Notification, said: str) -> str:
+    return MAILS.sub("…", said) if about_people(row) else said
 
 
 @admin.register(DeafAddress)

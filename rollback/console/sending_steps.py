@@ -142,7 +142,8 @@ class SendingSteps(IncidentSteps):
             ),
             done=_("Released: it is going out."),
             samples=[
-                (sending_words.why_in_words(one), one) for one in sending_words.samples(sending)
+                (sending_words.why_in_words(one), one)
+                for one in sending_words.samples(sending, sees_people=self.may_see_people(request))
             ],
             warnings=sending_words.warnings(sending),
         )

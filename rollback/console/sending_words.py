@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, F, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,7 +15,8 @@ from enrollment.models import User
 from enrollment.queries.people import language_of, shown_name
 from rollback import sendings
 from rollback.console import event_words
-from rollback.domain.letters import LetterKey
+from rollback.console.letter_values import filling
+from rollback.domain.letters import BY_KEY, LetterKey
 from rollback.domain.sendings import OFF
 from rollback.models import Incident, Notification, Sending
 from rollback.outbox import values
@@ -196,7 +197,8 @@ def _grid(numbers: Mapping[tuple[str, str], int]) -> Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The letter as one of them would get it now. gap: why it could not be written."""
+    """The letter as one of them would get it now. gap: why it could not be written. name: empty where
+    nobody's is to be seen."""
 
     reasons: Sequence[str]
     code: str
@@ -207,34 +209,58 @@ class Sample:
     gap: str = ""
 
 
-def samples(sending: Sending) -> list[Sample]:
-    """One for each reason and language that there is; the same person where they are there for several."""
+def samples(sending: Sending, *, sees_people: bool) -> list[Sample]:
+    """One for each reason and language that there is; the same person where they are there for several.
+
+    sees_people: else nobody's name and course is in it: what is said to each is a sample.
+    """
     found: dict[int, tuple[str, list[str]]] = {}
     for _sending, reason, language, _number, first in _grid_rows([sending]):
         if reason:
             found.setdefault(first, (language, []))[1].append(reason)
-    rows = Notification.objects.select_related(*TOGETHER).in_bulk(list(found))
     order = list(dict(event_words.reason_choices()))
-    made = [
-        _sample(row, user, found[pk][1])
-        for pk, row in rows.items()
-        if (user := row.user) is not None
-    ]
+    if sees_people:
+        rows = Notification.objects.select_related(*TOGETHER).in_bulk(list(found))
+        made = [
+            _sample(row, user, found[pk][1])
+            for pk, row in rows.items()
+            if (user := row.user) is not None
+        ]
+    else:
+        made = [_of_nobody(sending, language, reasons) for language, reasons in found.values()]
     codes = [code for code, _name in settings.LANGUAGES]
     return sorted(made, key=lambda one: (codes.index(one.code), order.index(one.reasons[0])))
 
 
 def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
-    known = dict(event_words.reason_choices())
     code = language_of(user)
+    given = values.of(row, language=code)
+    return _drawn(row.sending, code, reasons, given=given, name=shown_name(user))
+
+
+def _of_nobody(sending: Sending, code: str, reasons: Sequence[str]) -> Sample:
+    """With what is the same for all of them; hours are on the school's clock."""
+    given = dict(filling(BY_KEY[sending.letter], language=code, incident=sending.incident).values)
+    with translation.override(code):
+        zone = timezone.get_default_timezone_name()
+        next_at = sending.next_news_at
+        given["expected"] = values.moment(next_at, zone=zone) if next_at else ""
+    given["news"] = str(sending.news.get(code, ""))
+    return _drawn(sending, code, reasons, given=given, name="")
+
+
+def _drawn(
+    sending: Sending, code: str, reasons: Sequence[str], *, given: Mapping[str, str], name: str
+) -> Sample:
+    known = dict(event_words.reason_choices())
     facts: dict[str, Any] = {
         "reasons": [key for key in known if key in reasons],
         "code": code,
         "language": _(dict(settings.LANGUAGES)[code]),
-        "name": shown_name(user),
+        "name": name,
     }
     try:
-        letter = render(row.sending.letter, language=code, values=values.of(row, language=code))
+        letter = render(sending.letter, language=code, values=given)
     except Gap as gap:
         return Sample(**facts, gap=str(gap))
     return Sample(**facts, subject=_plain(letter.subject), text=_plain(letter.text))

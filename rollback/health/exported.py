@@ -258,13 +258,22 @@ def backups(connection: Connection) -> Iterable[GaugeMetricFamily]:
     return wanted, age
 
 
+# Asked at each scrape: by the index of just these, and no further than anybody needs to know.
+GIVEN_UP = """
+    SELECT count(*) FROM (
+        SELECT FROM rollback_notification WHERE state = 'dead' LIMIT 10000) AS given_up
+"""
+
+
 def mails(connection: Connection) -> Iterable[GaugeMetricFamily]:
     """By urgency: pages, to the staff, to people. What is held back until somebody releases it waits for
     no mail server, and is not counted. Of the age of mails neither is one that a server refuses, which is
     tried for days."""
     waiting = gauge("mails_waiting", "Mails and calls that are to go out", "urgency")
     age = gauge("mails_waiting_seconds", "Since the oldest of them was written down", "urgency")
-    dead = gauge("mails_given_up", "Those that were tried for days and did not go out")
+    dead = gauge(
+        "mails_given_up", "Those that were tried for days and did not go out, up to 10,000"
+    )
     query = """
         SELECT n.urgency, count(*), extract(epoch FROM clock_timestamp() - min(
                coalesce(s.released_at, s.prepared_at)) FILTER (WHERE n.tries = 0 OR n.urgency = 0))
@@ -276,9 +285,7 @@ def mails(connection: Connection) -> Iterable[GaugeMetricFamily]:
         count, seconds = found.get(urgency.value, (0, 0))
         waiting.add_metric([urgency.name.lower()], count)
         age.add_metric([urgency.name.lower()], float(seconds or 0))
-    for (count,) in rows(
-        connection, "SELECT count(*) FROM rollback_notification WHERE state = 'dead'"
-    ):
+    for (count,) in rows(connection, GIVEN_UP):
         dead.add_metric([], count)
     return waiting, age, dead
 

@@ -236,6 +236,13 @@ class Notification(models.Model):
                 name="notification_due",
             ),
             models.Index(fields=["sending", "state"], name="notification_progress"),
+            models.Index(fields=["id"], condition=Q(state="dead"), name="notification_given_up"),
+            # To whom no account leads: whoever looks for an address reads no more than its own.
+            models.Index(
+                Lower("email"),
+                condition=Q(user=None, channel=None),
+                name="notification_address",
+            ),
             models.Index(
                 fields=["message_id"], condition=~Q(message_id=""), name="notification_message"
             ),

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from enrollment.models import User
+from enrollment.queries.people import at_address
 from rollback.models import DeafAddress, Notification, Stakeholder
 
 log = structlog.get_logger(__name__)
@@ -102,9 +103,9 @@ def _address(event: Event, row: Notification | None) -> str:
 
 def _is_ours(address: str) -> bool:
     return (
-        User.objects.filter(email__iexact=address).exists()
-        or Stakeholder.objects.filter(email__iexact=address).exists()
-        or Notification.objects.filter(user=None, channel=None, email__iexact=address).exists()
+        at_address(User.objects.all(), address).exists()
+        or at_address(Stakeholder.objects.all(), address).exists()
+        or at_address(Notification.objects.filter(user=None, channel=None), address).exists()
     )
 
 

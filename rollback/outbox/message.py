@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
-from enrollment.queries.people import language_of
+from enrollment.queries.people import at_address, language_of
 from rollback.domain.letters import BY_KEY
 from rollback.domain.sendings import OFF
 from rollback.models import DeafAddress, NoNews, Notification, PageCall
@@ -124,7 +124,7 @@ def _is_deaf(row: Notification, address: str) -> bool:
     known: bool | None = getattr(row, "is_deaf", None)
     if known is not None:
         return known
-    return DeafAddress.objects.filter(email__iexact=address).exists()
+    return at_address(DeafAddress.objects.all(), address).exists()
 
 
 def _wants_no_news(row: Notification) -> bool:

@@ -1,16 +1,17 @@
 """About people: what was written to them, where it came back, and what they wrote to everybody."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import JSONField, Model, Q, QuerySet, TextField, Value
-from django.db.models.functions import Cast, Replace
+from allauth.account.models import EmailAddress
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from enrollment.models import User
 from enrollment.personal import Contributor
+from enrollment.queries.people import at_address
 from rollback.models import (
     Banner,
     DeafAddress,
@@ -22,6 +23,7 @@ from rollback.models import (
     Sending,
     Stakeholder,
 )
+from rollback.personal import naming
 
 # Whoever did it, by the name that stands there.
 BY_NAME: tuple[tuple[type[Model], str], ...] = (
@@ -37,8 +39,8 @@ BY_NAME: tuple[tuple[type[Model], str], ...] = (
 
 def export_letters(*, user: User) -> Mapping[str, Any]:
     told = _told(user).order_by("pk")
-    listed = Stakeholder.objects.filter(email__iexact=user.email)
-    deaf = DeafAddress.objects.filter(email__iexact=user.email).order_by("since", "pk")
+    listed = at_address(Stakeholder.objects.all(), user.email)
+    deaf = at_address(DeafAddress.objects.order_by("since", "pk"), user.email)
     return {
         "written_to_you": [_letter(row) for row in told.select_related("sending__incident")],
         "no_news_wanted_since": NoNews.objects.filter(user=user)
@@ -68,42 +70,57 @@ def erase_letters(*, user: User, now: datetime) -> None:
     """Whoever sends one of them at this moment finds its row gone afterwards, and nothing to note."""
     _told(user).delete()
     NoNews.objects.filter(user=user).delete()
-    DeafAddress.objects.filter(email__iexact=user.email).delete()
-    Stakeholder.objects.filter(email__iexact=user.email).delete()
-    for name in _names(user):
-        _take_out(name)
+    at_address(DeafAddress.objects.all(), user.email).delete()
+    at_address(Stakeholder.objects.all(), user.email).delete()
+    naming.put(naming.DELETED, address=user.email, names=naming.names_of(user))
 
 
 def concerns_letters(*, user: User) -> bool:
-    address = Q(email__iexact=user.email)
     return (
         _told(user).exists()
         or NoNews.objects.filter(user=user).exists()
-        or DeafAddress.objects.filter(address).exists()
-        or Stakeholder.objects.filter(address).exists()
+        or at_address(DeafAddress.objects.all(), user.email).exists()
+        or at_address(Stakeholder.objects.all(), user.email).exists()
     )
 
 
 def _told(user: User) -> QuerySet[Notification]:
-    return Notification.objects.filter(Q(user=user) | Q(user=None, email__iexact=user.email))
+    rows = Notification.objects.alias(lower_email=Lower("email"))
+    at_theirs = Q(user=None, channel=None, lower_email=Lower(Value(user.email)))
+    return rows.filter(Q(user=user) | at_theirs)
 
 
-def _names(user: User) -> set[str]:
-    """As letters to others name them: a lesson's teacher, whoever has acknowledged."""
-    teacher = getattr(user, "teacher", None)
-    named = {user.email, user.get_full_name(), teacher.display_name if teacher else ""}
-    return {name for name in named if name}
+def rename_letters(*, user: User, old: str, new: str) -> None:
+    """What was sent to the former address goes with the person, and so does their place on the list. But
+    whoever signs up with somebody else's address and never confirms it takes nothing of theirs along."""
+    if _was_theirs(user, old):
+        _move_list(old, new)
+        _move_letters(old, new)
+    if not at_address(Stakeholder.objects.all(), old).exists():
+        at_address(DeafAddress.objects.all(), old).delete()
 
 
-def _take_out(name: str) -> None:
-    """Out of what letters to others say. As it stands inside a JSON text; one word could be a part of
-    somebody else's name, and is taken out only where it stands alone."""
-    quoted = json.dumps(name, ensure_ascii=False)
-    inside = quoted[1:-1] if set(name) & set(" @") else quoted
-    instead = "Deleted person" if inside != quoted else '"Deleted person"'
-    without: Any = Replace("as_text", Value(inside), Value(instead))
-    rows = Notification.objects.exclude(values={}).annotate(as_text=Cast("values", TextField()))
-    rows.filter(as_text__contains=inside).update(values=Cast(without, JSONField()))
+def _was_theirs(user: User, address: str) -> bool:
+    """The office makes its staff; others have confirmed it."""
+    confirmed = EmailAddress.objects.filter(user=user, verified=True)
+    return user.is_staff or user.is_superuser or at_address(confirmed, address).exists()
+
+
+def _move_list(old: str, new: str) -> None:
+    """Nobody is on it twice."""
+    if old.lower() != new.lower() and at_address(Stakeholder.objects.all(), new).exists():
+        at_address(Stakeholder.objects.all(), old).delete()
+    else:
+        at_address(Stakeholder.objects.all(), old).update(email=new)
+
+
+def _move_letters(old: str, new: str) -> None:
+    """Nor is anybody told one thing twice."""
+    to_addresses = Notification.objects.filter(user=None, channel=None)
+    there = at_address(to_addresses.filter(sending=OuterRef("sending")), new)
+    if old.lower() != new.lower():
+        at_address(to_addresses, old).filter(Exists(there)).delete()
+    at_address(to_addresses, old).update(email=new)
 
 
 def export_publishing(*, user: User) -> Mapping[str, Any]:
@@ -149,6 +166,16 @@ def concerns_publishing(*, user: User) -> bool:
     return any(model._default_manager.filter(_by(model, user)).exists() for model in models)
 
 
+def rename_publishing(*, user: User, old: str, new: str) -> None:
+    """Where nothing but the name says who it was."""
+    for model, column in BY_NAME:
+        if not _has_account(model, column):
+            rows = model._default_manager.filter(**{column: old[:150]})
+            rows.update(**{column: new[:150]})
+    if user.is_staff or user.is_superuser:
+        naming.put(new, address=old)
+
+
 def _by(model: type[Model], user: User) -> Q:
     theirs = Q()
     for one, column in BY_NAME:
@@ -158,10 +185,15 @@ def _by(model: type[Model], user: User) -> Q:
 
 def _is_theirs(model: type[Model], column: str, user: User) -> Q:
     """By the account where there is one beside the name: they may have changed their address since."""
-    account = column.removesuffix("_name")
     named = Q(**{column: user.email[:150]})
-    has_account = any(field.name == account for field in model._meta.fields)
-    return named | Q(**{account: user}) if has_account else named
+    if not _has_account(model, column):
+        return named
+    return named | Q(**{column.removesuffix("_name"): user})
+
+
+def _has_account(model: type[Model], column: str) -> bool:
+    account = column.removesuffix("_name")
+    return any(field.name == account for field in model._meta.fields)
 
 
 LETTERS = Contributor(
@@ -177,6 +209,7 @@ LETTERS = Contributor(
     export=export_letters,
     erase=erase_letters,
     by_address=True,
+    renamed=rename_letters,
     concerns=concerns_letters,
 )
 PUBLISHING = Contributor(
@@ -187,6 +220,7 @@ PUBLISHING = Contributor(
     export=export_publishing,
     erase=erase_publishing,
     by_address=True,
+    renamed=rename_publishing,
     concerns=concerns_publishing,
 )
 CONTRIBUTORS = (PUBLISHING, LETTERS)

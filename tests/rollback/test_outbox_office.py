@@ -142,3 +142,36 @@ def test_an_address_is_written_to_again_when_it_is_off_the_list(office: Client) 
     office.post(f"{DEAF}{deaf.pk}/delete/", {"post": "yes"})
     assert not DeafAddress.objects.exists()
     assert outbox.send_due() == {"sent": 1}
+
+
+def test_who_may_not_see_who_is_affected_sees_a_person(
+    client: Client, real_switchboard: Any
+) -> None:
+    from django.contrib.auth.models import Permission
+
+    give_rights()
+    reader = make_user("reader@school.example", is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_notification"))
+    client.force_login(User.objects.get(pk=reader.pk))
+    made = released(2)
+    [row, other] = rows(made)
+    dead(row)
+    person = people_of(made)[0]
+    Notification.objects.filter(pk=row.pk).update(error=f"550 <{person.email}> is unknown")
+    Notification.objects.filter(pk=other.pk).update(bounce=f"no {person.email} here")
+    a_page("head@school.example")
+    one = reverse("admin:rollback_notification_change", args=[row.pk])
+    two = reverse("admin:rollback_notification_change", args=[other.pk])
+    for shown in (page(client, LIST), page(client, one), page(client, two)):
+        assert "a person" in shown
+        assert person.email not in shown
+        assert "Vogel" not in shown
+    assert "550 &lt;…&gt; is unknown" in page(client, one)
+    assert "no … here" in page(client, two)
+    # The staff are no affected people.
+    assert "head@school.example" in page(client, LIST)
+    for query in (person.email, person.last_name or "Vogel", "head@school.example"):
+        assert "a person" not in page(client, LIST, q=query)
+    reader.user_permissions.add(Permission.objects.get(codename="view_affectedperson"))
+    assert f"550 &lt;{person.email}&gt;" in page(client, one)
+    assert person.email in page(client, LIST, q=person.email)

@@ -218,6 +218,37 @@ def test_it_is_read_as_they_will_read_it_and_released_by_typing_how_many(
     assert sending.released_by == staff
 
 
+def test_who_may_not_see_who_is_affected_reads_it_with_samples(
+    client: Client, sending: Sending, course: Course
+) -> None:
+    Sending.objects.update(news={"en": "We are at it.", "de": "Wir sind dabei."})
+    User.objects.filter(email__endswith="@school.example").update(
+        first_name="Zora", last_name="Quill"
+    )
+    Course.objects.update(title="Tuba for one")
+    sender = make_user("sender@school.example", is_staff=True)
+    rights = Permission.objects.filter(codename__in=("view_incident", "send"))
+    sender.user_permissions.set(rights)
+    client.force_login(sender)
+    seen = text(client, step(sending, "release"))
+    for real in ("Quill", "Tuba", "0@school.example"):
+        assert real not in seen
+    for told in (
+        "Ada Vogel",
+        "Violin for beginners",
+        "We are at it.",
+        "Wir sind dabei.",
+        "German: in the middle of enrolling",
+        "Type 3 to release it.",
+    ):
+        assert told in seen
+    sender.user_permissions.add(Permission.objects.get(codename="view_affectedperson"))
+    client.force_login(User.objects.get(pk=sender.pk))
+    seen = text(client, step(sending, "release"))
+    assert "Quill" in seen
+    assert "Tuba" in seen
+
+
 def test_who_has_left_meanwhile_is_seen_before_it_goes_out(
     office: Client, sending: Sending
 ) -> None:
