@@ -15,11 +15,11 @@ from enrollment.models import User
 from enrollment.queries.people import language_of, shown_name
 from rollback import sendings
 from rollback.console import event_words
-from rollback.domain.letters import LetterKey
+from rollback.domain.letters import BY_KEY, LetterKey
 from rollback.domain.sendings import OFF
-from rollback.models import Incident, Notification, Sending
+from rollback.models import Incident, MessageTemplate, Notification, Sending
 from rollback.outbox import values
-from rollback.words import Gap, render
+from rollback.words import Gap, Rendered, Words, render_words, words_at
 
 State = Notification.State
 TOGETHER = ("sending__incident", "user__student", "user__teacher")
@@ -205,9 +205,12 @@ class Sample:
     subject: str = ""
     text: str = ""
     gap: str = ""
+    # Where the letter has its own HTML: which row, in which version.
+    row: int = 0
+    version: int = 0
 
 
-def samples(sending: Sending) -> list[Sample]:
+def samples(sending: Sending, *, versions: Mapping[str, int]) -> list[Sample]:
     """One for each reason and language that there is; the same person where they are there for several."""
     found: dict[int, tuple[str, list[str]]] = {}
     for _sending, reason, language, _number, first in _grid_rows([sending]):
@@ -216,7 +219,7 @@ def samples(sending: Sending) -> list[Sample]:
     rows = Notification.objects.select_related(*TOGETHER).in_bulk(list(found))
     order = list(dict(event_words.reason_choices()))
     made = [
-        _sample(row, user, found[pk][1])
+        _sample(row, user, found[pk][1], versions)
         for pk, row in rows.items()
         if (user := row.user) is not None
     ]
@@ -224,7 +227,9 @@ def samples(sending: Sending) -> list[Sample]:
     return sorted(made, key=lambda one: (codes.index(one.code), order.index(one.reasons[0])))
 
 
-def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
+def _sample(
+    row: Notification, user: User, reasons: Sequence[str], versions: Mapping[str, int]
+) -> Sample:
     known = dict(event_words.reason_choices())
     code = language_of(user)
     facts: dict[str, Any] = {
@@ -233,11 +238,31 @@ def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
         "language": _(dict(settings.LANGUAGES)[code]),
         "name": shown_name(user),
     }
+    these = words_at(row.sending.letter, code, versions[code])
     try:
-        letter = render(row.sending.letter, language=code, values=values.of(row, language=code))
+        letter = _rendered(row, these, code)
     except Gap as gap:
         return Sample(**facts, gap=str(gap))
+    if these.html.strip():
+        facts |= {"row": row.pk, "version": these.version}
     return Sample(**facts, subject=_plain(letter.subject), text=_plain(letter.text))
+
+
+def _rendered(row: Notification, these: Words, code: str) -> Rendered:
+    given = values.of(row, language=code)
+    return render_words(these, BY_KEY[row.sending.letter], language=code, values=given)
+
+
+def drawn(sending: Sending, *, row: int, version: int) -> str | None:
+    """The letter's HTML as that person would get it. :returns: None where there is none"""
+    found = sending.notifications.select_related(*TOGETHER).filter(pk=row).first()
+    if found is None or found.user is None:
+        return None
+    code = language_of(found.user)
+    try:
+        return _rendered(found, words_at(sending.letter, code, version), code).html
+    except (Gap, MessageTemplate.DoesNotExist):
+        return None
 
 
 def _plain(rendered: str) -> str:
