@@ -184,7 +184,8 @@ def _recipient(facts: Facts, one: Stakeholder) -> Recipient:
 def mail_now(*, incident: int, actor: Actor) -> Sending:
     """The page as it is now, whatever was told before; what has changed until now is told with it.
 
-    :raises ChangeRefused: with nobody on the list, and where they have just got it: pressed twice, or by the look
+    :raises ChangeRefused: with nobody on the list, and where they have just got it: pressed twice, or by a
+        look
     """
     if not listed():
         raise ChangeRefused(_("There is nobody on the management's list who gets briefings."))

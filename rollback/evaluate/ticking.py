@@ -39,8 +39,8 @@ KEPT = timedelta(days=60)
 # What takes something away comes first: nothing after it makes it late.
 URGENCY = (Trigger.Action.KILL, Trigger.Action.PLAN, Trigger.Action.CASE, Trigger.Action.ALERT)
 
-# One of a process follows up at a time: what follows may take minutes, and no thread waits for it. The public's
-# first word has its time, so it waits for nothing of that.
+# One of a process follows up at a time: what follows may take minutes, and no thread waits for it. The
+# public's first word has its time, so it waits for nothing of that.
 _following = threading.Lock()
 _speaking = threading.Lock()
 
@@ -141,8 +141,8 @@ def _first_word(*, by: str) -> None:
 
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
-    # Before what may take minutes: who is called has its time; while that takes them, the worker's own task calls
-    # people.
+    # Before what may take minutes: who is called has its time; while that takes them, the worker's own task
+    # calls people.
     _on_its_own(oncall.look, by=by)
     _on_its_own(aftermath.look, by=by)
     # After the counting: the page says whom it concerns.
