@@ -143,12 +143,13 @@ def freeze(incident: Incident) -> dict[str, int]:
         with connection.cursor() as cursor:
             cursor.execute(FREEZE, facts)
             cursor.execute(PEOPLE_FIRST, facts)
+        # Each foreign key now, and not at COMMIT: a kill waits for whoever has written a line.
+        connection.check_constraints()
+        found = counts(incident)
         incidents.record(
-            incident=incident.pk,
-            kind=IncidentEvent.Kind.PEOPLE,
-            actor=COUNTING,
-            counts=counts(incident),
+            incident=incident.pk, kind=IncidentEvent.Kind.PEOPLE, actor=COUNTING, counts=found
         )
+        return found
     return counts(incident)
 
 
@@ -217,13 +218,13 @@ def count(
 ) -> None:
     """Its people are frozen if they are not yet, its figures counted again every two minutes.
 
-    with_them: done in the transaction that freezes, or in one of its own where they are frozen already.
+    with_them: done as soon as they are frozen, in none of these transactions: a kill that adds to the
+    incident waits for whoever holds it, and for nobody's letters.
     """
     is_new = not is_frozen(incident)
-    with limited(statement="20s"):
-        if is_new:
-            freeze(incident)
-        with_them(incident)
+    if is_new:
+        freeze(incident)
+    with_them(incident)
     if is_new or _is_old(incident):
         refresh(incident)
 

@@ -1,10 +1,12 @@
 """What follows a rollback by itself: off everywhere, then verified, each written into the timeline."""
 
+import time
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
-from django.db import Error, transaction
+from django.db import Error
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
@@ -19,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 # While it fails it is asked again so often; everything else would only add to the trouble.
 AGAIN = timedelta(minutes=2)
+# Seconds. So often what is over is looked at again, while somebody may still have to be told.
+OVER_AGAIN = 60.0
+# Incident → when it was opened, how it stood when this process last looked whom to tell, and when that was.
+_looked: dict[int, tuple[datetime, sendings.Mark, float]] = {}
 
 
 def look(*, by: str) -> int:
@@ -114,20 +120,23 @@ def _count_people() -> None:
     """Of every open incident, cases too: whom it concerns is frozen once for what was taken away,
     what it cost is counted again."""
     with limited():
-        concerned = list(Incident.objects.filter(resolved_at=None).order_by("pk"))
-    for incident in concerned:
+        concerned = sendings.marks(Incident.objects.filter(resolved_at=None))
+    for incident, mark in concerned:
         try:
-            affected.count(incident, with_them=_prepare_letters)
+            affected.count(incident, with_them=partial(_prepare_letters, mark=mark))
         except Exception:
             # The watch: as above.
             log.exception("aftermath.not_counted", incident=incident.pk)
 
 
-def _prepare_letters(incident: Incident) -> None:
-    """In the transaction that has frozen whom it concerns: both are there, or neither is."""
+def _prepare_letters(incident: Incident, *, mark: sendings.Mark) -> None:
+    """Right after it is known whom it concerns, and not in that transaction. Not again while nothing has
+    happened since: for that everything that was written to its people is read."""
+    if not _is_news(incident, mark):
+        return
     try:
-        with transaction.atomic():
-            sendings.prepare_due(incident)
+        sendings.prepare_alone(incident)
+        _looked[incident.pk] = incident.opened_at, mark, time.monotonic()
     except Exception:
         # The watch: who is concerned has to be known although no letter can be prepared; the next look
         # prepares it.
@@ -137,14 +146,20 @@ def _prepare_letters(incident: Incident) -> None:
 def _tell_that_it_is_over() -> None:
     """Of resolved ones: what became true since, and what their own transaction could not prepare."""
     with limited():
-        concerned = sendings.over()
-    for incident in concerned:
-        try:
-            with limited(statement="20s"):
-                sendings.prepare_due(incident)
-        except Exception:
-            # The watch: as above.
-            log.exception("aftermath.not_prepared", incident=incident.pk)
+        concerned = sendings.marks(sendings.over())
+    for incident, mark in concerned:
+        _prepare_letters(incident, mark=mark)
+
+
+def _is_news(incident: Incident, mark: sendings.Mark) -> bool:
+    """Another process may have looked: it finds nothing to do. While it is open, its timeline says all that
+    matters; after that how mails went and flags stand matters, which is looked at once a minute."""
+    opened_at, before, at = _looked.get(incident.pk, (None, None, 0.0))
+    if opened_at != incident.opened_at or before is None or before.newest != mark.newest:
+        return True
+    if incident.is_open or time.monotonic() < at + OVER_AGAIN:
+        return False
+    return mark != before or not mark.is_settled
 
 
 def _asked_lately(incident: Incident) -> bool:

@@ -360,7 +360,8 @@ def _open(incident: int) -> Incident:
 
 
 def _locked(incident: int) -> Incident:
-    found = Incident.objects.select_for_update().filter(pk=incident).first()
+    # Not its key: so nobody waits for rows that name it and are not committed.
+    found = Incident.objects.select_for_update(no_key=True).filter(pk=incident).first()
     if found is None:
         words = _("There is no incident %(number)s. See manage.py rollback incident list.")
         raise ChangeRefused(words % {"number": incident})

@@ -4,13 +4,14 @@ a person, or by the school's policy. Never in the transaction of a kill.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.db import OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 from psycopg.types.json import Jsonb
 
@@ -25,6 +26,7 @@ from rollback.models import (
     Flag,
     Incident,
     IncidentEvent,
+    Notification,
     OnCallPolicy,
     Plan,
     Sending,
@@ -76,6 +78,16 @@ def prepare_due(incident: Incident) -> list[Sending]:
     facts = facts_of(incident)
     made = [_prepare(incident, one) for one in rules.due(facts)]
     return [sending for sending in made if sending is not None]
+
+
+def prepare_alone(incident: Incident) -> None:
+    """The same, each letter in a transaction of its own: the incident is held from the moment that its
+    timeline says so, and let go with it."""
+    with limited(statement="20s"):
+        due = rules.due(facts_of(incident))
+    for one in due:
+        with limited(statement="20s"):
+            _prepare(incident, one)
 
 
 def facts_of(incident: Incident) -> rules.Facts:
@@ -159,7 +171,7 @@ def _prepare(incident: Incident, one: rules.Due) -> Sending | None:
     """None: somebody else has done it meanwhile."""
     try:
         with transaction.atomic():
-            sending = _for_somebody(
+            return _for_somebody(
                 outbox.prepare(
                     incident=incident,
                     letter=one.letter,
@@ -167,15 +179,15 @@ def _prepare(incident: Incident, one: rules.Due) -> Sending | None:
                     reasons=one.reasons,
                     told=one.told,
                     untold=one.untold,
+                    goes=rules.is_released(
+                        one.letter,
+                        by_itself=_by_itself(),
+                        verified=incident.verified_at is not None,
+                    ),
                 )
             )
-            if rules.is_released(
-                one.letter, by_itself=_by_itself(), verified=incident.verified_at is not None
-            ):
-                sending = outbox.release(sending=sending.pk, actor=PREPARING)
     except Nobody:
         return None
-    return sending
 
 
 def _for_somebody(sending: Sending) -> Sending:
@@ -190,27 +202,62 @@ def _by_itself() -> Sequence[str]:
     return found if isinstance(found, list) else []
 
 
-def over() -> list[Incident]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How an incident stands, as far as it is cheap to read: where it is the same, so is what is due, unless
+    it may still change by itself. newest: the last line of its timeline. dead: mails that were given up,
+    which somebody may try again. is_settled: what is said when it is over is prepared, and nothing waits.
+    """
+
+    newest: int
+    dead: int
+    is_settled: bool
+
+
+def marks(incidents_of: QuerySet[Incident]) -> list[tuple[Incident, Mark]]:
+    """One query, and nothing in it that grows with the people."""
+    lines = IncidentEvent.objects.filter(incident=OuterRef("pk")).order_by("-number")
+    rows = Notification.objects.filter(
+        sending__incident=OuterRef("pk"), sending__letter__in=rules.TO_PEOPLE
+    )
+    dead = rows.filter(state=Notification.State.DEAD).order_by().values("sending__incident")
+    open_ones = (Notification.State.WAITING, Notification.State.HELD)
+    after = [
+        Exists(Sending.objects.filter(incident=OuterRef("pk"), letter=letter))
+        for letter in rules.AFTER
+    ]
+    found = incidents_of.annotate(
+        newest=Coalesce(Subquery(lines.values("number")[:1]), 0),
+        dead=Coalesce(Subquery(dead.annotate(many=Count("pk")).values("many")), 0),
+        is_settled=Case(
+            When(Q(*after) & ~Exists(rows.filter(state__in=open_ones)), then=True), default=False
+        ),
+    )
+    return [
+        (one, Mark(newest=one.newest, dead=one.dead, is_settled=one.is_settled))
+        for one in found.order_by("pk")
+    ]
+
+
+def over() -> QuerySet[Incident]:
     """Resolved ones about which somebody was told something."""
     told = Sending.objects.filter(incident=OuterRef("pk"), letter__in=rules.OFF)
-    found = Incident.objects.filter(Exists(told), resolved_at__gt=Now() - REMEMBERED)
-    return list(found.order_by("pk"))
+    return Incident.objects.filter(Exists(told), resolved_at__gt=Now() - REMEMBERED)
 
 
 def resolve(*, incident: int, actor: Actor, reason: str) -> Incident:
-    """The incident, and in the same transaction the all-clear to whoever was told of it, held back.
+    """The incident, and right after it the all-clear to whoever was told of it, held back.
 
     :raises ChangeRefused:
     """
-    with transaction.atomic():
-        found = incidents.resolve(incident=incident, actor=actor, reason=reason)
-        try:
-            # Whoever erases a person takes the person first, and then what names them.
-            with transaction.atomic(), limited(lock="500ms"):
-                prepare_due(found)
-        except OperationalError as error:
-            # Somebody's row is held: resolved it is all the same, and the next look prepares the letter.
-            log.warning("sendings.later", incident=incident, error=without_rows(error))
+    found = incidents.resolve(incident=incident, actor=actor, reason=reason)
+    try:
+        # Whoever erases a person takes the person first, and then what names them.
+        with limited(lock="500ms"):
+            prepare_due(found)
+    except OperationalError as error:
+        # Somebody's row is held: resolved it is all the same, and the next look prepares the letter.
+        log.warning("sendings.later", incident=incident, error=without_rows(error))
     return found
 
 

@@ -88,7 +88,9 @@ def evaluate() -> bool:
 @shared_task
 def call_on_call() -> None:
     """A second leg: whoever evaluates looks as well, but may be in the middle of what follows a rollback."""
-    oncall.look(by=f"worker, {socket.gethostname()}, {os.getpid()}")
+    by = f"worker, {socket.gethostname()}, {os.getpid()}"
+    evaluation.say_first(by=by)
+    oncall.look(by=by)
 
 
 @shared_task

@@ -74,6 +74,13 @@ DUE = """
      ORDER BY id
 """
 ONE = "SELECT pg_try_advisory_xact_lock(hashtextextended('briefing of ' || %s::text, 0))"
+IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('briefing of ' || %s::text, 0))"
+# With a page that speaks of all that has happened.
+JUST_TOLD = """
+    SELECT EXISTS (SELECT FROM rollback_incidentevent
+                    WHERE incident_id = %s AND kind = 'mailed' AND payload ? 'through'
+                      AND number > %s AND at > clock_timestamp() - %s::interval)
+"""
 NEWEST = """
     SELECT coalesce(max(number), 0) FROM rollback_incidentevent
      WHERE incident_id = %s AND (kind = ANY(%s) OR kind = 'decided')
@@ -177,14 +184,23 @@ def _recipient(facts: Facts, one: Stakeholder) -> Recipient:
 def mail_now(*, incident: int, actor: Actor) -> Sending:
     """The page as it is now, whatever was told before; what has changed until now is told with it.
 
-    :raises ChangeRefused: with nobody on the list
+    :raises ChangeRefused: with nobody on the list, and where they have just got it: pressed twice, or by a
+        look
     """
     if not listed():
         raise ChangeRefused(_("There is nobody on the management's list who gets briefings."))
     with limited(lock="3s", statement="20s"):
         with connection.cursor() as cursor:
+            cursor.execute(IN_TURN, [incident])
             cursor.execute(NEWEST, [incident, [kind.value for kind in CHANGES]])
             newest = cursor.fetchone()[0]
+            cursor.execute(JUST_TOLD, [incident, newest, SETTLED])
+            was_just_told = cursor.fetchone()[0]
+        if was_just_told:
+            words = _(
+                "The briefing was mailed within the last minute, and nothing has changed since."
+            )
+            raise ChangeRefused(words)
         due = Due(incident=incident, through=newest, standby=False, was_reviewed=False)
         return _tell(due, letter=LetterKey.BRIEFING, actor=actor)
 

@@ -49,15 +49,15 @@ class LetterPreview(ModelAdmin):
                 made, filled = _made(letter, language, form)
             except words.WordsRefused as refused:
                 context["errors"] = [one for found in refused.errors.values() for one in found]
-                return _in_a_frame(render_to_string(f"{PAGES}/wrong.html", context))
+                return in_a_frame(render_to_string(f"{PAGES}/wrong.html", context))
         context |= {
             "made": made,
             "samples": filled.samples if form.data.get("incident") else (),
         }
         if form.data.get("show") == TEXT or not context["is_mail"]:
-            return _in_a_frame(render_to_string(f"{PAGES}/plain.html", context))
+            return in_a_frame(render_to_string(f"{PAGES}/plain.html", context))
         bar = render_to_string(f"{PAGES}/bar.html", context)
-        return _in_a_frame(re.sub(r"<body[^>]*>", lambda body: body[0] + bar, made.html, count=1))
+        return in_a_frame(re.sub(r"<body[^>]*>", lambda body: body[0] + bar, made.html, count=1))
 
     def _send_test(
         self, request: HttpRequest, letter: Letter, language: str, form: LetterForm
@@ -137,7 +137,7 @@ def _made_of(
     return words.render_words(these, letter, language=language, values=filled.values), filled
 
 
-def _in_a_frame(html: str) -> HttpResponse:
+def in_a_frame(html: str) -> HttpResponse:
     return HttpResponse(
         html,
         headers={

@@ -1,5 +1,6 @@
 """What is typed before people are written to."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ MOST_NEWS = 2000
 
 
 class ReleaseForm(forms.Form):
-    """held: how many it would go to now."""
+    """held: how many it would go to now. versions: of the letter, by language, as the page shows it now."""
 
     people = forms.CharField(
         label=_("How many people get it"),
@@ -36,8 +37,16 @@ class ReleaseForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, held: int, **options: Any) -> None:
-        super().__init__(*args, **options)
+    versions = forms.CharField(max_length=1000, required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: Any = None, *, held: int, versions: Mapping[str, int], **options: Any
+    ) -> None:
+        now = json.dumps(versions, sort_keys=True)
+        # The page that is drawn again has the letter as it is now, and says so when it is sent.
+        typed = data if data is None else {**data.dict(), "versions": now}
+        super().__init__(typed, initial={"versions": now}, **options)
+        self.is_older = data is not None and data.get("versions") != now
         self.held = held
         self.fields["people"].help_text = gettext("Type %s to release it.") % held
 
@@ -52,6 +61,11 @@ class ReleaseForm(forms.Form):
             )
             raise forms.ValidationError(words % {"held": self.held})
         return self.held
+
+    def clean(self) -> None:
+        if self.is_older:
+            words = gettext("The letter was changed meanwhile. Read it again, then release it.")
+            raise forms.ValidationError(words)
 
 
 class StopForm(forms.Form):

@@ -1,5 +1,6 @@
 """An incident's words to people: prepared, going and done; released, paused, stopped, written again."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +24,11 @@ from rollback import affected, outbox, runner, sendings
 from rollback.audit import ChangeRefused
 from rollback.console import living, sending_words
 from rollback.console.incident_steps import IncidentSteps
+from rollback.console.letter_preview import in_a_frame
 from rollback.console.sending_forms import ReleaseForm, StopForm, WriteForm
 from rollback.domain.sendings import TO_PEOPLE
 from rollback.models import Incident, Notification, Sending
+from rollback.words import versions_now
 
 WORDS = "admin/rollback/incident/words.html"
 PER_PAGE = 50
@@ -96,6 +99,7 @@ class SendingSteps(IncidentSteps):
             "stop": self._stop,
             "pause": self._pause,
             "resume": self._resume,
+            "drawn": self._drawn,
         }
         if step not in steps:
             raise Http404
@@ -123,7 +127,8 @@ class SendingSteps(IncidentSteps):
 
     def _release(self, request: HttpRequest, sending: Sending) -> HttpResponse:
         held = sending.notifications.filter(state=Notification.State.HELD).count()
-        form = ReleaseForm(_posted(request), held=held)
+        versions = versions_now(sending.letter)
+        form = ReleaseForm(_posted(request), held=held, versions=versions)
         words = _(
             "It goes out at once, to each of them in their language and on their clock. Until it has gone "
             "out it can be paused or stopped; what is sent is sent."
@@ -139,14 +144,30 @@ class SendingSteps(IncidentSteps):
                 sending=sending.pk,
                 actor=runner.actor_of(request.user),
                 people=answers["people"],
+                versions=versions,
             ),
             done=_("Released: it is going out."),
             samples=[
                 (sending_words.why_in_words(one), one)
-                for one in sending_words.samples(sending, sees_people=self.may_see_people(request))
+                for one in sending_words.samples(
+                    sending, versions=versions, sees_people=self.may_see_people(request)
+                )
             ],
+            drawn=step_of(sending, "drawn"),
             warnings=sending_words.warnings(sending),
         )
+
+    def _drawn(self, request: HttpRequest, sending: Sending) -> HttpResponse:
+        """A page of its own, in a frame: HTML that somebody of the school has written, with a person in it."""
+        if not self.may_see_people(request):
+            raise PermissionDenied
+        asked = [request.GET.get(name, "") for name in ("row", "version")]
+        if not all(re.fullmatch(r"[0-9]{1,9}", one) for one in asked):
+            raise Http404
+        html = sending_words.drawn(sending, row=int(asked[0]), version=int(asked[1]))
+        if html is None:
+            raise Http404
+        return in_a_frame(html)
 
     def _stop(self, request: HttpRequest, sending: Sending) -> HttpResponse:
         return self._ask_whether(

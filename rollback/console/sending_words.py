@@ -1,7 +1,7 @@
 """What was prepared, is going and has gone to an incident's people, in figures and in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -18,9 +18,9 @@ from rollback.console import event_words
 from rollback.console.letter_values import filling
 from rollback.domain.letters import BY_KEY, LetterKey
 from rollback.domain.sendings import OFF
-from rollback.models import Incident, Notification, Sending
+from rollback.models import Incident, MessageTemplate, Notification, Sending
 from rollback.outbox import values
-from rollback.words import Gap, render
+from rollback.words import Gap, Rendered, Words, render_words, words_at
 
 State = Notification.State
 TOGETHER = ("sending__incident", "user__student", "user__teacher")
@@ -207,9 +207,12 @@ class Sample:
     subject: str = ""
     text: str = ""
     gap: str = ""
+    # Where the letter has its own HTML: which row, in which version.
+    row: int = 0
+    version: int = 0
 
 
-def samples(sending: Sending, *, sees_people: bool) -> list[Sample]:
+def samples(sending: Sending, *, versions: Mapping[str, int], sees_people: bool) -> list[Sample]:
     """One for each reason and language that there is; the same person where they are there for several.
 
     sees_people: else nobody's name and course is in it: what is said to each is a sample.
@@ -222,23 +225,32 @@ def samples(sending: Sending, *, sees_people: bool) -> list[Sample]:
     if sees_people:
         rows = Notification.objects.select_related(*TOGETHER).in_bulk(list(found))
         made = [
-            _sample(row, user, found[pk][1])
+            _sample(row, user, found[pk][1], versions)
             for pk, row in rows.items()
             if (user := row.user) is not None
         ]
     else:
-        made = [_of_nobody(sending, language, reasons) for language, reasons in found.values()]
+        made = [
+            _of_nobody(sending, language, reasons, versions) for language, reasons in found.values()
+        ]
     codes = [code for code, _name in settings.LANGUAGES]
     return sorted(made, key=lambda one: (codes.index(one.code), order.index(one.reasons[0])))
 
 
-def _sample(row: Notification, user: User, reasons: Sequence[str]) -> Sample:
+def _sample(
+    row: Notification, user: User, reasons: Sequence[str], versions: Mapping[str, int]
+) -> Sample:
     code = language_of(user)
     given = values.of(row, language=code)
-    return _drawn(row.sending, code, reasons, given=given, name=shown_name(user))
+    these = words_at(row.sending.letter, code, versions[code])
+    made = _drawn(row.sending, code, reasons, given=given, name=shown_name(user), these=these)
+    shows_html = these.html.strip() and not made.gap
+    return replace(made, row=row.pk, version=these.version) if shows_html else made
 
 
-def _of_nobody(sending: Sending, code: str, reasons: Sequence[str]) -> Sample:
+def _of_nobody(
+    sending: Sending, code: str, reasons: Sequence[str], versions: Mapping[str, int]
+) -> Sample:
     """With what is the same for all of them; hours are on the school's clock."""
     given = dict(filling(BY_KEY[sending.letter], language=code, incident=sending.incident).values)
     with translation.override(code):
@@ -246,11 +258,18 @@ def _of_nobody(sending: Sending, code: str, reasons: Sequence[str]) -> Sample:
         next_at = sending.next_news_at
         given["expected"] = values.moment(next_at, zone=zone) if next_at else ""
     given["news"] = str(sending.news.get(code, ""))
-    return _drawn(sending, code, reasons, given=given, name="")
+    these = words_at(sending.letter, code, versions[code])
+    return _drawn(sending, code, reasons, given=given, name="", these=these)
 
 
 def _drawn(
-    sending: Sending, code: str, reasons: Sequence[str], *, given: Mapping[str, str], name: str
+    sending: Sending,
+    code: str,
+    reasons: Sequence[str],
+    *,
+    given: Mapping[str, str],
+    name: str,
+    these: Words,
 ) -> Sample:
     known = dict(event_words.reason_choices())
     facts: dict[str, Any] = {
@@ -260,10 +279,27 @@ def _drawn(
         "name": name,
     }
     try:
-        letter = render(sending.letter, language=code, values=given)
+        letter = render_words(these, BY_KEY[sending.letter], language=code, values=given)
     except Gap as gap:
         return Sample(**facts, gap=str(gap))
     return Sample(**facts, subject=_plain(letter.subject), text=_plain(letter.text))
+
+
+def _rendered(row: Notification, these: Words, code: str) -> Rendered:
+    given = values.of(row, language=code)
+    return render_words(these, BY_KEY[row.sending.letter], language=code, values=given)
+
+
+def drawn(sending: Sending, *, row: int, version: int) -> str | None:
+    """The letter's HTML as that person would get it. :returns: None where there is none"""
+    found = sending.notifications.select_related(*TOGETHER).filter(pk=row).first()
+    if found is None or found.user is None:
+        return None
+    code = language_of(found.user)
+    try:
+        return _rendered(found, words_at(sending.letter, code, version), code).html
+    except (Gap, MessageTemplate.DoesNotExist):
+        return None
 
 
 def _plain(rendered: str) -> str:

@@ -39,8 +39,10 @@ KEPT = timedelta(days=60)
 # What takes something away comes first: nothing after it makes it late.
 URGENCY = (Trigger.Action.KILL, Trigger.Action.PLAN, Trigger.Action.CASE, Trigger.Action.ALERT)
 
-# One of a process follows up at a time: what follows may take minutes, and no thread waits for it.
+# One of a process follows up at a time: what follows may take minutes, and no thread waits for it. The
+# public's first word has its time, so it waits for nothing of that.
 _following = threading.Lock()
+_speaking = threading.Lock()
 
 
 def tick(*, by: str) -> bool:
@@ -48,6 +50,7 @@ def tick(*, by: str) -> bool:
     has_evaluated = _tick(by=by, only_if_stale=False)
     if has_evaluated:
         pinging.soon()
+        say_first(by=by)
         _follow_up(by=by)
     return has_evaluated
 
@@ -61,7 +64,8 @@ def take_over() -> None:
         by = _this_process()
         if _is_stale() and _tick(by=by, only_if_stale=True):
             pinging.soon()
-            _follow_up_elsewhere(by=by)
+            _elsewhere(_speaking, _first_word, by=by, name="first word")
+            _elsewhere(_following, _all_that_follows, by=by, name="follow-up")
     except Error as error:  # the database is away: so is everything there is to judge
         log.warning("evaluate.no_database", error=without_rows(error))
     finally:
@@ -95,39 +99,50 @@ def _tick(*, by: str, only_if_stale: bool) -> bool:
     return True
 
 
+def say_first(*, by: str) -> None:
+    """The worker's own task does it as well: whoever evaluates may be in the middle of what follows."""
+    _here(_speaking, _first_word, by=by)
+
+
 def _follow_up(*, by: str) -> None:
     """Not under the lease: a verification takes longer than a tick, and the next one does not wait."""
-    if _following.acquire(blocking=False):
+    _here(_following, _all_that_follows, by=by)
+
+
+def _here(ours: threading.Lock, what: Callable[..., None], *, by: str) -> None:
+    if ours.acquire(blocking=False):
         try:
-            _all_that_follows(by=by)
+            what(by=by)
         finally:
-            _following.release()
+            ours.release()
 
 
-def _follow_up_elsewhere(*, by: str) -> None:
-    ours = _following
+def _elsewhere(ours: threading.Lock, what: Callable[..., None], *, by: str, name: str) -> None:
     if not ours.acquire(blocking=False):
         return
 
     def run() -> None:
         try:
-            _all_that_follows(by=by)
+            what(by=by)
         finally:
             connection.close()  # this thread's own
             ours.release()
 
     try:
-        threading.Thread(target=run, name="follow-up", daemon=True).start()
+        threading.Thread(target=run, name=name, daemon=True).start()
     except RuntimeError:  # the interpreter is ending; another process does it
         ours.release()
         log.info("evaluate.not_followed_up")
 
 
+def _first_word(*, by: str) -> None:
+    _on_its_own(first.look, by=by)
+
+
 def _all_that_follows(*, by: str) -> None:
     _on_its_own(plans.advance_due, by=by)
-    # Before what may take minutes: the public's first word has its time, and so has who is called; while that
-    # takes them, the worker's own task calls people.
-    _on_its_own(first.look, by=by)
+    # Before what may take minutes: who is called has its time; while that takes them, the worker's own task
+    # calls people.
     _on_its_own(oncall.look, by=by)
     _on_its_own(aftermath.look, by=by)
     # After the counting: the page says whom it concerns.
@@ -137,8 +152,8 @@ def _all_that_follows(*, by: str) -> None:
 
 def _after_fork() -> None:
     """A child has none of its parent's threads, so nobody there would release it."""
-    global _following
-    _following = threading.Lock()
+    global _following, _speaking
+    _following, _speaking = threading.Lock(), threading.Lock()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -65,7 +65,8 @@ class Sending(models.Model):
     """One update to many people: which letter, to whom of an incident, and how far it is.
 
     number: the how manieth of that letter about that incident. reasons: of the affected people; empty:
-    not to affected people. Its notifications are written in the transaction that prepares it.
+    not to affected people. Its notifications are written in the transaction that prepares it. versions: of
+    the letter by language, as it was released; 0 is the house's own. Empty: the newest goes out.
     """
 
     class State(models.TextChoices):
@@ -108,6 +109,9 @@ class Sending(models.Model):
     )
     released_by_name = models.CharField(_("released by"), max_length=150, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True, editable=False)
+    versions = models.JSONField(
+        _("versions of the letter"), default=dict, db_default={}, blank=True, editable=False
+    )
 
     class Meta:
         verbose_name = _("sending")

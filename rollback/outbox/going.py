@@ -11,6 +11,7 @@ from rollback.audit import Actor, ChangeRefused
 from rollback.models import Notification, Sending
 from rollback.outbox.preparing import say
 from rollback.outbox.waking import wake
+from rollback.words import versions_now
 
 State = Notification.State
 OPEN = (State.WAITING, State.HELD)
@@ -27,10 +28,17 @@ SENDING_STEPS: Mapping[str, frozenset[str]] = {
 
 
 @transaction.atomic
-def release(*, sending: int, actor: Actor, people: int | None = None) -> Sending:
-    """From now on it goes out. people: how many were shown to whoever releases it.
+def release(
+    *,
+    sending: int,
+    actor: Actor,
+    people: int | None = None,
+    versions: Mapping[str, int] | None = None,
+) -> Sending:
+    """From now on it goes out, in the words that the letter has now, whatever is saved later. people,
+    versions: how many, and which words by language, were shown to whoever releases it.
 
-    :raises ChangeRefused: also where it is not as many people any more
+    :raises ChangeRefused: also where it is not as many people any more, or not these words
     """
     found = _locked(sending, Sending.State.GOING, before=(Sending.State.HELD,))
     held = found.notifications.filter(state=State.HELD).count()
@@ -39,8 +47,14 @@ def release(*, sending: int, actor: Actor, people: int | None = None) -> Sending
         raise ChangeRefused(words % {"now": held, "shown": people})
     if not held:
         raise ChangeRefused(_("There is nobody to be told."))
+    now = versions_now(found.letter)
+    if versions is not None and dict(versions) != now:
+        raise ChangeRefused(_("The letter was changed meanwhile. Read it again, then release it."))
     Sending.objects.filter(pk=sending).update(
-        released_at=Now(), released_by=actor.user, released_by_name=actor.name[:150]
+        released_at=Now(),
+        released_by=actor.user,
+        released_by_name=actor.name[:150],
+        versions=now,
     )
     return _move(found, actor, "released", (State.HELD,), State.WAITING)
 

@@ -14,12 +14,11 @@ from django.utils import timezone
 from enrollment.queries.people import at_address, language_of
 from rollback.domain.letters import BY_KEY
 from rollback.domain.sendings import OFF
-from rollback.models import DeafAddress, NoNews, Notification, PageCall
+from rollback.models import DeafAddress, NoNews, Notification, PageCall, Sending
 from rollback.outbox import news, values
 from rollback.outbox.providers import METADATA
 from rollback.outbox.remembering import remembered
-from rollback.words import render_words
-from rollback.words.rendering import words_of
+from rollback.words import Words, render_words, words_at, words_of
 
 # What calls somebody, a day later, is what has lain in a backup, or with a server that was away.
 TOO_LATE = timedelta(days=1)
@@ -76,7 +75,7 @@ def build(row: Notification) -> Built:
         raise NotNeeded("They want no news.")
     language = language_of(row.user) if row.user else row.language or settings.LANGUAGE_CODE
     off_url = news.off_url(row.user) if letter.is_news and row.user else ""
-    words = remembered(("words", letter.key, language), lambda: words_of(letter.key, language))
+    words = _words(row.sending, language)
     given = values.of(row, language=language)
     rendered = render_words(words, letter, language=language, values=given, off_url=off_url)
     message_id = message_id_of(row)
@@ -101,6 +100,19 @@ def _is_over(row: Notification) -> bool:
     incident = row.sending.incident
     over = incident.resolved_at if incident else None
     return over is not None and row.sending.prepared_at <= over
+
+
+def _words(sending: Sending, language: str) -> Words:
+    """As they were released; of what nobody releases, the newest."""
+    version = sending.versions.get(language)
+    if version is None:
+        return remembered(
+            ("words", sending.letter, language), lambda: words_of(sending.letter, language)
+        )
+    return remembered(
+        ("words", sending.letter, language, version),
+        lambda: words_at(sending.letter, language, version),
+    )
 
 
 def message_id_of(row: Notification) -> str:

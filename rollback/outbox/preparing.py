@@ -1,4 +1,4 @@
-"""Who is to be told what, written down in the transaction that makes it true."""
+"""Who is to be told what, written down in the transaction that says so in the timeline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,18 +7,20 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
+from django.db.models.functions import Now
 
 from rollback import incidents
 from rollback.audit import Actor
 from rollback.models import Channel, Incident, IncidentEvent, Notification, Sending
 from rollback.outbox.waking import wake
+from rollback.words import versions_now
 
 REASONS = ("draft", "lesson", "teacher", "exposed")
 # One statement, so that nobody is forgotten who was frozen before it, however many there are. Each person
 # is taken before the incident's line is written, as whoever erases one takes them first.
 INSERT = """
     INSERT INTO rollback_notification (sending_id, user_id, reasons, state, next_at)
-    SELECT %(sending)s, a.user_id, a.reasons, 'held', clock_timestamp()
+    SELECT %(sending)s, a.user_id, a.reasons, %(state)s, clock_timestamp()
       FROM rollback_affectedperson a JOIN enrollment_user u ON u.id = a.user_id
      WHERE a.incident_id = %(incident)s AND a.reasons && %(reasons)s::varchar[]
        AND u.is_active AND u.deleted_at IS NULL
@@ -60,9 +62,10 @@ def prepare(
     next_news_at: datetime | None = None,
     told: Sequence[str] = (),
     untold: Sequence[str] = (),
+    goes: bool = False,
 ) -> Sending:
     """One update to the affected people who are there for one of these reasons. Held back until a person
-    releases it; what it says to each is looked up when it goes out.
+    releases it; what it says to each is looked up when it goes out. goes: released with that.
 
     number: which one it is to be; the one that is there already is returned. None: the next. told: only to
     whom one of these letters about the incident has reached. untold: to nobody who is to get one of
@@ -79,13 +82,33 @@ def prepare(
         news=dict(news or {}),
         next_news_at=next_news_at,
         prepared_by_name=actor.name[:150],
+        **(_released(letter, actor) if goes else {}),
     )
+    state = Notification.State.WAITING if goes else Notification.State.HELD
     with connection.cursor() as cursor:
         asked = {"reasons": list(reasons), "told": list(told), "untold": list(untold)}
-        cursor.execute(INSERT, {"sending": sending.pk, "incident": incident.pk, **asked})
+        about = {"sending": sending.pk, "incident": incident.pk, "state": state.value}
+        cursor.execute(INSERT, {**about, **asked})
         people = cursor.rowcount
-    say(sending, actor=actor, what="prepared", people=people)
+    # Whoever kills for this incident waits from the first line on. So nothing slow comes after it, at COMMIT
+    # neither: each foreign key is looked up now.
+    connection.check_constraints()
+    for what in ("prepared", "released") if goes else ("prepared",):
+        say(sending, actor=actor, what=what, people=people)
+    if goes:
+        wake()
+    sending.refresh_from_db()
     return sending
+
+
+def _released(letter: str, actor: Actor) -> dict[str, Any]:
+    return {
+        "state": Sending.State.GOING,
+        "released_at": Now(),
+        "released_by": actor.user,
+        "released_by_name": actor.name[:150],
+        "versions": versions_now(letter),
+    }
 
 
 def one_by_one(*, incident: Incident, letter: str) -> None:

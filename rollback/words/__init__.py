@@ -11,6 +11,8 @@ from rollback.words.rendering import (
     render,
     render_words,
     samples_of,
+    versions_now,
+    words_at,
     words_of,
 )
 from rollback.words.saving import ChangedMeanwhile, back_to_the_houses, save, use_again, versions
@@ -32,5 +34,7 @@ __all__ = [
     "save",
     "use_again",
     "versions",
+    "versions_now",
+    "words_at",
     "words_of",
 ]

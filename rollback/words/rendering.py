@@ -61,6 +61,22 @@ def words_of(key: str, language: str) -> Words:
     return Words(subject=newest.subject, text=newest.text, html=newest.html, version=newest.version)
 
 
+def words_at(key: str, language: str, version: int) -> Words:
+    """Those of that version, whatever was saved since; 0: the house's own. One query at most."""
+    if not version:
+        return house_words(BY_KEY[key], language)
+    found = MessageTemplate.objects.get(key=key, language=language, version=version)
+    if not holds(key, found.subject, found.text, found.html):
+        log.error("words.version_does_not_hold", letter=key, language=language, row=found.pk)
+        return house_words(BY_KEY[key], language)
+    return Words(subject=found.subject, text=found.text, html=found.html, version=version)
+
+
+def versions_now(key: str) -> dict[str, int]:
+    """Language → the version that would go out now, as `words_of` finds it."""
+    return {language: words_of(key, language).version for language in languages()}
+
+
 def house_words(letter: Letter, language: str) -> Words:
     with translation.override(language):
         text = letter.joined(gettext(paragraph) for paragraph in letter.paragraphs)

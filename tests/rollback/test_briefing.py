@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from time import sleep
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from rollback.models import (
 from rollback.outbox.message import build
 from rollback.runner import Actor, ChangeRefused
 from tests.conftest import make_student
+from tests.enrollment.crowd import at_once
 
 CALENDAR = "ENABLE_CALENDAR_DISPLAY"
 PERSON = Actor(name="a person")
@@ -225,6 +227,25 @@ def test_twenty_that_look_at_once_write_it_once(
     assert sent.to == ["board@school.example"]
     assert sent.subject == f"Incident {incident.pk}, Open: Wrong times"
     assert incidents.check_chain(Incident.objects.get(pk=incident.pk)) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_and_two_who_press_at_once_mail_it_once(
+    real_switchboard: Any, flag_rows: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rollback.briefing.mailing.SETTLED", "1 second")
+    Stakeholder.objects.create(name="Marta", email="board@school.example", language="en")
+    incident = taken_away()
+    sleep(1.1)
+    monkeypatch.setattr("rollback.briefing.mailing.STANDBY", "1 day")
+
+    def press() -> Sending:
+        return briefing.mail_now(incident=incident.pk, actor=PERSON)
+
+    answers = at_once(press, press, lambda: briefing.look(by="x"), press)
+    assert Notification.objects.count() == 1
+    assert all(isinstance(one, int | Sending | ChangeRefused) for one in answers)
+    assert len(told(incident)) == 1
 
 
 # ---------------------------------------------------------------- what
@@ -540,8 +561,16 @@ def test_mailed_now_it_is_told_and_the_look_has_nothing_left(
     assert office.post(url).status_code == 302
     [sending] = told(incident)
     assert sending.notifications.count() == 2
+    again = office.post(url)  # pressed twice
+    assert "was mailed within the last minute" in again.content.decode()
+    assert len(told(incident)) == 1
     older(incident, "61 seconds")
     assert briefing.look(by="x") == 0
+    incidents.acknowledge(incident=incident.pk, actor=PERSON)
+    assert office.post(url).status_code == 302
+    incidents.resolve(incident=incident.pk, actor=PERSON, reason="mended")
+    assert office.post(url).status_code == 302  # something has changed
+    assert len(told(incident)) == 3
     Stakeholder.objects.update(is_active=False)
     refused = office.post(url)
     assert refused.status_code == 200

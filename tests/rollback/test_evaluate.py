@@ -20,6 +20,7 @@ from rollback import (
     plans,
     quiet,
     runner,
+    tasks,
     triggers,
 )
 from rollback.audit import Actor
@@ -38,6 +39,7 @@ from rollback.models import (
     Plan,
     Trigger,
 )
+from rollback.public import first
 from tests.rollback.flag_rows import changes, seed_flags
 from tests.rollback.trigger_rows import (
     CALENDAR,
@@ -551,8 +553,9 @@ def committed(transactional_db: Any) -> Iterator[None]:
     seed_flags()
     seed_triggers()
     yield
-    assert ticking._following.acquire(timeout=60)  # what follows a take-over is over
-    ticking._following.release()
+    for lock in (ticking._following, ticking._speaking):
+        assert lock.acquire(timeout=60)  # what follows a take-over is over
+        lock.release()
 
 
 def in_another_session(do: Any) -> Any:
@@ -654,13 +657,13 @@ def test_a_web_process_takes_over_when_nobody_has_evaluated_for_half_a_minute(
     committed: None,
 ) -> None:
     evaluate.take_over()  # nobody ever has
-    first = Heartbeat.objects.get()
+    earlier = Heartbeat.objects.get()
     evaluate.take_over()
-    assert Heartbeat.objects.get().beat_at == first.beat_at
-    stale = first.beat_at - timedelta(seconds=31)
+    assert Heartbeat.objects.get().beat_at == earlier.beat_at
+    stale = earlier.beat_at - timedelta(seconds=31)
     Heartbeat.objects.update(beat_at=stale, by="a worker that died")
     evaluate.take_over()
-    assert Heartbeat.objects.get().beat_at > first.beat_at
+    assert Heartbeat.objects.get().beat_at > earlier.beat_at
     assert Heartbeat.objects.get().by != "a worker that died"
 
 
@@ -685,6 +688,28 @@ def test_what_follows_a_take_over_keeps_no_samples_from_being_written(
     assert ticking._following.acquire(timeout=20)
     ticking._following.release()
     assert seen == ["follow-up"]
+
+
+def test_the_first_word_waits_for_no_verification(
+    committed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another thread of the process is in the middle of what follows."""
+    said: list[str] = []
+    monkeypatch.setattr(first, "look", lambda *, by: said.append(by))
+    monkeypatch.setattr(aftermath, "look", lambda *, by: None)
+    assert ticking._following.acquire(timeout=20)
+    try:
+        assert evaluate.tick(by="the worker's turn")
+        assert said == ["the worker's turn"]
+        tasks.call_on_call()
+        assert len(said) == 2
+        Heartbeat.objects.update(beat_at=database_clock() - timedelta(seconds=31))
+        evaluate.take_over()
+        assert ticking._speaking.acquire(timeout=20)
+        ticking._speaking.release()
+        assert len(said) == 3
+    finally:
+        ticking._following.release()
 
 
 def test_taking_over_without_a_database_raises_nothing(

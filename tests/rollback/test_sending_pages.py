@@ -1,7 +1,9 @@
 """Words to an incident's people in the office: looked at, released, paused, stopped, written again."""
 
+import json
 import re
 from datetime import timedelta
+from html import unescape
 from io import StringIO
 from typing import Any
 
@@ -17,7 +19,8 @@ from django.utils import timezone
 from config.roles import give_permissions
 from enrollment.models import Course, User
 from rollback import affected, incidents, outbox, sendings
-from rollback.audit import Actor
+from rollback import words as letters
+from rollback.audit import Actor, ChangeRefused
 from rollback.console import markdown, story
 from rollback.models import (
     AffectedPerson,
@@ -88,6 +91,20 @@ def text(client: Client, url: str, **options: Any) -> str:
 def state(sending: Sending) -> str:
     sending.refresh_from_db()
     return sending.state
+
+
+def released_as_shown(office: Client, sending: Sending) -> str:
+    """What the page carries: which words it shows."""
+    html = office.get(step(sending, "release")).content.decode()
+    found = re.search(r'name="versions" value="([^"]*)"', html)
+    assert found
+    return unescape(found[1])
+
+
+def release(office: Client, sending: Sending, people: str, *, versions: str | None = None) -> Any:
+    if versions is None:
+        versions = released_as_shown(office, sending)
+    return office.post(step(sending, "release"), {"people": people, "versions": versions})
 
 
 # ---------------------------------------------------------------- what is seen
@@ -205,11 +222,11 @@ def test_it_is_read_as_they_will_read_it_and_released_by_typing_how_many(
     assert "German: in the middle of enrolling" in seen
     assert "Type 3 to release it." in seen
     for wrong in ("2", "", "three", "-"):
-        answer = office.post(step(sending, "release"), {"people": wrong})
+        answer = release(office, sending, wrong)
         assert answer.status_code == 200
         assert state(sending) == "held"
     assert "It is 3 people now. If that is right, type 3." in words(answer.content.decode())
-    answer = office.post(step(sending, "release"), {"people": " 3 "})
+    answer = release(office, sending, " 3 ")
     assert (
         answer.headers["Location"]
         == f"/admin/rollback/incident/{sending.incident_id}/change/#words"
@@ -254,14 +271,86 @@ def test_who_has_left_meanwhile_is_seen_before_it_goes_out(
 ) -> None:
     office.get(step(sending, "release"))
     sending.notifications.earliest("pk").delete()
-    answer = office.post(step(sending, "release"), {"people": "3"})
+    answer = release(office, sending, "3")
     assert "It is 2 people now. If that is right, type 2." in words(answer.content.decode())
     assert 'value="3"' in answer.content.decode()  # what was typed stands there
     assert state(sending) == "held"
 
 
+def reworded(sentence: str, *, seen: int, html: str = "") -> None:
+    saved = letters.save(
+        key="enrollment",
+        language="de",
+        subject="Wir bitten um Geduld",
+        text=f"{sentence}\n\n{{{{ saved }}}}\n\n{{{{ link }}}}",
+        html=html,
+        seen=seen,
+        actor=PERSON,
+    )
+    assert saved
+
+
+def test_words_that_changed_since_they_were_read_are_not_released_but_shown(
+    office: Client, sending: Sending
+) -> None:
+    shown = released_as_shown(office, sending)
+    reworded("Von jemand anderem.", seen=0)
+    for versions in (shown, "", "[]", "no json"):
+        answer = release(office, sending, "3", versions=versions)
+        assert answer.status_code == 200
+        seen = words(answer.content.decode())
+        assert "The letter was changed meanwhile. Read it again, then release it." in seen
+        assert "Von jemand anderem." in seen
+        assert state(sending) == "held"
+    # In the moment between.
+    with pytest.raises(ChangeRefused, match="was changed meanwhile"):
+        outbox.release(sending=sending.pk, actor=PERSON, versions=json.loads(shown))
+    assert release(office, sending, "3").status_code == 302
+    assert state(sending) == "going"
+    assert sending.versions == {"en": 0, "de": 1, "es": 0}
+
+
+def test_what_was_released_goes_out_whatever_is_saved_later(
+    office: Client, sending: Sending
+) -> None:
+    reworded("So freigegeben.", seen=0)
+    release(office, sending, "3")
+    reworded("Nicht freigegeben.", seen=1)
+    letters.save(
+        key="enrollment",
+        language="en",
+        subject="Not released",
+        text="Not released either. {{ saved }}\n\n{{ link }}",
+        seen=0,
+        actor=PERSON,
+    )
+    assert outbox.send_due() == {"sent": 3}
+    german = [one for one in mail.outbox if one.subject == "Wir bitten um Geduld"]
+    assert len(german) == 2
+    assert all("So freigegeben." in one.body for one in german)
+    assert "Your enrollment has been saved" in [one.subject for one in mail.outbox]
+    assert set(sending.notifications.values_list("version", flat=True)) == {0, 1}
+
+
+def test_a_letter_with_its_own_html_is_seen_as_it_is_drawn(
+    office: Client, sending: Sending
+) -> None:
+    assert "<iframe" not in office.get(step(sending, "release")).content.decode()
+    html = '<p>Nur im HTML. {{ saved }}</p><p><a href="{{ link }}">Weiter</a></p>'
+    reworded("Im Text.", seen=0, html=html)
+    page = office.get(step(sending, "release")).content.decode()
+    found = re.findall(r'<iframe[^>]*src="([^"]*)"[^>]*sandbox', page)
+    assert len(found) == 1
+    answer = office.get(unescape(found[0]))
+    assert "Nur im HTML." in answer.content.decode()
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    for wrong in ("", "?row=1&version=x", "?row=0&version=1", "?row=1&version=9"):
+        assert office.get(step(sending, "drawn") + wrong).status_code == 404
+
+
 def test_paused_resumed_and_stopped(office: Client, sending: Sending) -> None:
-    office.post(step(sending, "release"), {"people": "3"})
+    release(office, sending, "3")
     for name in ("pause", "resume"):
         assert office.get(step(sending, name)).status_code == 405
     assert office.post(step(sending, "pause")).status_code == 302
@@ -300,7 +389,7 @@ def test_a_sending_of_another_incident_or_to_the_staff_is_not_found(
     briefing = Sending.objects.create(
         incident=incident, letter="briefing", number=1, prepared_by_name="x"
     )
-    for name in ("release", "pause", "resume", "stop", "people"):
+    for name in ("release", "pause", "resume", "stop", "people", "drawn"):
         for url in (
             f"/admin/rollback/incident/{other.pk}/words/{sending.pk}/{name}/",
             step(briefing, name),
@@ -317,7 +406,7 @@ def test_who_may_only_look_sees_no_button_and_no_person(client: Client, sending:
     assert "3 held back" in seen
     for button in ("release it …", "Stop it", "To whom", "Write to them"):
         assert button not in seen
-    for name in ("release", "pause", "resume", "stop", "people"):
+    for name in ("release", "pause", "resume", "stop", "people", "drawn"):
         assert client.post(step(sending, name), {"people": "3"}).status_code == 403
     assert client.get(page(sending.incident, "write")).status_code == 403  # type: ignore[arg-type]
     assert state(sending) == "held"
@@ -360,7 +449,7 @@ def test_a_further_update_with_news_in_each_language(
     assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ name }} &amp; so on" in html
     assert "Wir haben die Ursache." in html
     assert f"{at:%H:%M}" in html
-    office.post(step(made, "release"), {"people": "3"})
+    release(office, made, "3")
     outbox_text = markdown.of(story.tell(incident, now=timezone.now()))
     assert "Enrollment affected, update 2" in outbox_text
 

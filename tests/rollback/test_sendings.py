@@ -17,6 +17,7 @@ from django.utils import timezone
 from enrollment.models import Course, Student, User
 from rollback import affected, aftermath, incidents, outbox, runner, sendings
 from rollback.audit import Actor, ChangeRefused
+from rollback.limits import limited
 from rollback.models import (
     AffectedPerson,
     EnrollmentDraft,
@@ -28,6 +29,7 @@ from rollback.models import (
     Plan,
     Sending,
 )
+from rollback.outbox import preparing
 from tests.conftest import make_student
 from tests.enrollment.crowd import at_once, no_deadlock
 from tests.rollback.flag_rows import seed_flags
@@ -72,6 +74,8 @@ def roll_back(*flags: str, kind: str = "errors") -> Incident:
 
 
 def look() -> None:
+    """As if it were a minute since the last."""
+    aftermath._looked.clear()
     aftermath.look(by="the tick")
 
 
@@ -290,17 +294,18 @@ def test_many_at_once_prepare_one_and_release_it_once(
 def test_killed_between_counting_and_preparing(
     enrolling: Callable[[str], Student], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are there, or neither is."""
+    """Whom it concerns is known by then; the next look prepares the letter."""
     enrolling("ada")
     incident = roll_back()
     child = os.fork()
     if not child:  # its session is its own
         connection.connect()
-        setattr(sendings, "prepare_due", lambda incident: os.kill(os.getpid(), signal.SIGKILL))  # noqa: B010
+        setattr(sendings, "prepare_alone", lambda incident: os.kill(os.getpid(), signal.SIGKILL))  # noqa: B010
         look()
         os._exit(1)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert not AffectedPerson.objects.exists()
+    people = AffectedPerson.objects.filter(incident=incident, reasons__contains=["draft"])
+    assert people.count() == 1
     assert not Sending.objects.exists()
     look()
     assert prepared(incident) == [("enrollment", 1, "held", ["ada"])]
@@ -326,6 +331,82 @@ def test_a_letter_that_cannot_be_prepared_costs_no_people_and_comes_with_the_nex
     assert len(prepared(incident)) == 1
 
 
+def _take_away(incident: Incident) -> None:
+    with limited(lock="3s"):  # one that would wait raises
+        runner.take_away(incident=incident.pk, flags=[API], actor=PERSON, reason="as well")
+
+
+@pytest.mark.parametrize("by_itself", [[], ["enrollment"]])
+def test_a_kill_waits_for_no_letters(
+    course: Course, monkeypatch: pytest.MonkeyPatch, by_itself: list[str]
+) -> None:
+    """For an incident of thousands, whose letters are all inserted and not committed: nothing of them holds
+    the incident before its line is written, and nothing is left for COMMIT after it."""
+    OnCallPolicy.objects.update_or_create(pk=1, defaults={"by_itself": by_itself})
+    crowd(course, 3000)
+    incident = roll_back()
+    say, seen = preparing.say, []
+
+    def held_open(sending: Sending, **said: Any) -> None:
+        if not seen:
+            seen.append(sending.notifications.count())
+            [done] = at_once(lambda: _take_away(incident))
+            seen.append(done)
+        with CaptureQueriesContext(connection) as asked:
+            say(sending, **said)
+        assert not any("rollback_notification" in one["sql"] for one in asked)
+
+    monkeypatch.setattr(preparing, "say", held_open)
+    look()
+    people, done = seen
+    assert people == 3000
+    assert not isinstance(done, BaseException), done
+    assert Flag.objects.get(name=API).is_killed
+    [(letter, number, state, told_people)] = prepared(incident)
+    assert (letter, number, len(told_people)) == ("enrollment", 1, 3000)
+    assert state == ("going" if by_itself else "held")
+    assert set(Notification.objects.values_list("state", flat=True)) == {
+        "waiting" if by_itself else "held"
+    }
+    assert incidents.check_chain(incident) is None
+
+
+def test_nobody_is_asked_again_while_nothing_has_happened(
+    enrolling: Callable[[str], Student],
+) -> None:
+    """What reads all that was written to its people is asked when something has happened."""
+
+    def asked(*, later: float = 0) -> int:
+        for pk, (opened_at, mark, at) in aftermath._looked.items():
+            aftermath._looked[pk] = opened_at, mark, at - later
+        with CaptureQueriesContext(connection) as queries:
+            aftermath.look(by="the tick")
+        return sum("WITH written AS" in one["sql"] for one in queries)
+
+    ada = enrolling("ada")
+    incident = roll_back()
+    assert asked() == 1
+    assert asked() == 1  # it has written lines itself
+    assert [asked(later=3600), asked()] == [0, 0]
+    send(incident, "enrollment")
+    assert [asked(), asked(later=3600)] == [1, 0]
+    sendings.resolve(incident=incident.pk, actor=PERSON, reason="mended")
+    assert [asked(), asked(), asked(later=61)] == [1, 0, 1]  # it may come back at any time
+    send(incident, "all_clear")
+    bring_back(CALENDAR)
+    asked(later=61)
+    send(incident, "restored")
+    assert asked() == 1
+    # All is prepared, and nothing waits.
+    assert [asked(later=3600), asked(later=3600)] == [0, 0]
+    # But who was given up, and is tried again, may have to hear of it.
+    row = Notification.objects.get(user=ada.user, sending__letter="restored")
+    for state in ("dead", "waiting", "sent"):
+        Notification.objects.filter(pk=row.pk).update(state=state)
+        assert [asked(later=61), asked()] == [1, 0]
+    assert asked(later=61) == 0
+
+
 def test_who_is_being_erased_does_not_hold_up_the_resolving(
     enrolling: Callable[[str], Student],
 ) -> None:
@@ -346,18 +427,23 @@ def test_who_is_being_erased_does_not_hold_up_the_resolving(
     assert [letter for letter, *_rest in prepared(incident)] == ["enrollment", "all_clear"]
 
 
+def crowd(course: Course, people: int) -> None:
+    """In the middle of enrolling, all of them."""
+    users = User.objects.bulk_create(
+        [User(email=f"{people}-{number}@school.example") for number in range(people)]
+    )
+    students = Student.objects.bulk_create([Student(user=user, zone="UTC") for user in users])
+    now = timezone.now() - timedelta(hours=1)
+    EnrollmentDraft.objects.bulk_create(
+        EnrollmentDraft(student=one, course=course, saved_at=now, started_at=now)
+        for one in students
+    )
+
+
 def test_as_many_queries_for_a_thousand_as_for_ten(course: Course) -> None:
     def queries(people: int) -> int:
         Flag.objects.filter(name=CALENDAR).update(everyone=None)
-        users = User.objects.bulk_create(
-            [User(email=f"{people}-{number}@school.example") for number in range(people)]
-        )
-        students = Student.objects.bulk_create([Student(user=user, zone="UTC") for user in users])
-        now = timezone.now() - timedelta(hours=1)
-        EnrollmentDraft.objects.bulk_create(
-            EnrollmentDraft(student=one, course=course, saved_at=now, started_at=now)
-            for one in students
-        )
+        crowd(course, people)
         incident = incidents.open_with_latches(title="x", flags=[CALENDAR], actor=PERSON, cause="x")
         affected.freeze(incident)
         with CaptureQueriesContext(connection) as asked:
