@@ -158,7 +158,7 @@ class SendingSteps(IncidentSteps):
         )
 
     def _drawn(self, request: HttpRequest, sending: Sending) -> HttpResponse:
-        """A page of its own, in a frame: HTML that somebody of the school has written, with a person in it."""
+        """A page of its own, in a frame: HTML that the school has written, and a person in it."""
         if not self.may_see_people(request):
             raise PermissionDenied
         asked = [request.GET.get(name, "") for name in ("row", "version")]

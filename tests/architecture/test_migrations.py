@@ -178,7 +178,7 @@ OTHERWISE: dict[str, dict[str, set[str] | str]] = {
     "rollback.0029_expand_uptime": _gone("rollback_uptimeday"),
     "rollback.0030_expand_channels_told": {"rollback_page": {"channels_told"}},
     "rollback.0031_expand_stakeholders": {"rollback_stakeholder": {"added_at", "added_by_name"}},
-    "rollback.0034_expand_released_versions": {"rollback_sending": {"versions"}},
+    "rollback.0033_expand_released_versions": {"rollback_sending": {"versions"}},
     "enrollment.0011_expand_languages": {"enrollment_user": {"language"}},
     # The ledger remembers that they were away.
     "scheduling.0001_expand_scheduling": {"rollback_ledgerentry": MORE},

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rollback", "0031_expand_stakeholders")]
+    dependencies = [("rollback", "0032_expand_outbox_indexes")]
 
     operations = [
         migrations.AddField(
