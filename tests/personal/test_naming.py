@@ -85,6 +85,7 @@ def test_letters_that_keep_no_values_are_not_read(teacher: Teacher, now: datetim
 )
 @given(name=st.text(min_size=1, max_size=20).filter(lambda text: "\x00" not in text))
 @example(name=":")
+@example(name=" ")
 @example(name='", "')
 @example(name="(?P<a>")
 @example(name="\\1")
