@@ -19,6 +19,7 @@ KEPT = {
     "previous": "Li Nagel",
     "link": "https://x.example/Li Na/null",
     "page": 12,
+    "pages": [1, 2],
     "incident": None,
     'ä"\\': ["Li Na", {"a": "b"}],
 }
@@ -37,7 +38,17 @@ def erased(user: User, now: datetime, *, first: str, last: str = "") -> None:
 
 @pytest.mark.parametrize(
     ("first", "last"),
-    [(":", ""), ("", "null"), ("", "12"), ("of", "the"), ("Li", "Na"), ("{", "}"), ("\\", '"')],
+    [
+        (":", ""),
+        ("", "null"),
+        ("title", ""),
+        ("1,", "2"),
+        ("", "12"),
+        ("of", "the"),
+        ("Li", "Na"),
+        ("{", "}"),
+        ("\\", '"'),
+    ],
 )
 def test_no_name_keeps_anybody_from_being_erased_nor_changes_what_others_read(
     teacher: Teacher, now: datetime, first: str, last: str
