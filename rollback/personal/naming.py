@@ -81,7 +81,7 @@ def _in_texts(address: str, names: Iterable[str], instead: str) -> Change:
 def _is_no_word(name: str) -> bool:
     """One that stands in a text as a name, and as nothing else: not one word, nor “of the”."""
     parts = name.split()
-    outer = (parts[0][0], parts[-1][0])
+    outer = [part[0] for part in (*parts[:1], *parts[-1:])]
     return len(parts) > 1 and all(one.isalpha() and not one.islower() for one in outer)
 
 

@@ -19,6 +19,7 @@ KEPT = {
     "previous": "Li Nagel",
     "link": "https://x.example/Li Na/null",
     "page": 12,
+    "pages": [1, 2],
     "incident": None,
     'ä"\\': ["Li Na", {"a": "b"}],
 }
@@ -37,7 +38,17 @@ def erased(user: User, now: datetime, *, first: str, last: str = "") -> None:
 
 @pytest.mark.parametrize(
     ("first", "last"),
-    [(":", ""), ("", "null"), ("", "12"), ("of", "the"), ("Li", "Na"), ("{", "}"), ("\\", '"')],
+    [
+        (":", ""),
+        ("", "null"),
+        ("title", ""),
+        ("1,", "2"),
+        ("", "12"),
+        ("of", "the"),
+        ("Li", "Na"),
+        ("{", "}"),
+        ("\\", '"'),
+    ],
 )
 def test_no_name_keeps_anybody_from_being_erased_nor_changes_what_others_read(
     teacher: Teacher, now: datetime, first: str, last: str
@@ -85,6 +96,7 @@ def test_letters_that_keep_no_values_are_not_read(teacher: Teacher, now: datetim
 )
 @given(name=st.text(min_size=1, max_size=20).filter(lambda text: "\x00" not in text))
 @example(name=":")
+@example(name=" ")
 @example(name='", "')
 @example(name="(?P<a>")
 @example(name="\\1")
