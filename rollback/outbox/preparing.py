@@ -86,9 +86,13 @@ def prepare(
     )
     state = Notification.State.WAITING if goes else Notification.State.HELD
     with connection.cursor() as cursor:
-        asked = {"reasons": list(reasons), "told": list(told), "untold": list(untold)}
-        about = {"sending": sending.pk, "incident": incident.pk, "state": state.value}
-        cursor.execute(INSERT, {**about, **asked})
+        asked: dict[str, Any] = {
+            "reasons": list(reasons),
+            "told": list(told),
+            "untold": list(untold),
+        }
+        asked |= {"sending": sending.pk, "incident": incident.pk, "state": state.value}
+        cursor.execute(INSERT, asked)
         people = cursor.rowcount
     # Whoever kills for this incident waits from the first line on. So nothing slow comes after it, at COMMIT
     # neither: each foreign key is looked up now.

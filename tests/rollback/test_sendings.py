@@ -345,7 +345,8 @@ def test_a_kill_waits_for_no_letters(
     OnCallPolicy.objects.update_or_create(pk=1, defaults={"by_itself": by_itself})
     crowd(course, 3000)
     incident = roll_back()
-    say, seen = preparing.say, []
+    say = preparing.say
+    seen: list[Any] = []
 
     def held_open(sending: Sending, **said: Any) -> None:
         if not seen:
