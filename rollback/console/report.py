@@ -15,14 +15,14 @@ DEEPER = 1  # the page has a heading of its own
 Leads = Callable[[str], str | None]
 
 
-def html(text: str, *, leads: Leads | None = None) -> SafeString:
+def html(text: str, *, leads: Leads | None = None, deeper: int = DEEPER) -> SafeString:
     reader = MarkdownIt("js-default", {"html": False, "linkify": False}).disable(LEADS_ELSEWHERE)
     if leads is not None:
         reader.enable("link")
     tokens = reader.parse(text)
     if leads is not None:
         _lead(tokens, leads)
-    _set_deeper(tokens)
+    _set_deeper(tokens, deeper)
     written: str = reader.renderer.render(_scrolling(tokens), reader.options, {})
     return mark_safe(written)  # noqa: S308  the reader has escaped it
 
@@ -42,10 +42,10 @@ def _lead(tokens: Sequence[Token], leads: Leads) -> None:
             token.children = kept
 
 
-def _set_deeper(tokens: Sequence[Token]) -> None:
+def _set_deeper(tokens: Sequence[Token], deeper: int) -> None:
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1:]) + DEEPER)}"
+            token.tag = f"h{min(6, int(token.tag[1:]) + deeper)}"
         elif token.type in ("fence", "code_block"):
             token.attrSet("tabindex", "0")
 

@@ -46,7 +46,7 @@ class RunbookPages(ModelAdmin):
             "opts": self.opts,
             "title": title,
             "name": name,
-            "body": report.html(HEADING.sub("", text), leads=_leads) if text else "",
+            "body": report.html(HEADING.sub("", text), leads=_leads, deeper=0) if text else "",
             "index": None if name == runbooks.INDEX else runbooks.page_of(runbooks.INDEX),
             "room": reverse("admin:rollback_flag_room") if may_see_room else None,
         }

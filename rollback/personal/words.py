@@ -39,7 +39,7 @@ BY_NAME: tuple[tuple[type[Model], str], ...] = (
 
 def export_letters(*, user: User) -> Mapping[str, Any]:
     told = _told(user).order_by("pk")
-    listed = at_address(Stakeholder.objects.all(), user.email)
+    listed = _on_the_list(user)
     deaf = at_address(DeafAddress.objects.order_by("since", "pk"), user.email)
     return {
         "written_to_you": [_letter(row) for row in told.select_related("sending__incident")],
@@ -71,7 +71,7 @@ def erase_letters(*, user: User, now: datetime) -> None:
     _told(user).delete()
     NoNews.objects.filter(user=user).delete()
     at_address(DeafAddress.objects.all(), user.email).delete()
-    at_address(Stakeholder.objects.all(), user.email).delete()
+    _on_the_list(user).delete()
     naming.put(naming.DELETED, address=user.email, names=naming.names_of(user))
 
 
@@ -80,14 +80,23 @@ def concerns_letters(*, user: User) -> bool:
         _told(user).exists()
         or NoNews.objects.filter(user=user).exists()
         or at_address(DeafAddress.objects.all(), user.email).exists()
-        or at_address(Stakeholder.objects.all(), user.email).exists()
+        or _on_the_list(user).exists()
     )
 
 
 def _told(user: User) -> QuerySet[Notification]:
+    """Signing up with somebody else's address makes nothing that came there theirs."""
+    if not _was_theirs(user, user.email):
+        return Notification.objects.filter(user=user)
     rows = Notification.objects.alias(lower_email=Lower("email"))
     at_theirs = Q(user=None, channel=None, lower_email=Lower(Value(user.email)))
     return rows.filter(Q(user=user) | at_theirs)
+
+
+def _on_the_list(user: User) -> QuerySet[Stakeholder]:
+    """As above."""
+    found = at_address(Stakeholder.objects.all(), user.email)
+    return found if _was_theirs(user, user.email) else found.none()
 
 
 def rename_letters(*, user: User, old: str, new: str) -> None:

@@ -83,7 +83,6 @@ REFUSED = (
     "/admin/rollback/flag/{rollback.flag}/change/",
     "/admin/rollback/flag/kill-everything/",
     "/admin/rollback/incident/{rollback.incident}/resolve/",
-    "/admin/rollback/incident/{rollback.incident}/write/",
     "/admin/rollback/incident/{rollback.incident}/words/{sending}/release/",
     "/admin/rollback/phaserun/now/?target=3",
     "/admin/rollback/phaserun/{run}/cancel/",
