@@ -392,7 +392,7 @@ OFFICE_PAGES = [
     office("admin:rollback_incident_sending", GET, staff=200, things={"step": "people"}),
     office("admin:rollback_incident_sending", GET, staff=404, things={"step": "nothing"}),
     office("admin:rollback_incident_sending", POST, staff=200, things={"step": "release"}),
-    office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/", things={"step": "release"}, data={"people": "1", "versions": '{"de": 0, "en": 0, "es": 0}'}),
+    office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/", things={"step": "release"}, data={"people": "1", "versions": '{{"de": 0, "en": 0, "es": 0}}'}),
     office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/", things={"step": "stop"}),
     office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/"),
     # The console.

@@ -66,6 +66,6 @@ def test_the_list_becomes_a_file(visit: Visit) -> None:
 
     assert download.value.suggested_filename == "students.csv"
     lines = download.value.path().read_text("utf-8-sig").splitlines()
-    assert lines[0] == "email,first_name,last_name,zone"
+    assert lines[0] == "email,first_name,last_name,zone,language"
     assert len(lines) > 1
     assert all("zo" in line.lower() for line in lines[1:])

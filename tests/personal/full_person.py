@@ -92,7 +92,9 @@ def fill_student(student: Student, *, teacher: Teacher, course: Course, now: dat
         office_note="Her sister pays",
         payment_reference="PAY-2026-17",
     )
-    EmailAddress.objects.create(user=student.user, email=student.user.email, primary=True)
+    EmailAddress.objects.create(
+        user=student.user, email=student.user.email, primary=True, verified=True
+    )
     EnrollmentDraft.objects.create(
         student=student, course=other, answers={"note": "half a sentence"}, saved_at=now
     )

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 # Who gets in where others do, and what they are let do: the superuser sees every page of the office.
 WALKERS = ("anonymous", "student", "teacher", "superuser")
-MAY_ANSWER_503 = (API, "/calendar/feed/")
+MAY_ANSWER_503 = (API, "/calendar/feed/", "/watch/alive")
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_an_address_is_looked_for_by_an_index(
 
 
 def test_so_are_somebodys_letters() -> None:
-    user = make_user("ada@school.example")
+    user = make_user("ada@school.example", is_staff=True)
     found = plan(*words._told(user).order_by().query.sql_with_params())
     assert "notification_address" in found
     assert "Seq Scan" not in found

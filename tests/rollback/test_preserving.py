@@ -193,7 +193,8 @@ def test_who_was_deleted_stays_so_and_the_next_can_be(emptied: Path) -> None:
 
 
 def test_who_signed_up_with_anothers_address_does_not_get_in(emptied: Path) -> None:
-    User.objects.create_user("ada@school.example", "stranger", first_name="Ada", last_name="Vogel")
+    same = {"first_name": "Ada", "last_name": "Vogel", "language": "de"}
+    User.objects.create_user("ada@school.example", "stranger", **same)
     assert preserving.bring_in(emptied).closed == 1
     assert not User.objects.get(email="ada@school.example").has_usable_password()
 

@@ -333,12 +333,13 @@ def test_one_whose_words_break_does_not_silence_another(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_look_belongs_to_what_follows_a_tick(
+def test_the_first_word_waits_for_nothing_else_that_follows_a_tick(
     real_switchboard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rollback.evaluate import ticking
 
     looked: list[str] = []
     monkeypatch.setattr(first, "look", lambda *, by: looked.append(by))
-    ticking._all_that_follows(by="beat")
+    with ticking._following:  # somebody is at all that
+        ticking.say_first(by="beat")
     assert looked == ["beat"]
