@@ -390,6 +390,8 @@ OFFICE_PAGES = [
     office("admin:rollback_incident_sending", GET, staff=200, things={"step": "release"}),
     office("admin:rollback_incident_sending", GET, staff=200, things={"step": "stop"}),
     office("admin:rollback_incident_sending", GET, staff=200, things={"step": "people"}),
+    # Asked without saying whose mail, and in which version.
+    office("admin:rollback_incident_sending", GET, staff=404, things={"step": "drawn"}),
     office("admin:rollback_incident_sending", GET, staff=404, things={"step": "nothing"}),
     office("admin:rollback_incident_sending", POST, staff=200, things={"step": "release"}),
     office("admin:rollback_incident_sending", POST, staff="/admin/rollback/incident/", things={"step": "release"}, data={"people": "1", "versions": '{{"de": 0, "en": 0, "es": 0}}'}),

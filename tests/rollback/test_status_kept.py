@@ -44,8 +44,11 @@ sys.stdin.readline()
 pause = 0.3
 print(whole(25), flush=True)
 sys.stdin.readline()
-pause, kept.FRESH = 0.0, 0.0
-print(sum(whole(2) for _ in range(15)), flush=True)
+pause, kept.FRESH, broken = 0.0, 0.0, 0
+until = time.monotonic() + 60
+while open(made).read().count("made") <= 11 and time.monotonic() < until:
+    broken += 4 - whole(2)
+print(broken, flush=True)
 """
 
 
@@ -76,9 +79,8 @@ def test_of_fifty_that_ask_at_once_one_makes_it_and_nobody_sees_half_of_one(tmp_
         assert told(both) == ["50", "50"]
         assert made.read_text() == "made\n"
         go(both)
-        assert told(both) == ["60", "60"]
-    # While they read. How often, depends on how long one holds the lock that the other passes by.
-    assert made.read_text().count("made") > 1
+        assert told(both) == ["0", "0"]
+    assert made.read_text().count("made") > 10
     assert not list(status.glob(".*")), "nothing is left lying about"
 
 
