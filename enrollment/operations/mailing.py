@@ -21,6 +21,7 @@ from django.db.models import Case, Model, QuerySet, Value, When
 from django.db.models.functions import Concat
 from django.utils import timezone, translation
 from kombu.exceptions import OperationalError
+from psycopg_pool import PoolTimeout
 
 from enrollment.models import Enrollment, User
 from enrollment.queries.people import language_of, zone_of
@@ -40,6 +41,8 @@ AWAY = (
     smtplib.SMTPHeloError,
     smtplib.SMTPAuthenticationError,
 )
+# As many connections as the queue's pool may hold.
+MOST_DEAD = 4
 
 Row = TypeVar("Row", bound=Model)
 
@@ -114,9 +117,27 @@ def ask_worker(task: str, **options: Any) -> None:
     LookupError). The row is committed; nothing of this may reach the person.
     """
     try:
-        current_app.send_task(task, **options)
+        _enqueue(task, options)
     except (OperationalError, OSError, psycopg.Error, ImportError, LookupError) as error:
         log.warning("queue.unreachable", error=str(error))
+
+
+def _enqueue(task: str, options: dict[str, Any]) -> None:
+    """What lay in the queue's pool while the database was away is found dead one by one, by use."""
+    for left in reversed(range(MOST_DEAD + 1)):
+        try:
+            current_app.send_task(task, **options)
+        except (psycopg.OperationalError, OperationalError) as error:
+            if not (left and _was_dead(error)):
+                raise
+        else:
+            return
+
+
+def _was_dead(error: Exception) -> bool:
+    """The pool's time-out says that there is no other connection to be had: waited for once is enough."""
+    found = error if isinstance(error, psycopg.Error) else error.__cause__
+    return isinstance(found, psycopg.OperationalError) and not isinstance(found, PoolTimeout)
 
 
 def send_next(mailing: Mailing[Row], *, now: datetime) -> Outcome:

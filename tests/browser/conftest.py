@@ -1,7 +1,7 @@
 """One school and one Chromium for all tests in here; a browser context for each person."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -30,6 +30,18 @@ FLAGS = (
 # The school shares its two cores with the other tests.
 PATIENCE = 15_000  # ms
 ADMIN = "admin@school.example"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the school said meanwhile, below what the test says: elsewhere its logs are gone with it."""
+    report = yield
+    school = getattr(item, "funcargs", {}).get("running_school")
+    if report.failed and school is not None:
+        report.sections.append(("What the school said last", school.said_last()))
+    return report
 
 
 @pytest.fixture(scope="package")

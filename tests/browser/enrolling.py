@@ -29,14 +29,18 @@ STUDENTS = """
      ORDER BY u.email
 """
 COURSES = """
-    SELECT c.slug, c.title FROM enrollment_course c
+    SELECT c.slug, c.title FROM enrollment_course c, (SELECT %s AS email) mine
      WHERE c.opens_on IS NULL AND c.closes_on IS NULL AND c.capacity > 3 + (
             SELECT count(*) FROM enrollment_enrollment e WHERE e.course_id = c.id)
        AND 1 < (SELECT count(*) FROM enrollment_course_teachers t WHERE t.course_id = c.id)
        AND NOT EXISTS (
             SELECT FROM enrollment_enrollment e JOIN enrollment_student s ON s.id = e.student_id
               JOIN enrollment_user u ON u.id = s.user_id
-             WHERE e.course_id = c.id AND u.email = %s)
+             WHERE e.course_id = c.id AND u.email = mine.email)
+       AND NOT EXISTS (
+            SELECT FROM rollback_enrollmentdraft d JOIN enrollment_student s ON s.id = d.student_id
+              JOIN enrollment_user u ON u.id = s.user_id
+             WHERE d.course_id = c.id AND u.email = mine.email)
      ORDER BY c.capacity DESC, c.slug LIMIT 1
 """
 
@@ -73,7 +77,7 @@ def fresh_student(school: School, *, zone: str = "") -> str:
 
 
 def course_for(school: School, email: str) -> Course:
-    """Two teachers, places left, and this student not in it yet."""
+    """Two teachers, places left, and this student neither in it nor on the way to it."""
     [(slug, title)] = school.rows(COURSES, email)
     return Course(slug=slug, title=title)
 

@@ -28,6 +28,7 @@ from tests import ports
 
 START_SECONDS = 120
 END_SECONDS = 30
+LAST_LINES = 15
 # Away from the schools that the tests of `make run` start at the same time.
 FIRST_PORT = 18_600
 # What a fresh terminal has not; a variable that is set but empty counts as unset.
@@ -137,6 +138,14 @@ class School:
             yield
         finally:
             _at(self.database_url, sql.SQL(let_in).format(name, sql.SQL("true")))
+
+    def said_last(self) -> str:
+        """The last lines of whoever works behind the pages, and what has gone wrong in these."""
+        wanted = {name: _plain(self.var / "log" / f"{name}.log") for name in ("worker", "beat")}
+        web = _plain(self.var / "log" / "web.log").splitlines()
+        wanted["web"] = "\n".join(line for line in web if "[info" not in line)
+        tails = ((name, text.splitlines()[-LAST_LINES:]) for name, text in wanted.items())
+        return "\n".join(line for name, lines in tails for line in (f"--- {name}", *lines))
 
     def let_everybody_log_in(self) -> None:
         """The sample's other students came without a password; they get the known student's. And they read

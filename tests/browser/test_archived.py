@@ -72,8 +72,9 @@ def test_the_school_goes_on_without_the_tables(school: School, visit: Visit) -> 
                 assert not crawl(visit(who), starts).wrong
     assert school.rows("SELECT count(*) FROM scheduling_availabilityrule") == [hours]
     other = fresh_student(school)
-    choose(visit(other), course_for(school, other))
-    assert enrollments(school, other, course_for(school, other)) == []
+    course = course_for(school, other)
+    choose(visit(other), course)
+    assert enrollments(school, other, course) == []
 
 
 def _teacher_and_student_write(school: School, visit: Visit) -> None:

@@ -38,7 +38,11 @@ def planned(school: School, enrollment: int) -> list[tuple[int, datetime]]:
 
 
 def last_week(student: Person) -> None:
-    student.page.get_by_role("navigation", name="Weeks").get_by_role("link").last.click()
+    """And until it is there: a key that comes before it would be pressed on the page that goes."""
+    link = student.page.get_by_role("navigation", name="Weeks").get_by_role("link").last
+    address = link.get_attribute("href") or ""
+    link.click()
+    student.page.wait_for_url(lambda url: url.endswith(address))
 
 
 def test_by_keyboard_and_without_a_script(school: School, visit: Visit) -> None:
