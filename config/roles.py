@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
-from django.db.models import Q
 
 OFFICE = {
     "enrollment": (
@@ -141,9 +140,7 @@ ROLES["admin"] = (
 
 
 def give_permissions(**_kwargs: Any) -> None:
+    known = list(Permission.objects.values_list("pk", "content_type__app_label", "codename"))
     for name, wanted in ROLES.items():
         group, _made = Group.objects.get_or_create(name=name)
-        chosen = Q(pk__in=())
-        for app, codename in wanted:
-            chosen |= Q(content_type__app_label=app, codename=codename)
-        group.permissions.set(Permission.objects.filter(chosen))
+        group.permissions.set(pk for pk, app, codename in known if (app, codename) in wanted)

@@ -6,10 +6,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, sessions, switchboard, timings, trips, watch
@@ -19,10 +21,13 @@ from rollback.doors import counting
 from rollback.oncall import delivering
 from rollback.public import board
 from rollback.public.status import kept
+from rollback.schema import prepared
 from tests import emptying, pristine
 from tests.rollback.flag_rows import seed_flags
 
 SALT = b"a salt for tests"
+# Each holds some hundred megabytes of models.
+MOST_PLANS = 6
 # Between the tests as well: each query is counted, and nothing may be written or evaluated by itself.
 start_watching = watch.Ring._start
 send_pages_soon = delivering.soon
@@ -77,6 +82,36 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         connection.close()
         pristine.keep(connection.settings_dict["NAME"])
     TransactionTestCase._fixture_teardown = emptying.empty  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plans_worked_out_once() -> Iterator[None]:
+    """Django renders the models of a hundred states for each way to the archive and home: seconds, and the
+    same ones for whoever goes it from the same place with the same migrations. Nothing changes them.
+    """
+    known: dict[object, prepared.Prepared] = {}
+    work_out = prepared.prepare
+
+    def prepare(targets: prepared.Targets) -> prepared.Prepared:
+        modules = tuple(sorted(settings.MIGRATION_MODULES.items()))
+        key = (tuple(targets), prepared._applied(), modules)
+        if key not in known:
+            if len(known) == MOST_PLANS:
+                known.pop(next(iter(known)))
+            known[key] = work_out(targets)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prepared, "prepare", prepare)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_file_is_looked_for() -> Iterator[None]:
+    """Where a school has been started from here, each test's client would look at all its files anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files", lambda *_self, **_options: None)
+        yield
 
 
 @pytest.fixture

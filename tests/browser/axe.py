@@ -1,5 +1,6 @@
 """What axe says about a page: every rule of WCAG 2.0 to 2.2, A and AA, and axe's best practices."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -23,37 +24,68 @@ OFFICE_SCHEME = "dark => document.documentElement.classList.toggle('dark', dark)
 OFFICE_READY = """() => document.querySelector("[role=main], main") && !document.querySelector(
   "select.admin-autocomplete:not(.select2-hidden-accessible, [name*=__prefix__])"
 ) && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"""
-# Of the rows of a list, and the choices of a field, that differ in nothing but their words the first
-# three are looked at, and the others hidden meanwhile: axe's time grows faster than a list's length,
-# and finds the same in each of them. So it is with the office's menu, a third of each of its pages.
-HIDE_MORE_OF_THE_SAME = """(hideMenu) => {
+# What differs in nothing but its words, and stands in boxes that are alike, is looked at three times: of
+# the rows of a list and the choices of a field on each page, of all other boxes on the pages of a whole
+# run. The rest is hidden meanwhile: axe takes longer than a page does, and finds the same again. A box
+# with the page's own heading in it always stays, for the rules about the whole of a page.
+TIMES = 3
+HIDE_MORE_OF_THE_SAME = """([times, looked]) => {
   const said = new RegExp("^(id|for|name|href|src|action|value|title|datetime|data-.*"
     + "|aria-(label.*|described.*|controls))$");
-  const shape = (one) => [
+  const own = (one) => [
     one.tagName,
     ...[...one.attributes].map(({name, value}) => said.test(name) ? name + !value : name + value).sort(),
-    one.matches(":checked"),
-    [...one.childNodes].some(({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim()),
-    ...[...one.children].map(shape),
-    "/",
   ].join(" ");
-  window.hiddenMeanwhile = [];
-  const menu = hideMenu && document.querySelector("#nav-sidebar");
-  if (menu) window.hiddenMeanwhile.push([menu, menu.style.display]);
-  for (const list of document.querySelectorAll("table, tbody, ul, ol, select, optgroup")) {
-    const seen = {};
-    for (const one of list.children) {
-      const kind = shape(one);
-      seen[kind] = (seen[kind] || 0) + 1;
-      if (seen[kind] > 3 && !one.matches(":focus-within"))
-        window.hiddenMeanwhile.push([one, one.style.display]);
+  const shapes = new Map();
+  const shape = (one) => {
+    if (!shapes.has(one)) shapes.set(one, hash([
+      own(one),
+      one.matches(":checked"),
+      [...one.childNodes].some(({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim()),
+      ...[...one.children].map(shape),
+    ].join(" ")));
+    return shapes.get(one);
+  };
+  const hash = (text) => {
+    let [a, b] = [1, 2];
+    for (let i = 0; i < text.length; i++) {
+      a = Math.imul(a ^ text.charCodeAt(i), 2654435761);
+      b = Math.imul(b ^ text.charCodeAt(i), 1597334677);
     }
-  }
+    return (a >>> 0).toString(36) + (b >>> 0).toString(36);
+  };
+  window.hiddenMeanwhile = [];
+  const hide = (one) => window.hiddenMeanwhile.push([one, one.style.display]);
+  const mayGo = (one) => !one.matches(":focus-within");
+  const lists = "table, tbody, ul, ol, select, optgroup";
+  const boxes = "div, section, article, fieldset, form, nav, aside, header, footer, details, "
+    + "table, ul, ol, p";
+  const whole = "h1, main, [role=main]";
+  const seen = {};
+  const walk = (parent, around) => {
+    const rows = {};
+    for (const one of parent.children) {
+      const kind = shape(one);
+      if (parent.matches(lists)) {
+        rows[kind] = (rows[kind] || 0) + 1;
+        if (rows[kind] > times && mayGo(one)) { hide(one); continue; }
+      } else if (one.matches(boxes) && one.childElementCount && !one.querySelector(whole)) {
+        const here = hash(around + kind);
+        if ((looked[here] || 0) + (seen[here] || 0) >= times && mayGo(one)) { hide(one); continue; }
+        seen[here] = (seen[here] || 0) + 1;
+      }
+      walk(one, hash(around + own(one)));
+    }
+  };
+  walk(document.body, own(document.documentElement) + own(document.body));
   for (const [one] of window.hiddenMeanwhile) one.style.setProperty("display", "none", "important");
+  return seen;
 }"""
 SHOW_AGAIN = (
     "() => { for (const [one, before] of window.hiddenMeanwhile) one.style.display = before; }"
 )
+# How often a box was looked at in this run, by its shape.
+_looked: Counter[str] = Counter()
 # A color that is on its way from light to dark has a contrast of its own.
 CALM = {"reduced_motion": "reduce", "viewport": SIZES["desktop"]}
 
@@ -82,20 +114,13 @@ def problems_here(person: Person) -> list[str]:
     if where.startswith("/admin/"):
         person.page.wait_for_function(OFFICE_READY)
     found = [f"{where} is {too_wide}" for too_wide in _too_wide(person)]
-    person.page.evaluate(HIDE_MORE_OF_THE_SAME, _has_seen_the_menu(person, where))
+    _looked.update(person.page.evaluate(HIDE_MORE_OF_THE_SAME, [TIMES, _looked]))
     found += [f"{where}: {one}" for one in _violations(person, "tag", RULES)]
     _scheme(person, "dark")
     found += [f"{where} in the dark: {one}" for one in _violations(person, "rule", OF_COLOR)]
     _scheme(person, "light")
     person.page.evaluate(SHOW_AGAIN)
     return found
-
-
-def _has_seen_the_menu(person: Person, where: str) -> bool:
-    """On three pages of the office already."""
-    if where.startswith("/admin/"):
-        person.office_pages += 1
-    return person.office_pages > 3
 
 
 def _too_wide(person: Person) -> Iterator[str]:

@@ -31,8 +31,6 @@ class Person:
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.url = url
         self.trouble: list[str] = []
-        # How many of the office were looked at by axe.
-        self.office_pages = 0
         # A zone that is nobody's in the sample: whoever shows a browser's own time is found out.
         wanted = {"base_url": url, "timezone_id": "Pacific/Chatham"} | options
         self.context: BrowserContext = browser.new_context(**wanted)
