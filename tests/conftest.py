@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import translation
-from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from enrollment.models import Course, Student, Teacher, User
 from rollback import registry, sessions, switchboard, timings, trips, watch

@@ -62,6 +62,7 @@ def _mailed(payload: Mapping[str, Any]) -> list[str]:
         "paused": _("paused"),
         "resumed": _("resumed"),
         "stopped": _("stopped"),
+        "again": _("tried again"),
         "done": _("all of it has gone out"),
     }
     parts = [_("“%(letter)s”") % told, update, words.get(str(what), str(what)), _people(people)]

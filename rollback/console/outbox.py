@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action, display
 
 from enrollment.admin.reading import ReadOnlyAdmin
-from rollback import outbox
+from rollback import outbox, runner
 from rollback.domain.letters import BY_KEY, Audience
 from rollback.models import DeafAddress, Notification
 
@@ -180,7 +180,8 @@ class NotificationAdmin(ReadOnlyAdmin):
         """Only what was given up: a second mail to who has it is nobody's wish."""
         chosen = list(queryset.values_list("pk", flat=True))
         to_people = request.user.has_perm("rollback.send")
-        done = outbox.resend(notifications=chosen, to_people=to_people)
+        by = runner.actor_of(request.user)
+        done = outbox.resend(notifications=chosen, to_people=to_people, actor=by)
         if done.waiting:
             words = ngettext(
                 "%(number)s mail is tried again.", "%(number)s mails are tried again.", done.waiting

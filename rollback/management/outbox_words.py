@@ -88,7 +88,7 @@ def _due(urgency: int) -> Any:
 def answer(options: dict[str, Any], *, actor: Actor) -> tuple[list[Table], list[str]]:
     """:returns: tables, and lines below them. :raises ChangeRefused:"""
     if options["step"] == "resend":
-        return [], _resend(options["notifications"], everything=options["all"])
+        return [], _resend(options["notifications"], actor, everything=options["all"])
     if options["step"] == "hold":
         return [], _hold(options["reason"], actor)
     dead = Notification.objects.filter(state=State.DEAD).select_related("sending")
@@ -99,7 +99,7 @@ def answer(options: dict[str, Any], *, actor: Actor) -> tuple[list[Table], list[
     return [_counts(), *_going(), _dead(list(dead.order_by("-pk")[:SHOWN]))], lines
 
 
-def _resend(notifications: list[int], *, everything: bool) -> list[str]:
+def _resend(notifications: list[int], actor: Actor, *, everything: bool) -> list[str]:
     """:raises ChangeRefused:"""
     if bool(notifications) == everything:
         raise ChangeRefused("Name what is to be tried again by its numbers, or give --all.")
@@ -114,7 +114,7 @@ def _resend(notifications: list[int], *, everything: bool) -> list[str]:
                 f"Not given up, or not there: {numbers}. See manage.py rollback outbox."
             )
     # Whoever is at the terminal may do everything.
-    done = outbox.resend(notifications=notifications, to_people=True)
+    done = outbox.resend(notifications=notifications, to_people=True, actor=actor)
     lines = [f"{done.waiting} will be tried again. Now: manage.py rollback send."]
     for number, words in (
         (done.held, "wait until their sending goes on: manage.py rollback incident resume."),

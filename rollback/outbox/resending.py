@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Now
 
+from rollback.audit import Actor
 from rollback.domain.sendings import TO_PEOPLE
 from rollback.models import Notification, Sending
 from rollback.outbox.message import answered
+from rollback.outbox.preparing import say
 from rollback.outbox.waking import wake
 
 State = Notification.State
@@ -33,8 +35,11 @@ class Resent:
 
 
 @transaction.atomic
-def resend(*, notifications: list[int], to_people: bool) -> Resent:
-    """From the beginning. to_people: whether whoever asks may send letters to the affected people."""
+def resend(*, notifications: list[int], to_people: bool, actor: Actor) -> Resent:
+    """From the beginning, with a line in the timeline for each sending.
+
+    to_people: whether whoever asks may send letters to the affected people.
+    """
     dead = Notification.objects.filter(pk__in=notifications, state=State.DEAD)
     # Whoever pauses or stops one locks it first as well.
     rows = Sending.objects.select_for_update(no_key=True).filter(pk__in=dead.values("sending"))
@@ -52,6 +57,7 @@ def resend(*, notifications: list[int], to_people: bool) -> Resent:
     going = wanted.exclude(sending__in=held)
     done = Sending.objects.filter(pk__in=going.values("sending"), state=Sending.State.DONE)
     done.update(state=Sending.State.GOING, ended_at=None)
+    _tell(wanted, actor)
     found = Resent(
         stopped=dead.filter(sending__in=stopped).count(),
         over=dead.filter(sending__in=over).exclude(sending__in=stopped).count(),
@@ -62,6 +68,12 @@ def resend(*, notifications: list[int], to_people: bool) -> Resent:
     if found.waiting:
         wake()
     return found
+
+
+def _tell(rows: QuerySet[Notification], actor: Actor) -> None:
+    counts = dict(rows.order_by("sending").values_list("sending").annotate(Count("pk")))
+    for sending in Sending.objects.filter(pk__in=counts).order_by("pk"):
+        say(sending, actor=actor, what="again", people=counts[sending.pk])
 
 
 def _again(rows: QuerySet[Notification], state: str) -> int:

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from structlog.testing import capture_logs
 
 from rollback import incidents, outbox, sendings
+from rollback.console import event_words
 from rollback.domain.letters import BY_KEY
 from rollback.models import Incident, IncidentEvent, Notification, Page, Sending
 from rollback.oncall import paging
@@ -29,7 +30,7 @@ def give_up(sending: Sending) -> list[int]:
 
 
 def again(numbers: list[int]) -> outbox.Resent:
-    return outbox.resend(notifications=numbers, to_people=True)
+    return outbox.resend(notifications=numbers, to_people=True, actor=OFFICE)
 
 
 def states(sending: Sending) -> set[str]:
@@ -54,6 +55,23 @@ def test_what_was_stopped_stays_so() -> None:
     assert again([one, other]) == outbox.Resent(stopped=1)
     assert "1 left out: their sending was stopped." in said("outbox", "resend", "--all")
     assert outbox.send_due() == {}
+
+
+def test_the_timeline_says_for_how_many_and_who() -> None:
+    made = released(2)
+    one, _other = give_up(made)
+    assert again([one]) == outbox.Resent(waiting=1)
+    told = IncidentEvent.objects.filter(kind=IncidentEvent.Kind.MAILED).order_by("number").last()
+    assert told is not None
+    assert (told.payload["what"], told.payload["sending"], told.payload["people"]) == (
+        "again",
+        made.pk,
+        1,
+    )
+    assert told.actor_name == OFFICE.name
+    assert any("tried again, 1 person" in line for line in event_words.details(told, {}))
+    assert again([one]) == outbox.Resent()
+    assert told == IncidentEvent.objects.filter(kind=told.kind).order_by("number").last()
 
 
 def test_what_is_paused_waits_for_its_sending() -> None:

@@ -195,9 +195,11 @@ def test_after_twelve_tries_it_is_given_up_and_can_be_sent_again(
     assert (row.state, row.tries) == (STATE.DEAD, MAX_TRIES)
     assert "spam" in row.error
     assert outbox.send_due() == {}
-    assert outbox.resend(notifications=[row.pk], to_people=True) == outbox.Resent(waiting=1)
+    assert outbox.resend(notifications=[row.pk], to_people=True, actor=OFFICE) == outbox.Resent(
+        waiting=1
+    )
     assert outbox.send_due() == {"sent": 1}
-    assert outbox.resend(notifications=[row.pk], to_people=True) == outbox.Resent()
+    assert outbox.resend(notifications=[row.pk], to_people=True, actor=OFFICE) == outbox.Resent()
 
 
 # ---------------------------------------------------------------- rows
