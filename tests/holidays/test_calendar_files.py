@@ -275,7 +275,7 @@ class TestRefused:
         assert refused.value.note.code == "broken"
         ended = event("DTSTART;VALUE=DATE:20260501", head=f"{zones}end:vtimezone\n")
         assert len(read(ended).rows) == 1
-        assert perf_counter() - began < 1
+        assert perf_counter() - began < 5, "it grew with the square of the lines"
 
     def test_rules_that_never_match_end_with_their_budget(self) -> None:
         never = "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"

@@ -293,11 +293,11 @@ def test_whoever_judges_pings_once_a_minute_and_nobody_waits(
 ) -> None:
     settings.HEARTBEAT_URL = there.url
     monkeypatch.setattr(pinging, "_next_at", 0.0)
-    there.wait = 0.5
+    there.wait = 2
     began = time.monotonic()
     for _tick in range(5):
         pinging.soon()
-    assert time.monotonic() - began < 0.4
+    assert time.monotonic() - began < 1.5
     assert pinging._pinging.acquire(timeout=10)  # it is over
     pinging._pinging.release()
     assert [path for path, _headers, _body in there.got] == ["/hook"]

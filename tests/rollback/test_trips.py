@@ -234,8 +234,8 @@ def test_an_answer_is_given_up_and_the_connection_with_it(db: None) -> None:
         answers_expected(lambda since: time.monotonic() - since > 0.2),
         pytest.raises(NoAnswer) as hung,
     ):
-        mine.execute("SELECT pg_sleep(2)")
-    assert time.monotonic() - began < 1.9
+        mine.execute("SELECT pg_sleep(5)")
+    assert time.monotonic() - began < 4
     assert mine.closed
     assert is_lost(hung.value)
 
