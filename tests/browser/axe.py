@@ -26,16 +26,25 @@ OFFICE_READY = """() => document.querySelector("[role=main], main") && !document
 ) && new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"""
 # What differs in nothing but its words, and stands in boxes that are alike, is looked at three times: of
 # the rows of a list and the choices of a field on each page, of all other boxes on the pages of a whole
-# run. The rest is hidden meanwhile: axe takes longer than a page does, and finds the same again. A box
-# with the page's own heading in it always stays, for the rules about the whole of a page.
+# run. The rest is put aside meanwhile: axe takes longer than a page does, and finds the same again. What
+# stays: a box with the page's own heading in it, for the rules about the whole of a page, and what a part
+# outside of it is named by.
 TIMES = 3
-HIDE_MORE_OF_THE_SAME = """([times, looked]) => {
+PUT_ASIDE = """([times, looked, takeOut]) => {
   const said = new RegExp("^(id|for|name|href|src|action|value|title|datetime|data-.*"
     + "|aria-(label.*|described.*|controls))$");
   const own = (one) => [
     one.tagName,
     ...[...one.attributes].map(({name, value}) => said.test(name) ? name + !value : name + value).sort(),
   ].join(" ");
+  const hash = (text) => {
+    let [a, b] = [1, 2];
+    for (let i = 0; i < text.length; i++) {
+      a = Math.imul(a ^ text.charCodeAt(i), 2654435761);
+      b = Math.imul(b ^ text.charCodeAt(i), 1597334677);
+    }
+    return (a >>> 0).toString(36) + (b >>> 0).toString(36);
+  };
   const shapes = new Map();
   const shape = (one) => {
     if (!shapes.has(one)) shapes.set(one, hash([
@@ -46,44 +55,54 @@ HIDE_MORE_OF_THE_SAME = """([times, looked]) => {
     ].join(" ")));
     return shapes.get(one);
   };
-  const hash = (text) => {
-    let [a, b] = [1, 2];
-    for (let i = 0; i < text.length; i++) {
-      a = Math.imul(a ^ text.charCodeAt(i), 2654435761);
-      b = Math.imul(b ^ text.charCodeAt(i), 1597334677);
-    }
-    return (a >>> 0).toString(36) + (b >>> 0).toString(36);
-  };
-  window.hiddenMeanwhile = [];
-  const hide = (one) => window.hiddenMeanwhile.push([one, one.style.display]);
-  const mayGo = (one) => !one.matches(":focus-within");
+  const named = new Map();
+  for (const name of ["for", "headers", "aria-labelledby", "aria-describedby", "aria-controls", "aria-owns"])
+    for (const one of document.querySelectorAll(`[${name}]`))
+      for (const id of one.getAttribute(name).split(/\\s+/))
+        named.set(id, [...(named.get(id) || []), one]);
+  for (const one of document.querySelectorAll("a[href^='#']"))
+    named.set(one.hash.slice(1), [...(named.get(one.hash.slice(1)) || []), one]);
+  const standsAlone = (box) => !box.querySelector("iframe")
+    && [box, ...box.querySelectorAll("[id]")].every(
+      ({id}) => !id || (named.get(id) || []).every((one) => box.contains(one)))
+    && [...box.querySelectorAll("label[for]")].every(
+      ({htmlFor}) => !document.getElementById(htmlFor) || box.contains(document.getElementById(htmlFor)));
+  const mayGo = (one) => !one.matches(":focus-within") && (!takeOut || standsAlone(one));
   const lists = "table, tbody, ul, ol, select, optgroup";
   const boxes = "div, section, article, fieldset, form, nav, aside, header, footer, details, "
     + "table, ul, ol, p";
   const whole = "h1, main, [role=main]";
-  const seen = {};
+  const [aside, seen] = [[], {}];
   const walk = (parent, around) => {
     const rows = {};
     for (const one of parent.children) {
       const kind = shape(one);
       if (parent.matches(lists)) {
         rows[kind] = (rows[kind] || 0) + 1;
-        if (rows[kind] > times && mayGo(one)) { hide(one); continue; }
+        if (rows[kind] > times && mayGo(one)) { aside.push(one); continue; }
       } else if (one.matches(boxes) && one.childElementCount && !one.querySelector(whole)) {
         const here = hash(around + kind);
-        if ((looked[here] || 0) + (seen[here] || 0) >= times && mayGo(one)) { hide(one); continue; }
+        if ((looked[here] || 0) + (seen[here] || 0) >= times && mayGo(one)) { aside.push(one); continue; }
         seen[here] = (seen[here] || 0) + 1;
       }
       walk(one, hash(around + own(one)));
     }
   };
   walk(document.body, own(document.documentElement) + own(document.body));
-  for (const [one] of window.hiddenMeanwhile) one.style.setProperty("display", "none", "important");
+  const putAside = (one) => {
+    if (takeOut) {
+      const place = document.createComment("");
+      one.replaceWith(place);
+      return () => place.replaceWith(one);
+    }
+    const before = one.style.display;
+    one.style.setProperty("display", "none", "important");
+    return () => { one.style.display = before; };
+  };
+  window.putBack = aside.map(putAside);
   return seen;
 }"""
-SHOW_AGAIN = (
-    "() => { for (const [one, before] of window.hiddenMeanwhile) one.style.display = before; }"
-)
+PUT_BACK = "() => { for (const one of window.putBack) one(); }"
 # How often a box was looked at in this run, by its shape.
 _looked: Counter[str] = Counter()
 # A color that is on its way from light to dark has a contrast of its own.
@@ -95,7 +114,7 @@ def problems(person: Person, path: str) -> list[str]:
     answer = person.go(path)
     if answer.status in (403, 404):
         person.forgive(because="the browser writes a page that is not there to its console")
-    return problems_here(person)
+    return problems_here(person, just_opened=True)
 
 
 def send_empty(person: Person, form: str) -> None:
@@ -108,18 +127,22 @@ def send_empty(person: Person, form: str) -> None:
         person.forgive(because="the browser writes a form that comes back with 422 to its console")
 
 
-def problems_here(person: Person) -> list[str]:
-    """Of what is open now: the widths, all rules in the light, those of color in the dark."""
+def problems_here(person: Person, *, just_opened: bool = False) -> list[str]:
+    """Of what is open now: the widths, all rules in the light, those of color in the dark.
+
+    just_opened: what is put aside may be taken out of the page, which is quicker, and begins anew when it is
+    back.
+    """
     where = person.path()
     if where.startswith("/admin/"):
         person.page.wait_for_function(OFFICE_READY)
     found = [f"{where} is {too_wide}" for too_wide in _too_wide(person)]
-    _looked.update(person.page.evaluate(HIDE_MORE_OF_THE_SAME, [TIMES, _looked]))
+    _looked.update(person.page.evaluate(PUT_ASIDE, [TIMES, _looked, just_opened]))
     found += [f"{where}: {one}" for one in _violations(person, "tag", RULES)]
     _scheme(person, "dark")
     found += [f"{where} in the dark: {one}" for one in _violations(person, "rule", OF_COLOR)]
     _scheme(person, "light")
-    person.page.evaluate(SHOW_AGAIN)
+    person.page.evaluate(PUT_BACK)
     return found
 
 
