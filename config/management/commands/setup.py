@@ -2,6 +2,7 @@
 
 import tempfile
 from argparse import ArgumentParser
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -22,7 +23,7 @@ from config.local.check import check_reachable
 from config.local.sample import FLAGS, LOGINS, PASSWORD
 from config.zones import zone_data
 from holidays.operations.sample import show_closures
-from rollback import doctor, keeping
+from rollback import doctor, keeping, runner
 from rollback.safely import planning
 from scheduling.operations.sample import show_more
 
@@ -90,10 +91,13 @@ class Command(BaseCommand):
                 _create_logins()
                 show_more(email=LOGINS[1].email, now=timezone.now())
                 show_closures(email=LOGINS[1].email, now=timezone.now())
-                for flag in FLAGS:
-                    call_command(
-                        *("rollback", "set", flag, "100"), reason="sample school", stdout=StringIO()
-                    )
+                # Not by the command, which waits until every process has heard of what is committed.
+                runner.set_shares(
+                    flags=FLAGS,
+                    percent=Decimal(100),
+                    actor=runner.actor_at_the_terminal(),
+                    reason="sample school",
+                )
 
 
 def _refuse_without_tables() -> None:
