@@ -102,6 +102,14 @@ PUT_ASIDE = """([times, looked, takeOut]) => {
   window.putBack = aside.map(putAside);
   return seen;
 }"""
+# Over the whole page, before anything is put aside: two boxes that are alike must not share a name.
+NAMED_TWICE = """() => {
+  const [names, count] = [["for", "headers", "aria-labelledby", "aria-describedby", "aria-controls"], {}];
+  for (const {id} of document.querySelectorAll("[id]")) count[id] = (count[id] || 0) + 1;
+  const named = names.flatMap((name) => [...document.querySelectorAll(`[${name}]`)].flatMap(
+    (one) => one.getAttribute(name).split(" ")));
+  return [...new Set(named)].filter((id) => count[id] > 1);
+}"""
 PUT_BACK = "() => { for (const one of window.putBack) one(); }"
 # How often a box was looked at in this run, by its shape.
 _looked: Counter[str] = Counter()
@@ -137,6 +145,8 @@ def problems_here(person: Person, *, just_opened: bool = False) -> list[str]:
     if where.startswith("/admin/"):
         person.page.wait_for_function(OFFICE_READY)
     found = [f"{where} is {too_wide}" for too_wide in _too_wide(person)]
+    twice = person.page.evaluate(NAMED_TWICE)
+    found += [f"{where}: something is named by #{one}, which is there twice" for one in twice]
     _looked.update(person.page.evaluate(PUT_ASIDE, [TIMES, _looked, just_opened]))
     found += [f"{where}: {one}" for one in _violations(person, "tag", RULES)]
     _scheme(person, "dark")
