@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -76,11 +76,18 @@ def test_from_a_taken_time_to_the_lesson(school: School, visit: Visit) -> None:
 
 
 def _go_where_something_is_taken(student: Person, course: Course) -> None:
+    """Not so soon that too little of the teacher's notice is left to offer it to one alone."""
     student.go(course.step())
-    while not student.page.locator(TAKEN).count():
+    while _first_taken(student) < datetime.now(UTC) + timedelta(days=1):
         day = student.page.locator("td[data-chosen]").get_attribute("data-day")
         student.page.locator("#next-free").click()
         expect(student.page.locator(f"td[data-chosen]:not([data-day='{day}'])")).to_be_visible()
+
+
+def _first_taken(student: Person) -> datetime:
+    button = student.page.locator(f"{TAKEN} button[value]")
+    value = button.first.get_attribute("value") if button.count() else None
+    return datetime.fromisoformat(value) if value else datetime.min.replace(tzinfo=UTC)
 
 
 def _wait_for_offer(school: School, email: str) -> None:
