@@ -140,12 +140,14 @@ class School:
             _at(self.database_url, sql.SQL(let_in).format(name, sql.SQL("true")))
 
     def said_last(self) -> str:
-        """The last lines of whoever works behind the pages, and what has gone wrong in these."""
-        wanted = {name: _plain(self.var / "log" / f"{name}.log") for name in ("worker", "beat")}
-        web = _plain(self.var / "log" / "web.log").splitlines()
-        wanted["web"] = "\n".join(line for line in web if "[info" not in line)
-        tails = ((name, text.splitlines()[-LAST_LINES:]) for name, text in wanted.items())
-        return "\n".join(line for name, lines in tails for line in (f"--- {name}", *lines))
+        """The last lines of whoever works behind the pages, and what has gone wrong in these. Nothing once
+        the school's folder is gone: whatever failed then must not be hidden by this."""
+        logs = {name: self.var / "log" / f"{name}.log" for name in ("worker", "beat", "web")}
+        lines = {name: _plain(log).splitlines() for name, log in logs.items() if log.exists()}
+        lines["web"] = [line for line in lines.get("web", []) if "[info" not in line]
+        return "\n".join(
+            line for name, all_ in lines.items() for line in (f"--- {name}", *all_[-LAST_LINES:])
+        )
 
     def let_everybody_log_in(self) -> None:
         """The sample's other students came without a password; they get the known student's. And they read

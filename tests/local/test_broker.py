@@ -63,6 +63,7 @@ def test_the_first_call_after_an_outage_is_heard(
     app = Celery(broker=environment.OWN_QUEUE, set_as_current=False)
     app.conf.task_publish_retry = settings.CELERY_TASK_PUBLISH_RETRY
     app.conf.broker_transport_options = environment.broker_options(environment.OWN_QUEUE, queue)
+    assert app.conf.broker_transport_options["pool_size"] == mailing.MOST_DEAD
     monkeypatch.setattr(mailing, "current_app", app)
     mailing.ask_worker("a.task")
     with psycopg.connect(queue, autocommit=True) as other:
