@@ -27,8 +27,8 @@ OFFICE_READY = """() => document.querySelector("[role=main], main") && !document
 # What differs in nothing but its words, and stands in boxes that are alike, is looked at three times: of
 # the rows of a list and the choices of a field on each page, of all other boxes on the pages of a whole
 # run. The rest is put aside meanwhile: axe takes longer than a page does, and finds the same again. What
-# stays: a box with the page's own heading in it, for the rules about the whole of a page, and what a part
-# outside of it is named by.
+# stays: a box with the page's own heading in it, for the rules about the whole of a page, what a part
+# outside of it is named by, and what stands in something that is named by what is in it.
 TIMES = 3
 PUT_ASIDE = """([times, looked, takeOut]) => {
   const said = new RegExp("^(id|for|name|href|src|action|value|title|datetime|data-.*"
@@ -67,13 +67,15 @@ PUT_ASIDE = """([times, looked, takeOut]) => {
       ({id}) => !id || (named.get(id) || []).every((one) => box.contains(one)))
     && [...box.querySelectorAll("label[for]")].every(
       ({htmlFor}) => !document.getElementById(htmlFor) || box.contains(document.getElementById(htmlFor)));
-  const mayGo = (one) => !one.matches(":focus-within") && (!takeOut || standsAlone(one));
+  const mayGo = (one) => !one.matches(":focus-within") && standsAlone(one);
   const lists = "table, tbody, ul, ol, select, optgroup";
   const boxes = "div, section, article, fieldset, form, nav, aside, header, footer, details, "
     + "table, ul, ol, p";
   const whole = "h1, main, [role=main]";
+  const namedByContent = "a, button, label, summary, legend, caption, th, h1, h2, h3, h4, h5, h6";
   const [aside, seen] = [[], {}];
   const walk = (parent, around) => {
+    if (parent.matches(namedByContent)) return;
     const rows = {};
     for (const one of parent.children) {
       const kind = shape(one);
@@ -109,6 +111,14 @@ NAMED_TWICE = """() => {
   const named = names.flatMap((name) => [...document.querySelectorAll(`[${name}]`)].flatMap(
     (one) => one.getAttribute(name).split(" ")));
   return [...new Set(named)].filter((id) => count[id] > 1);
+}"""
+# As axe's own rule, over the whole page as well: what is put aside may have had the heading above another.
+ORDER = "heading-order"
+STEPS = """() => {
+  const shown = [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].filter(
+    (one) => one.checkVisibility() && !one.closest("[aria-hidden=true]"));
+  return shown.filter((one, i) => i && one.tagName[1] - shown[i - 1].tagName[1] > 1)
+    .map((one) => one.outerHTML.slice(0, 160));
 }"""
 PUT_BACK = "() => { for (const one of window.putBack) one(); }"
 # How often a box was looked at in this run, by its shape.
@@ -147,6 +157,7 @@ def problems_here(person: Person, *, just_opened: bool = False) -> list[str]:
     found = [f"{where} is {too_wide}" for too_wide in _too_wide(person)]
     twice = person.page.evaluate(NAMED_TWICE)
     found += [f"{where}: something is named by #{one}, which is there twice" for one in twice]
+    found += [f"{where}: {ORDER}: {heading}" for heading in person.page.evaluate(STEPS)]
     _looked.update(person.page.evaluate(PUT_ASIDE, [TIMES, _looked, just_opened]))
     found += [f"{where}: {one}" for one in _violations(person, "tag", RULES)]
     _scheme(person, "dark")
@@ -176,7 +187,7 @@ def _violations(person: Person, kind: str, values: tuple[str, ...]) -> list[str]
     if not person.page.evaluate("() => 'axe' in window"):
         person.page.evaluate(AXE_SCRIPT)
     only = {"type": kind, "values": list(values)}
-    options = {"runOnly": only, "resultTypes": ["violations"]}
+    options = {"runOnly": only, "resultTypes": ["violations"], "rules": {ORDER: {"enabled": False}}}
     answer: Any = person.page.evaluate("options => axe.run(options)", options)
     return [
         f"{violation['id']} ({violation['impact']}): {node['html'][:160]} {node['failureSummary']}"

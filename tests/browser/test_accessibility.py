@@ -7,7 +7,7 @@ tests/browser/every_page.py. What needs more than an address is opened here, ste
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.axe import CALM, problems, problems_here, send_empty
+from tests.browser.axe import CALM, TIMES, problems, problems_here, send_empty
 from tests.browser.enrolling import choose, course_for, fresh_student, tell, to_confirm
 from tests.browser.every_page import LOGINS, nobodys, pages
 from tests.browser.people import Person, Visit
@@ -117,6 +117,26 @@ def test_one_row_that_differs_in_a_long_list_is_looked_at(visit: Visit) -> None:
     [found] = problems_here(admin)
     assert "color-contrast" in found
     assert rows.evaluate_all("all => all.every(row => row.checkVisibility())")
+
+
+def test_what_was_looked_at_before_leaves_no_gap(visit: Visit) -> None:
+    """When most of a page is put aside, axe must not find what only its absence makes wrong."""
+    admin = visit(LOGINS["superuser"], **CALM)
+    admin.go("/admin/holidays/holiday/add/")
+    send_empty(admin, "#main form[method=post]")
+    assert not [found for _ in range(TIMES + 1) for found in problems_here(admin)]
+    admin.go("/admin/enrollment/lesson/?status__exact=planned")
+    admin.page.locator("input.action-select").first.check()
+    assert not [found for _ in range(TIMES + 1) for found in problems_here(admin)]
+
+
+def test_a_heading_that_skips_a_level_is_found(visit: Visit) -> None:
+    visitor = visit(**CALM)
+    visitor.go("/")
+    visitor.page.locator("main").evaluate("main => { main.append(document.createElement('h5')) }")
+    visitor.page.locator("h5").evaluate("heading => { heading.textContent = 'Deep' }")
+    [found] = problems_here(visitor)
+    assert "heading-order" in found
 
 
 def are_accessible(person: Person, *paths: str) -> None:
