@@ -32,7 +32,7 @@ from scheduling.domain.waiting import (
 from scheduling.models import WaitlistEntry
 from scheduling.operations import waitlist_mails
 from scheduling.queries.availability import availability
-from scheduling.queries.waitlist import live_entries
+from scheduling.queries.waitlist import live_entries, too_late_to_wait
 
 # No policy has a farther horizon.
 FARTHEST = timedelta(days=400)
@@ -134,6 +134,8 @@ def _check_time(
     ):
         # With this teacher: then the lesson in the way is the student's own.
         why = Why.OWN_LESSON
+    if why in MAY_BECOME_FREE and too_late_to_wait(known, start):
+        why = Why.NOTICE
     if why not in MAY_BECOME_FREE:
         raise CannotBecomeFree(why)
 

@@ -18,7 +18,7 @@ from scheduling.domain import offer
 from scheduling.domain.clock import Period
 from scheduling.domain.reasons import DayReasons
 from scheduling.domain.slots import touches
-from scheduling.domain.waiting import LIVE_ENTRY, MAY_BECOME_FREE, WaitlistStatus
+from scheduling.domain.waiting import LIVE_ENTRY, MAY_BECOME_FREE, SHORTEST_OFFER, WaitlistStatus
 from scheduling.models import WaitlistEntry
 from scheduling.queries.availability import Availability
 
@@ -186,8 +186,15 @@ def waitable(known: Availability, days: Iterable[DayReasons]) -> list[Period]:
         one.period
         for day in days
         for one in day.missing
-        if one.why in MAY_BECOME_FREE and not touches(one.period, known.facts.learning)
+        if one.why in MAY_BECOME_FREE
+        and not touches(one.period, known.facts.learning)
+        and not too_late_to_wait(known, one.period[0])
     ]
+
+
+def too_late_to_wait(known: Availability, start: int) -> bool:
+    """Whatever becomes free then can be booked, but is not offered to one alone any more."""
+    return start - known.horizon.earliest < SHORTEST_OFFER.total_seconds()
 
 
 def awaited_times(*, student: Student, course: Course) -> Sequence[tuple[int, datetime]]:

@@ -116,7 +116,7 @@ def _in_words(why: Why) -> str:
     if why == Why.OWN_LESSON:
         return _("You have a lesson yourself at that time. Choose another time.")
     if why in (Why.PAST, Why.NOTICE):
-        return _("It is too late for that time: it could not be booked any more.")
+        return _("It is too late to wait for that time. Choose a later one.")
     if why == Why.HORIZON:
         return _("That time is too far ahead: it cannot be booked yet.")
     return _("The teacher does not teach at that time, whoever cancels. Choose another time.")

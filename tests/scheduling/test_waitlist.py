@@ -16,7 +16,13 @@ from enrollment.operations.enroll import (
 )
 from enrollment.operations.lessons import hold_slot
 from scheduling.domain.reasons import Why
-from scheduling.domain.waiting import LIVE_ENTRY, MOST_ENTRIES, WAITLIST_STEPS, WaitlistStatus
+from scheduling.domain.waiting import (
+    LIVE_ENTRY,
+    MOST_ENTRIES,
+    SHORTEST_OFFER,
+    WAITLIST_STEPS,
+    WaitlistStatus,
+)
 from scheduling.models import AvailabilityRule, BookingPolicy, WaitlistEntry
 from scheduling.operations import waitlist
 from scheduling.operations.personal import WAITLIST
@@ -106,6 +112,21 @@ def test_nor_for_what_is_too_soon(student: Student, course: Course, teacher: Tea
     with pytest.raises(CannotBecomeFree) as refused:
         join(student, course, teacher=teacher, starts_at=SLOT)
     assert refused.value.why == Why.NOTICE
+
+
+def test_nor_for_what_could_not_be_offered_any_more(
+    student: Student, course: Course, teacher: Teacher
+) -> None:
+    """An offer of less than half an hour is none: the time is then free for everybody."""
+    lesson = take_slot(course, teacher)
+    last = SLOT - timedelta(hours=12) - SHORTEST_OFFER
+    BookingPolicy.objects.create(notice_minutes=12 * 60)
+    with pytest.raises(CannotBecomeFree) as refused:
+        join(student, course, teacher=teacher, starts_at=SLOT, now=last + MINUTE)
+    assert refused.value.why == Why.NOTICE
+    join(student, course, teacher=teacher, starts_at=SLOT, now=last)
+    cancel(lesson)
+    assert fill(now=last) == 1
 
 
 def test_nor_for_ones_own_lesson(

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from enrollment.models import Course, Enrollment, Lesson, Student, Teacher, User
 from enrollment.operations.office import move_enrollment
-from scheduling.models import AvailabilityRule, WaitlistEntry
+from scheduling.models import AvailabilityRule, BookingPolicy, WaitlistEntry
 from tests.conftest import Switches, make_student
 from tests.scheduling.conftest import NOW, MakeLesson
 from tests.scheduling.steps import CHOOSE, CONFIRM, DETAILS, FIRST, SECOND, everything, slots_on
@@ -101,6 +101,20 @@ def test_a_time_that_was_just_lost_can_be_waited_for(
     assert taken_on(page) == [FIRST]
 
 
+def test_a_time_that_could_not_be_offered_any_more_is_not_listed(
+    as_student: Client, course: Course, teacher: Teacher
+) -> None:
+    take_slot(course, teacher)
+    left = int((SLOT - NOW) / MINUTE)
+    BookingPolicy.objects.create(notice_minutes=left - 30)
+    assert taken_on(as_student.get(CHOOSE)) == [FIRST]
+    BookingPolicy.objects.update(notice_minutes=left - 29)
+    assert taken_on(as_student.get(CHOOSE)) == []
+    waits = as_student.post(WAIT, {"teacher": teacher.pk, "slot": FIRST})
+    assert waits.status_code == 409
+    assert "It is too late to wait for that time." in waits.content.decode()
+
+
 def test_ones_own_lesson_is_nothing_to_wait_for(
     as_student: Client, make_lesson: MakeLesson
 ) -> None:
@@ -127,7 +141,11 @@ def test_times_are_on_the_students_clock(client: Client, course: Course, teacher
     [
         ({"teacher": "{teacher}", "slot": SECOND}, 409, "It is free just now"),
         ({"teacher": "{teacher}", "slot": "2026-01-20T15:00:00Z"}, 409, "does not teach at that"),
-        ({"teacher": "{teacher}", "slot": "2026-01-12T15:00:00Z"}, 409, "too late for that time"),
+        (
+            {"teacher": "{teacher}", "slot": "2026-01-12T15:00:00Z"},
+            409,
+            "too late to wait for that time",
+        ),
         ({"teacher": "{teacher}", "slot": "2026-12-07T15:00:00Z"}, 409, "too far ahead"),
         ({"teacher": "{teacher}", "slot": "half past ten"}, 422, "no time that can be read"),
         ({"teacher": "{teacher}", "slot": "2026-01-20T15:00:00"}, 422, "no time that can be read"),
@@ -137,7 +155,11 @@ def test_times_are_on_the_students_clock(client: Client, course: Course, teacher
         ({"teacher": "\x00", "slot": "\x00"}, 422, "Null characters are not allowed"),
         ({"teacher": "{teacher}", "slot": "2099-12-31T23:59:59Z"}, 409, "too far ahead"),
         ({"teacher": "{teacher}", "slot": "9999-12-31T23:59:59Z"}, 422, "no time that can be read"),
-        ({"teacher": "{teacher}", "slot": "2001-01-01T00:00:00Z"}, 409, "too late for that time"),
+        (
+            {"teacher": "{teacher}", "slot": "2001-01-01T00:00:00Z"},
+            409,
+            "too late to wait for that time",
+        ),
         ({"teacher": "{teacher}", "slot": "0001-01-01T00:00:00Z"}, 422, "no time that can be read"),
         ({}, 409, "It is free just now"),
     ],
