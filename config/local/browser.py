@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is the same Chromium without its window: a page takes it a sixth less time.
+NAMES = (
+    *("chromium-headless-shell", "chromium", "chromium-browser"),
+    *("google-chrome", "google-chrome-stable"),
+)
 # Playwright's driver is a Node.js that a bare Debian lacks one library for.
-PACKAGES = ("chromium", "fonts-dejavu-core", "libatomic1")
+BESIDES = ("fonts-dejavu-core", "libatomic1")
 MISSING = (
     "No Chromium was found and none could be installed, so THE BROWSER TESTS WILL BE SKIPPED. "
     "Install it (Debian: apt-get install chromium) and run the tests again."
@@ -55,8 +59,9 @@ def _playwrights_own() -> str | None:
 
 def _install() -> bool:
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        return _runs("apt-get", "-qq", "update") and _runs(
-            *("apt-get", "-qq", "install", "-y", "--no-install-recommends", *PACKAGES)
+        install = ("apt-get", "-qq", "install", "-y", "--no-install-recommends", *BESIDES)
+        return _runs("apt-get", "-qq", "update") and any(
+            _runs(*install, name) for name in NAMES[:2]
         )
     return _runs(sys.executable, "-m", "playwright", "install", "chromium")
 

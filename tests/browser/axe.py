@@ -1,5 +1,6 @@
 """What axe says about a page: every rule of WCAG 2.0 to 2.2, A and AA, and axe's best practices."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -30,7 +31,8 @@ OFFICE_READY = """() => document.querySelector("[role=main], main") && !document
 # stays: a box with the page's own heading in it, for the rules about the whole of a page, what a part
 # outside of it is named by, and what stands in something that is named by what is in it.
 TIMES = 3
-PUT_ASIDE = """([times, looked, takeOut]) => {
+PUT_ASIDE = """([times, told, takeOut]) => {
+  const looked = JSON.parse(told);
   const said = new RegExp("^(id|for|name|href|src|action|value|title|datetime|data-.*"
     + "|aria-(label.*|described.*|controls))$");
   const own = (one) => [
@@ -102,7 +104,7 @@ PUT_ASIDE = """([times, looked, takeOut]) => {
     return () => { one.style.display = before; };
   };
   window.putBack = aside.map(putAside);
-  return seen;
+  return JSON.stringify(seen);
 }"""
 # Over the whole page, before anything is put aside: two boxes that are alike must not share a name.
 NAMED_TWICE = """() => {
@@ -115,9 +117,10 @@ NAMED_TWICE = """() => {
 # As axe's own rule, over the whole page as well: what is put aside may have had the heading above another.
 ORDER = "heading-order"
 STEPS = """() => {
-  const shown = [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].filter(
+  const level = (one) => Number(one.getAttribute("aria-level") || one.tagName[1]);
+  const shown = [...document.querySelectorAll("h1, h2, h3, h4, h5, h6, [role=heading]")].filter(
     (one) => one.checkVisibility() && !one.closest("[aria-hidden=true]"));
-  return shown.filter((one, i) => i && one.tagName[1] - shown[i - 1].tagName[1] > 1)
+  return shown.filter((one, i) => i && level(one) - level(shown[i - 1]) > 1)
     .map((one) => one.outerHTML.slice(0, 160));
 }"""
 PUT_BACK = "() => { for (const one of window.putBack) one(); }"
@@ -158,7 +161,9 @@ def problems_here(person: Person, *, just_opened: bool = False) -> list[str]:
     twice = person.page.evaluate(NAMED_TWICE)
     found += [f"{where}: something is named by #{one}, which is there twice" for one in twice]
     found += [f"{where}: {ORDER}: {heading}" for heading in person.page.evaluate(STEPS)]
-    _looked.update(person.page.evaluate(PUT_ASIDE, [TIMES, _looked, just_opened]))
+    # As text: value by value, thousands take Playwright longer than all the rest.
+    told = json.dumps(_looked)
+    _looked.update(json.loads(person.page.evaluate(PUT_ASIDE, [TIMES, told, just_opened])))
     found += [f"{where}: {one}" for one in _violations(person, "tag", RULES)]
     _scheme(person, "dark")
     found += [f"{where} in the dark: {one}" for one in _violations(person, "rule", OF_COLOR)]
