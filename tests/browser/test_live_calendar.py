@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, WebSocket, expect
+from playwright.sync_api import Locator, Page, Route, WebSocket, expect
 
 from tests.browser.enrolling import course_for, fresh_student
 from tests.browser.people import Visit
@@ -72,11 +72,9 @@ def test_a_calendar_keeps_up_whatever_dies(school: School, visit: Visit) -> None
 
     with school.sockets_dead():
         set_status("cancelled")
-        page.clock.fast_forward(4_000)
-        expect(entries).to_have_count(shown - 1)
+        _become_in_time(entries, shown - 1)
         set_status("planned")
-        page.clock.fast_forward(20_000)
-        expect(entries).to_have_count(shown)
+        _become_in_time(entries, shown)
         expect(old).to_have_count(0)
 
     heard.wait()
@@ -91,10 +89,19 @@ def test_a_calendar_keeps_up_whatever_dies(school: School, visit: Visit) -> None
                 page.clock.fast_forward(10_000)
                 page.wait_for_timeout(100)
             expect(old).to_have_text(re.compile(r"Last updated \d\d?:\d\d"))
-        page.clock.fast_forward(20_000)
-        expect(old).to_have_count(0)
+        _become_in_time(old, 0)
     assert page.evaluate("window.isStillThere")
     student.forgive(because="the sockets' server was killed")
+
+
+def _become_in_time(shown: Locator, count: int) -> None:
+    """By asking: the next question may be on its way already, and the one after is 19 seconds off."""
+    for _ in range(60):
+        if shown.count() == count:
+            return
+        shown.page.clock.fast_forward(3_000)
+        shown.page.wait_for_timeout(250)
+    raise AssertionError(f"the page asks and asks, and still shows {shown.count()}, not {count}")
 
 
 def test_a_time_that_goes_while_it_is_chosen_is_said(school: School, visit: Visit) -> None:
